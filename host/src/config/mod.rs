@@ -1,0 +1,1 @@
+//! The config of a prepare: `pk.config.json` and `pk.config.yaml`.

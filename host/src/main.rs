@@ -1,0 +1,5 @@
+//! The `portkeeper` binary.
+
+fn main() -> std::process::ExitCode {
+    portkeeper::main()
+}

@@ -1,0 +1,75 @@
+//! Why a reservation is alive. Whether it still is, the `reserve` room decides.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Project;
+
+/// Why a reservation is alive.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Lease {
+    /// While a process lives.
+    Process(ProcessId),
+    /// While something listens on the port, and for a while from its creation in any case.
+    Grace {
+        /// How long from the reservation's creation, in seconds of `CLOCK_BOOTTIME`.
+        #[serde(rename = "seconds", with = "seconds")]
+        length: Duration,
+    },
+    /// Until a point in time.
+    Timed {
+        /// By the wall clock.
+        until: Timestamp,
+        /// How long from the reservation's creation, in seconds, however the wall clock jumps.
+        #[serde(rename = "seconds", with = "seconds")]
+        length: Duration,
+    },
+    /// Until it is released, or its project is gone.
+    Named(LeaseName),
+}
+
+/// What a project calls a port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LeaseName {
+    /// The name, for example the `key` of a config: `SERVICE_PORT`.
+    pub name: String,
+    /// Whom the name belongs to; none: the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
+    /// The config file that asked for the name, relative to the project's folder. When the config no longer has the key, its
+    /// next prepare releases the port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+}
+
+/// A process, told apart from a later one with the same pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The pid in the reservation's pid namespace.
+    pub pid: u32,
+    /// When it started, in the platform's own unit (Linux: clock ticks since boot, field 22 of `/proc/PID/stat`, proc(5)).
+    pub started: u64,
+}
+
+/// Durations as seconds with a fraction.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(length: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        // Whole seconds, the usual case, read better without a fraction.
+        match length.subsec_nanos() {
+            0 => serializer.serialize_u64(length.as_secs()),
+            _ => serializer.serialize_f64(length.as_secs_f64()),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,22 @@
+//! The words of the domain as plain types: what a port, a host, a reservation and a lease are.
+//!
+//! Nothing here touches a file, a socket or a clock. Types that users write (ports, ranges, hosts) check themselves when they are
+//! parsed, so that everything above this room may trust what it holds.
+
+mod host;
+mod lease;
+mod moment;
+mod place;
+mod port;
+mod project;
+mod protocol;
+mod reservation;
+
+pub use host::{Host, HostError, addresses_overlap};
+pub use lease::{Lease, LeaseName, ProcessId};
+pub use moment::Moment;
+pub use place::{NetworkNamespace, Place};
+pub use port::{Port, PortError, PortRange};
+pub use project::Project;
+pub use protocol::{Protocol, ProtocolError};
+pub use reservation::{Caller, Guarantee, Reservation};

@@ -1,0 +1,63 @@
+//! A project's identity.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The folder that names belong to: the one with `pk.config.*`, else the root of a version-control worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Project {
+    /// The folder, absolute and without symbolic links.
+    pub path: PathBuf,
+    /// The device of the folder (`st_dev`, stat(2)); 0 where the platform has none.
+    pub device: u64,
+    /// The inode of the folder (`st_ino`, stat(2)); 0 where the platform has none.
+    pub inode: u64,
+    /// When the folder was created (`stx_btime`, statx(2)), where the file system knows. It tells a moved folder from a new one
+    /// that was given the same inode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<Timestamp>,
+    /// The device and inode of the parent folder when the project was recorded: as long as the parent is the same, a missing
+    /// project is gone, and not just unmounted.
+    pub parent: (u64, u64),
+}
+
+impl Project {
+    /// Whether both are the same project: the same path, or the same folder under another path (moved, or mounted twice).
+    ///
+    /// A device number alone is no identity, because some file systems get a new one at every boot.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_folder = self.inode != 0
+            && self.born.is_some()
+            && (self.device, self.inode, self.born) == (other.device, other.inode, other.born);
+        self.path == other.path || same_folder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(path: &str, inode: u64, born: Option<i64>) -> Project {
+        let born = born.map(|second| Timestamp::from_second(second).unwrap());
+        Project { path: path.into(), device: 1, inode, born, parent: (1, 2) }
+    }
+
+    #[test]
+    fn a_moved_folder_is_the_same_project() {
+        assert!(project("/a", 7, Some(1)).is_same(&project("/b", 7, Some(1))));
+    }
+
+    #[test]
+    fn a_new_folder_with_a_recycled_inode_is_not() {
+        assert!(!project("/a", 7, Some(1)).is_same(&project("/b", 7, Some(2))));
+        assert!(!project("/a", 7, None).is_same(&project("/b", 7, None)));
+    }
+
+    #[test]
+    fn a_folder_made_again_at_its_old_path_is_the_same_project() {
+        assert!(project("/a", 7, Some(1)).is_same(&project("/a", 8, Some(2))));
+    }
+}

@@ -1,0 +1,78 @@
+//! A reservation: a port on a host, with an owner.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Host, Lease, LeaseName, Place, Port, Protocol, addresses_overlap};
+
+/// A port on a host, with an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The host as it was asked for.
+    pub host: Host,
+    /// The port.
+    pub port: Port,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The addresses that the reservation stands for. Never empty.
+    pub addresses: Vec<IpAddr>,
+    /// Whom it is for, in the words of whoever made it.
+    pub owner: Option<String>,
+    /// Why it is alive.
+    pub lease: Lease,
+    /// Where it was made.
+    pub place: Arc<Place>,
+    /// When it was made, by the wall clock.
+    pub created: Timestamp,
+    /// When it was made, by `CLOCK_BOOTTIME` of the place's boot.
+    pub created_since_boot: Duration,
+    /// The process that asked for it. Information only: in `$(...)`, pipes and make it is already dying.
+    pub caller: Option<Caller>,
+}
+
+/// The process that asked for a reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Caller {
+    /// Its pid.
+    pub pid: u32,
+    /// Its name, as the kernel has it (`/proc/PID/comm`, proc(5)).
+    pub command: String,
+}
+
+impl Reservation {
+    /// Whether the two are about the same port: the same machine and network namespace, protocol and port, and an address that
+    /// both stand for.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.place.shares_ports_with(&other.place) && self.covers(other.protocol, other.port, &other.addresses)
+    }
+
+    /// Whether the reservation keeps the port on any of the addresses, for someone in its own place.
+    #[must_use]
+    pub fn covers(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
+        self.protocol == protocol
+            && self.port == port
+            && self.addresses.iter().any(|&mine| addresses.iter().any(|&theirs| addresses_overlap(mine, theirs)))
+    }
+
+    /// The name and project, when it is a named one.
+    #[must_use]
+    pub fn name(&self) -> Option<&LeaseName> {
+        match &self.lease {
+            Lease::Named(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// How far a reservation keeps other programs away from its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Guarantee {
+    /// Everyone who asks portkeeper keeps away; a program that does not ask can still bind the port.
+    Advisory,
+}

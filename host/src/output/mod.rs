@@ -1,0 +1,1 @@
+//! From an output of the config to a file on the disk.

@@ -1,0 +1,1 @@
+//! Finds the plugin of an output's type, and runs it in a sandbox.

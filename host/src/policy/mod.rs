@@ -1,0 +1,1 @@
+//! Which ports are good ones to hand out.

@@ -1,0 +1,1 @@
+//! Reserves the ports of a whole stack and writes its files.

@@ -1,0 +1,1 @@
+//! Chooses ports and reserves them, all or none.

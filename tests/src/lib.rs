@@ -1,0 +1,1 @@
+//! The harness: every test gets its own home, registry and processes.
