@@ -74,3 +74,42 @@ fn standing(address: IpAddr) -> Standing {
         _ => Standing::Ours,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(host: &str) -> Result<Vec<String>, String> {
+        let addresses = local_addresses(&host.parse().unwrap()).map_err(|error| error.to_string())?;
+        Ok(addresses.iter().map(IpAddr::to_string).collect())
+    }
+
+    #[test]
+    fn the_local_host_is_whatever_loopback_the_machine_has() {
+        for host in ["localhost", "127.0.0.1"] {
+            let addresses = addresses(host).unwrap();
+            assert!(addresses == ["127.0.0.1", "::1"] || addresses == ["127.0.0.1"], "{addresses:?}");
+        }
+        assert_eq!(addresses("0.0.0.0").unwrap(), ["0.0.0.0"]);
+        // On Linux the whole 127.0.0.0/8 is the machine's own.
+        #[cfg(target_os = "linux")]
+        assert_eq!(addresses("127.0.0.2").unwrap(), ["127.0.0.2"]);
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_refused() {
+        // Documentation addresses (RFC 5737, RFC 3849) and a link-local one are nobody's.
+        for foreign in ["198.51.100.7", "2001:db8::7", "fe80::7"] {
+            let error = addresses(foreign).unwrap_err();
+            assert!(error.starts_with(&format!("{foreign} is not an address of this machine")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_refused_by_name() {
+        // `.invalid` never resolves (RFC 6761).
+        let error = addresses("no-such-host.invalid").unwrap_err();
+        assert!(error.starts_with("the host `no-such-host.invalid` can't be resolved: "), "{error}");
+        assert!(!error.contains("information"), "{error}");
+    }
+}
