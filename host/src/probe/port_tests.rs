@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::*;
 use crate::probe::bind::bind;
+use crate::probe::eventually;
 
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 const EVERYWHERE: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
@@ -24,7 +25,7 @@ fn tcp(port: Port, addresses: &[IpAddr]) -> PortState {
     probe(Protocol::Tcp, port, addresses).unwrap()
 }
 
-/// A port that was free a moment ago on every address.
+/// A port that was free a moment ago on every address, of remnants, too.
 fn free_port() -> Port {
     rival("[::]:0", Type::STREAM, |_| {}).1
 }
@@ -33,19 +34,19 @@ fn free_port() -> Port {
 fn a_port_that_nobody_has_is_free() {
     let port = free_port();
     for addresses in [&LOCALHOST[..], &EVERYWHERE, &EVERYWHERE_6, &[LOCALHOST[0], EVERYWHERE[0], EVERYWHERE_6[0]]] {
-        assert_eq!(tcp(port, addresses), PortState::Free, "{addresses:?}");
-        assert_eq!(probe(Protocol::Udp, port, addresses).unwrap(), PortState::Free, "{addresses:?}");
+        eventually(|| tcp(port, addresses) == PortState::Free);
+        eventually(|| probe(Protocol::Udp, port, addresses).unwrap() == PortState::Free);
     }
 }
 
 #[test]
 fn a_listener_takes_the_port_on_its_address_and_on_the_wildcards() {
-    let listener = TcpListener::bind("[::1]:0").unwrap();
-    let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
+    let port = free_port();
+    let _listener = TcpListener::bind((Ipv6Addr::LOCALHOST, port.get())).unwrap();
     for addresses in [&LOCALHOST[..], &EVERYWHERE, &EVERYWHERE_6] {
         assert_eq!(tcp(port, addresses), PortState::Taken, "{addresses:?}");
     }
-    assert_eq!(tcp(port, &LOCALHOST[..1]), PortState::Free, "127.0.0.1 alone is not its address");
+    eventually(|| tcp(port, &LOCALHOST[..1]) == PortState::Free);
 }
 
 #[test]
@@ -87,11 +88,11 @@ fn a_port_that_is_bound_but_not_listened_on_is_taken() {
 
 #[test]
 fn a_udp_socket_takes_the_udp_port_only() {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = Port::new(socket.local_addr().unwrap().port()).unwrap();
+    let port = free_port();
+    let _socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port.get())).unwrap();
     assert_eq!(probe(Protocol::Udp, port, &LOCALHOST).unwrap(), PortState::Taken);
     assert_eq!(probe(Protocol::Udp, port, &EVERYWHERE_6).unwrap(), PortState::Taken);
-    assert_eq!(tcp(port, &LOCALHOST), PortState::Free);
+    eventually(|| tcp(port, &LOCALHOST) == PortState::Free);
 }
 
 /// A connection whose server's end closed first, and whose listener is gone.
@@ -108,10 +109,10 @@ fn connection_after_the_server() -> (TcpStream, Port) {
 fn remnants_of_connections_linger() {
     let (mut client, port) = connection_after_the_server();
     assert_eq!(client.read(&mut [0]).unwrap(), 0, "the server's end has closed");
-    assert_eq!(tcp(port, &LOCALHOST), PortState::Lingering, "orphaned in FIN_WAIT2");
+    eventually(|| tcp(port, &LOCALHOST) == PortState::Lingering);
     drop(client);
-    assert_eq!(tcp(port, &LOCALHOST), PortState::Lingering, "TIME_WAIT");
-    assert_eq!(tcp(port, &EVERYWHERE), PortState::Lingering);
+    eventually(|| tcp(port, &LOCALHOST) == PortState::Lingering);
+    eventually(|| tcp(port, &EVERYWHERE) == PortState::Lingering);
 
     let (_rival, _) = rival(&format!("127.0.0.1:{port}"), Type::STREAM, |socket| socket.set_reuse_address(true).unwrap());
     assert_eq!(tcp(port, &LOCALHOST), PortState::Taken, "bound beside the remnant");

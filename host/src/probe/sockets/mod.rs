@@ -20,12 +20,12 @@ use serde::Serialize;
 pub use platform::Sockets;
 
 /// A socket on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Occupant {
-    /// Its own address, IPv4-mapped ones as IPv4.
-    pub address: IpAddr,
     /// What it does there.
     pub state: SocketState,
+    /// Its own address, IPv4-mapped ones as IPv4.
+    pub address: IpAddr,
     /// Its inode, by which [`Processes`](super::Processes) finds its programs; none for a remnant, which has no program, and
     /// where the platform does not tell.
     pub inode: Option<u64>,
@@ -33,8 +33,8 @@ pub struct Occupant {
     pub uid: Option<u32>,
 }
 
-/// What a socket does on its port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What a socket does on its port, in the order of how much it matters to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SocketState {
     /// It takes whoever comes: a TCP listener, a UDP socket without a peer.

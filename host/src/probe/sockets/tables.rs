@@ -36,7 +36,9 @@ impl Sockets {
 
     pub(super) fn new(protocol: Protocol, rows: Vec<Row>) -> Self {
         let mut sockets: Vec<_> = rows.into_iter().map(|row| (row.port, row.occupant(protocol))).collect();
-        sockets.sort_by_key(|&(port, _)| port);
+        // A table that changes while it is read may show a socket twice.
+        sockets.sort_unstable();
+        sockets.dedup();
         Self(sockets)
     }
 
@@ -87,10 +89,11 @@ impl Row {
         match (protocol, self.state) {
             (Protocol::Udp, CLOSE) | (Protocol::Tcp, LISTEN) => SocketState::Listening,
             (Protocol::Udp, _) => SocketState::Connected,
-            (Protocol::Tcp, TIME_WAIT) => SocketState::Remnant,
-            (Protocol::Tcp, FIN_WAIT1 | FIN_WAIT2 | LAST_ACK | CLOSING) if orphaned => SocketState::Remnant,
-            (Protocol::Tcp, CLOSE | BOUND_INACTIVE) => SocketState::Bound,
-            (Protocol::Tcp, _) => SocketState::Connected,
+            (_, TIME_WAIT) => SocketState::Remnant,
+            // CLOSE, too: that is how a connection looks on its way from one of the others to TIME_WAIT or to its end.
+            (_, FIN_WAIT1 | FIN_WAIT2 | CLOSE | LAST_ACK | CLOSING | BOUND_INACTIVE) if orphaned => SocketState::Remnant,
+            (_, CLOSE | BOUND_INACTIVE) => SocketState::Bound,
+            (_, _) => SocketState::Connected,
         }
     }
 }
