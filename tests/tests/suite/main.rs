@@ -4,13 +4,20 @@
 
 use portkeeper_tests::{Programs, Sandbox};
 
+mod bad_input;
 mod choosing;
 mod concurrency;
 mod config;
 mod documents;
+mod faults;
 mod leases;
 mod overview;
 mod places;
+mod prepare;
+mod prepare_refused;
+mod property;
+mod readme;
+mod registry_file;
 mod releasing;
 mod write_env;
 
