@@ -97,14 +97,20 @@ mod tests {
             assert!(table.len() > 500);
             assert!(table.is_sorted_by(|a, b| a.last().get() + 1 < b.first().get()), "{protocol}");
         }
-        assert_eq!((UNASSIGNED_TCP.len(), UNASSIGNED_UDP.len()), (unassigned(Protocol::Tcp).count(), unassigned(Protocol::Udp).count()));
+        assert_eq!(
+            (UNASSIGNED_TCP.len(), UNASSIGNED_UDP.len()),
+            (unassigned(Protocol::Tcp).count(), unassigned(Protocol::Udp).count())
+        );
     }
 
     #[test]
     fn what_browsers_block_lies_in_no_gap() {
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             for blocked in super::super::browsers::blocked() {
-                assert!(!unassigned(protocol).any(|range| range.contains(blocked)), "{protocol} {blocked}: take it out of the gaps");
+                assert!(
+                    !unassigned(protocol).any(|range| range.contains(blocked)),
+                    "{protocol} {blocked}: take it out of the gaps"
+                );
             }
         }
     }

@@ -66,7 +66,10 @@ mod tests {
         for blocked in ["6000", "6665", "6669", "10080"] {
             assert_eq!(why(blocked), Some(Reason::Blocked), "{blocked}");
         }
-        assert_eq!(why("40100").unwrap().to_string(), "it lies in 32768-60999, from which the kernel picks ports for outgoing connections");
+        assert_eq!(
+            why("40100").unwrap().to_string(),
+            "it lies in 32768-60999, from which the kernel picks ports for outgoing connections"
+        );
         assert_eq!(why("1491"), Some(Reason::SmallGap("1491-1491".parse().unwrap())));
         let gap = "61000-65535".parse().unwrap();
         assert_eq!([why("61002"), why("65533")], [Some(Reason::Edge(gap)); 2]);
