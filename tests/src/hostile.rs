@@ -52,7 +52,13 @@ pub fn harmful_at_once(output_type: &str) -> Vec<Hostile> {
         plugin("loops when started", &new().items("(func $main (loop $on (br $on))) (start $main)"), "did not finish"),
         plugin("a memory too large from the start", &new().memory("2000"), "memory"),
         plugin("a table too large from the start", &new().items("(table 200000 funcref)"), "tables"),
-        plugin("a name that is no text", &new().on_describe("(i32.store8 (i32.const 1108) (i32.const 255)) (i32.store (i32.const 1024) (i32.const 1108))"), "rules of the interface"),
+        plugin(
+            "a name that is no text",
+            &new().on_describe(
+                "(i32.store8 (i32.const 1108) (i32.const 255)) (i32.store (i32.const 1024) (i32.const 1108))",
+            ),
+            "rules of the interface",
+        ),
         plugin("a schema that is no JSON", &new().options_schema("{"), "options-schema"),
         plugin("a schema that is no object", &new().options_schema("true"), "options-schema"),
         plugin("a default path that leads out", &new().default_path("../../.bashrc"), "default path"),
@@ -158,12 +164,14 @@ fn text(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("valid WebAssembly text")
 }
 
-const WASI_MODULE: &str = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))"#;
+const WASI_MODULE: &str =
+    r#"(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))"#;
 
 const WASI_COMPONENT: &str = r#"(component (import "wasi:cli/environment@0.2.6" (instance)))"#;
 
 /// The right name with nothing behind it.
-const OTHER_INTERFACE: &str = r#"(component (instance $empty) (export "portkeeper:output/plugin@0.1.0" (instance $empty)))"#;
+const OTHER_INTERFACE: &str =
+    r#"(component (instance $empty) (export "portkeeper:output/plugin@0.1.0" (instance $empty)))"#;
 
 const MEMORY64: &str = r#"(component
   (core module (memory i64 1))
@@ -172,7 +180,10 @@ const MEMORY64: &str = r#"(component
 /// A component whose every level instantiates the one below twice: a few lines that unfold into 2^levels instances.
 fn unfolding(levels: usize) -> String {
     let core = "(component $c (core module $m) (core instance (instantiate $m)))";
-    let nested = (0..levels)
-        .fold(core.to_owned(), |inner, _| format!("(component $c {inner} (instance (instantiate $c)) (instance (instantiate $c)))"));
-    format!("(component {nested} (instance (instantiate $c)) (instance $empty) (export \"portkeeper:output/plugin@0.1.0\" (instance $empty)))")
+    let nested = (0..levels).fold(core.to_owned(), |inner, _| {
+        format!("(component $c {inner} (instance (instantiate $c)) (instance (instantiate $c)))")
+    });
+    format!(
+        "(component {nested} (instance (instantiate $c)) (instance $empty) (export \"portkeeper:output/plugin@0.1.0\" (instance $empty)))"
+    )
 }

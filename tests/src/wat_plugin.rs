@@ -117,7 +117,8 @@ impl WatPlugin {
     /// The text is not valid.
     #[must_use]
     pub fn component(&self) -> Vec<u8> {
-        let encoder = ComponentEncoder::default().validate(true).module(&self.module()).expect("a module with its interface");
+        let encoder =
+            ComponentEncoder::default().validate(true).module(&self.module()).expect("a module with its interface");
         { encoder }.encode().expect("a component")
     }
 

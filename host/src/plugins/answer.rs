@@ -14,9 +14,13 @@ pub(super) fn metadata(answer: bindings::Metadata) -> Result<Metadata, String> {
         return Err("its options-schema is not a JSON object".to_owned());
     }
     if let Some(name) = answer.output_types.iter().find(|name| !paths::is_type_name(name)) {
-        return Err(format!("`{}`, one of its output types, is not a name of letters, digits, `-` and `_`", text::line(name)));
+        return Err(format!(
+            "`{}`, one of its output types, is not a name of letters, digits, `-` and `_`",
+            text::line(name)
+        ));
     }
-    let attrs = answer.attrs.into_iter().map(|(name, value)| (text::line(&name), text::message(&value))).collect::<Vec<_>>();
+    let attrs =
+        answer.attrs.into_iter().map(|(name, value)| (text::line(&name), text::message(&value))).collect::<Vec<_>>();
     let inputs = attrs.iter().find(|(name, _)| name == "default-inputs").map_or("", |(_, value)| value);
     let default_inputs = inputs.lines().filter(|path| !path.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     if let Some(path) = answer.default_path.iter().chain(&default_inputs).find(|path| !paths::stays_below(path)) {

@@ -1,7 +1,7 @@
 //! Version 0.1 of the interface, as wasmtime generates it from `wit/v0.1`, and its translation into the plain types of this
 //! room. A further version gets a further module like this one.
 
-use super::{types as plain, text};
+use super::{text, types as plain};
 
 mod generated {
     #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "wasmtime generates it")]

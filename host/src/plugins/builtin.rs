@@ -11,8 +11,7 @@ pub(super) struct BuiltIn {
 }
 
 /// All of them.
-pub(super) static BUILT_IN: &[BuiltIn] = &[
-];
+pub(super) static BUILT_IN: &[BuiltIn] = &[];
 
 /// The built-in plugin of a type.
 pub(super) fn of_type(name: &str) -> Option<&'static BuiltIn> {

@@ -95,7 +95,8 @@ impl<'a> Catalogue<'a> {
             aliases: plugin.types[1..].iter().map(|&alias| alias.to_owned()).collect(),
             origin: Origin::BuiltIn(plugin.types[0]),
         });
-        let explicit = self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
+        let explicit =
+            self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
         let project = names_in(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
         let user = names_in(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
         let mut types = built_in.collect::<Vec<_>>();
@@ -117,7 +118,11 @@ impl<'a> Catalogue<'a> {
         }
         if let Some(plugin) = builtin::of_type(name) {
             let bytes = plugin.component;
-            return Ok(Candidate { origin: Origin::BuiltIn(plugin.types[0]), bytes: bytes.into(), digest: Digest::of(bytes) });
+            return Ok(Candidate {
+                origin: Origin::BuiltIn(plugin.types[0]),
+                bytes: bytes.into(),
+                digest: Digest::of(bytes),
+            });
         }
         if !paths::is_type_name(name) {
             return Err(self.unknown(name));

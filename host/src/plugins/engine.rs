@@ -54,7 +54,8 @@ impl Engine {
         if let Some(loaded) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(Arc::clone(loaded));
         }
-        let runtime = self.runtime.get_or_init(|| Runtime::start(self.cache.clone()).map_err(|error| format!("{error:#}")));
+        let runtime =
+            self.runtime.get_or_init(|| Runtime::start(self.cache.clone()).map_err(|error| format!("{error:#}")));
         let runtime = runtime.as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))?;
         let loaded = Arc::new(Loaded::new(runtime.prepare(bytes, digest)?, self.limits.deadline)?);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, Arc::clone(&loaded));
@@ -125,9 +126,15 @@ impl Runtime {
 /// A component from a core module that carries the section of wit-bindgen: what a plain `cargo build` leaves.
 fn encode(module: &[u8]) -> Result<Vec<u8>, Refusal> {
     inspect::module(module)?;
-    let encoded = wit_component::ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
+    let encoded = wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode());
     encoded.map_err(|error| {
-        let reason = format!("it is a core module that cannot be made a component: {}", super::text::line(&format!("{error:#}")));
+        let reason = format!(
+            "it is a core module that cannot be made a component: {}",
+            super::text::line(&format!("{error:#}"))
+        );
         Refusal::with_help(reason, "build it with portkeeper-plugin-sdk for wasm32-unknown-unknown")
     })
 }

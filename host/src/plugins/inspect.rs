@@ -1,8 +1,6 @@
 //! What a plugin's file is, found out before anything of it is compiled or run.
 
-use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser, Payload,
-};
+use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser, Payload};
 
 use super::{limits, text};
 
@@ -48,7 +46,9 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind, Refusal> {
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Kind::Module),
         [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(Kind::Component),
         [b'\0', b'a', b's', b'm', ..] => Err(Refusal::new("it is WebAssembly of an unknown version, or cut off")),
-        [0x7f, b'E', b'L', b'F', ..] => Err(Refusal::with_help("it is compiled native code, which is never run", build)),
+        [0x7f, b'E', b'L', b'F', ..] => {
+            Err(Refusal::with_help("it is compiled native code, which is never run", build))
+        }
         _ if bytes.trim_ascii_start().starts_with(b"(") => {
             Err(Refusal::with_help("it is WebAssembly in text format", "translate it with `wasm-tools parse`"))
         }
@@ -145,7 +145,11 @@ impl Findings {
         let versions = self.imports.iter().filter_map(|import| import.rsplit_once('@').map(|(_, version)| version));
         if let Some(unknown) = versions.chain([version]).find(|version| !is_supported(version)) {
             return Err(Refusal::with_help(
-                format!("it speaks version {} of the plugin interface; this portkeeper speaks {}", text::line(unknown), supported()),
+                format!(
+                    "it speaks version {} of the plugin interface; this portkeeper speaks {}",
+                    text::line(unknown),
+                    supported()
+                ),
                 "update portkeeper, or build the plugin for a version that it speaks",
             ));
         }

@@ -28,7 +28,8 @@ type Outcome<T> = (Result<T, String>, Vec<LogLine>);
 impl Loaded {
     /// Asks the plugin who it is.
     pub(super) fn new(pre: OutputPluginPre<Sandbox>, deadline: Duration) -> Result<Self, Refusal> {
-        let (described, _) = call(&pre, deadline, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
+        let (described, _) =
+            call(&pre, deadline, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
         let metadata = described.and_then(answer::metadata).map_err(Refusal::new)?;
         Ok(Self { pre, deadline, metadata })
     }
@@ -40,9 +41,8 @@ impl Loaded {
     /// The plugin's answer, or its own no; else what it did wrong.
     pub(super) fn render(&self, request: &Request) -> Outcome<Result<Rendered, super::Failure>> {
         let wire = request.into();
-        let (answer, log) = call(&self.pre, self.deadline, |plugin, store| {
-            plugin.portkeeper_output_plugin().call_render(store, &wire)
-        });
+        let (answer, log) =
+            call(&self.pre, self.deadline, |plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
         let outcome = answer.and_then(|answer| match answer {
             Ok(response) => answer::rendered(request, response).map(Ok),
             Err(failure) => Ok(Err(failure.into())),

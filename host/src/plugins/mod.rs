@@ -30,6 +30,4 @@ pub use engine::Engine;
 pub use error::{Broken, PluginError, RenderError};
 pub use limits::Limits;
 pub use plugin::{Origin, Plugin};
-pub use types::{
-    Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile,
-};
+pub use types::{Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile};

@@ -14,7 +14,9 @@ pub(super) fn stays_below(path: &str) -> bool {
 /// Whether a `type` can be the name of a plugin's file: letters, digits, `-` and `_` of ASCII, beginning with a letter or digit.
 pub(super) fn is_type_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    name.len() <= 64 && name.bytes().all(plain) && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+    name.len() <= 64
+        && name.bytes().all(plain)
+        && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -31,8 +33,24 @@ mod tests {
     #[test]
     fn everything_that_could_lead_out_is_refused() {
         for path in [
-            "", "/", "/etc/passwd", "..", "../x", "a/../../x", "a/..", "./a", "a//b", "a/", "a\\..\\b", "\\\\server\\share", "C:x",
-            "C:/x", "x:stream", "a\0b", "a\nb", "a\u{7f}",
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            "a/..",
+            "./a",
+            "a//b",
+            "a/",
+            "a\\..\\b",
+            "\\\\server\\share",
+            "C:x",
+            "C:/x",
+            "x:stream",
+            "a\0b",
+            "a\nb",
+            "a\u{7f}",
         ] {
             assert!(!stays_below(path), "{path:?}");
         }

@@ -14,7 +14,8 @@ pub(super) fn line(text: &str) -> String {
 }
 
 fn harmless(c: char) -> char {
-    let turns_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns_direction =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || turns_direction { char::REPLACEMENT_CHARACTER } else { c }
 }
 

@@ -8,12 +8,12 @@ mod format;
 
 use std::path::{Path, PathBuf};
 
-use crate::fs::{Lock, Patience, PathContext, PathError, create_private_dir, read_private, write_atomic};
+use crate::fs::{Lock, PathContext, PathError, Patience, create_private_dir, read_private, write_atomic};
 use crate::model::Digest;
 
 pub use error::TrustError;
-pub use format::{TrustedPlugin, TrustedTarget};
 use format::Document;
+pub use format::{TrustedPlugin, TrustedTarget};
 
 /// The largest file of trust, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;

@@ -123,7 +123,10 @@ fn what_a_plugin_logs_is_handed_on_and_cleaned() {
     let home = Home::new();
     let call = "(call $log (i32.const 4096) (i32.const 4) (i32.const 4100) (i32.const 8))";
     let logging = |then: &str| {
-        WatPlugin::new("x").on_render(&format!("{call} {then}")).items(r#"(data (i32.const 4096) "info\1b]0;hi!\07")"#).component()
+        WatPlugin::new("x")
+            .on_render(&format!("{call} {then}"))
+            .items(r#"(data (i32.const 4096) "info\1b]0;hi!\07")"#)
+            .component()
     };
     home.put("x", &logging("(return (call $text (local.get $request)))"));
     let rendered = home.find("x").unwrap().render(&request()).unwrap();

@@ -66,7 +66,12 @@ fn a_damaged_entry_is_compiled_anew() {
     let home = warm();
     let path = entry(&home);
     let good = fs::read(&path).unwrap();
-    let flips = (0..good.len()).step_by(good.len() / 7).chain([good.len() - 40, good.len() - 33, good.len() - 32, good.len() - 1]);
+    let flips = (0..good.len()).step_by(good.len() / 7).chain([
+        good.len() - 40,
+        good.len() - 33,
+        good.len() - 32,
+        good.len() - 1,
+    ]);
     for at in flips {
         let mut bad = good.clone();
         bad[at] ^= 1;
