@@ -4,7 +4,7 @@
 //!
 //! 1. [`model`]: the words of the domain as plain types
 //! 2. [`fs`] and [`os`]: files that survive a crash, and what only the operating system knows
-//! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`]: one task each, unaware of each other
+//! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
 //! 4. [`reserve`] and [`prepare`]: what the rooms do together
 //! 5. the command line
 
@@ -22,6 +22,8 @@ pub mod plugins;
 pub mod policy;
 pub mod probe;
 pub mod registry;
+#[cfg(feature = "plugins")]
+pub mod trust;
 
 #[cfg(feature = "plugins")]
 pub mod prepare;
