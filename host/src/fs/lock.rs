@@ -24,7 +24,7 @@ pub struct Patience<'a> {
     /// From the first try until giving up. Zero tries once.
     pub timeout: Duration,
     /// Called once when the wait gets long.
-    pub announce: &'a dyn Fn(&Waiting),
+    pub announce: &'a (dyn Fn(&Waiting) + Sync),
 }
 
 impl fmt::Debug for Patience<'_> {
