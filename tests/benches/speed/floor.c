@@ -20,9 +20,10 @@ int main(int count, char **arguments) {
 
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    must(bind(must(socket(AF_INET, SOCK_STREAM, 0), "socket"), (void *)&four, sizeof four), "bind");
-    int v6 = socket(AF_INET6, SOCK_STREAM, 0);
-    if (v6 >= 0) bind(v6, (void *)&six, sizeof six); // a machine without IPv6 is a machine too
+    int v4 = must(socket(AF_INET, SOCK_STREAM, 0), "socket"), v6 = socket(AF_INET6, SOCK_STREAM, 0);
+    must(bind(v4, (void *)&four, sizeof four), "bind");
+    close(v4);
+    if (v6 >= 0 && bind(v6, (void *)&six, sizeof six) == 0) close(v6); // a machine without IPv6 is a machine too
 
     int new = must(open("registry.tmp", O_WRONLY | O_CREAT | O_TRUNC, 0600), "temporary file");
     must(write(new, text, length), "write");
