@@ -27,9 +27,16 @@ pub mod registry;
 pub mod prepare;
 pub mod reserve;
 
+#[cfg(feature = "cli")]
+mod app;
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+mod commands;
+
 /// The command line: parses the arguments, runs the command, and says how it ended.
 #[cfg(feature = "cli")]
 #[must_use]
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    cli::main()
 }
