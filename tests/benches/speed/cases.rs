@@ -54,7 +54,9 @@ pub(crate) fn crowd(bench: &Bench, times: &mut Times) {
         ours.portkeeper("release --all").ok();
         // The floor's callers wait for each other too, and never for a port.
         times.record(("200 at once", FLOOR), || all_at_once(vec![bench.floor(&floors); CROWD]));
-        if round < 2 && let Some(python) = &bench.python {
+        if round < 2
+            && let Some(python) = &bench.python
+        {
             let at_once = || python.reserve_at_once(&theirs, bench.port, CROWD);
             let (ports, children) = times.record(("200 at once", PYTHON), at_once);
             all_different(ports);

@@ -9,10 +9,8 @@ use portkeeper_tests::{Programs, Run, Sandbox};
 
 use crate::python::Python;
 
-const PROGRAMS: Programs = Programs {
-    portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"),
-    stand_in: env!("CARGO_BIN_EXE_stand-in"),
-};
+const PROGRAMS: Programs =
+    Programs { portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"), stand_in: env!("CARGO_BIN_EXE_stand-in") };
 
 /// The argument with which this program becomes [`peak_memory_of_child`].
 pub(crate) const PEAK_MEMORY: &str = "--peak-memory";
@@ -94,6 +92,7 @@ fn compiled_floor(folder: &Path) -> PathBuf {
 }
 
 fn free_port() -> u16 {
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok() && TcpListener::bind(("::1", *port)).is_ok();
+    let free =
+        |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok() && TcpListener::bind(("::1", *port)).is_ok();
     (23_456..24_456).find(free).expect("a free port in 23456-24455")
 }

@@ -55,7 +55,9 @@ impl Python {
             succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
             succeeds(Command::new(bin.join("python")).args(["-m", "pip", "install", "--quiet", PACKAGE]))
         };
-        if !bin.join("portkeeper").exists() && let Err(why) = install() {
+        if !bin.join("portkeeper").exists()
+            && let Err(why) = install()
+        {
             eprintln!("SKIPPED: everything that compares with Python, because {PACKAGE} could not be installed: {why}");
             return None;
         }
