@@ -8,6 +8,7 @@ mod choosing;
 mod concurrency;
 mod config;
 mod documents;
+mod examples;
 mod leases;
 mod overview;
 mod places;
