@@ -18,7 +18,6 @@ mod plugins;
 mod prepare;
 mod prepare_refused;
 mod property;
-mod readme;
 mod registry_file;
 mod releasing;
 mod write_env;
