@@ -1,6 +1,7 @@
 //! What a prepare refuses: all of it or none of it.
 
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use portkeeper_tests::{Ports, Sandbox};
 use serde_json::{Value, json};
@@ -252,6 +253,39 @@ fn a_write_that_fails_in_the_middle_puts_the_earlier_files_back() {
     assert!(before == after, "{:?}\n{:?}", before.keys(), after.keys());
     assert!(sandbox.reserved().is_empty());
     let _ = sandbox.portkeeper("prepare").ok();
+}
+
+#[test]
+fn a_folder_that_is_read_only_puts_the_earlier_files_back() {
+    let ports = Ports::take(1);
+    let sandbox = project(
+        &ports,
+        json!([{ "type": "env" }, { "type": "env", "path": "new.env" }, { "type": "json", "path": "locked/x.json" }]),
+    );
+    let folder = sandbox.folder("locked");
+    let before = sandbox.files();
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o500)).unwrap();
+    sandbox.portkeeper("prepare").without_powers().refused(3).says("locked").says("permission denied");
+    let mut after = sandbox.files();
+    after.retain(|path, _| !path.starts_with(sandbox.state()));
+    assert!(before == after, "{:?}\n{:?}", before.keys(), after.keys());
+    assert!(sandbox.reserved().is_empty());
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+    let _ = sandbox.portkeeper("prepare").ok();
+}
+
+#[test]
+fn files_that_may_not_be_read_stop_it() {
+    let ports = Ports::take(1);
+    let sandbox = project(&ports, json!([{ "type": "env" }]));
+    for name in [".env", "pk.config.json"] {
+        let path = sandbox.work().join(name);
+        let usual = path.metadata().unwrap().permissions();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o000)).unwrap();
+        sandbox.portkeeper("prepare").without_powers().refused(3).says(name).says("permission denied");
+        std::fs::set_permissions(&path, usual).unwrap();
+    }
+    assert!(sandbox.reserved().is_empty());
 }
 
 #[test]
