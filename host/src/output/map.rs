@@ -98,11 +98,11 @@ mod tests {
 
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
+    fn map(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
-    fn expanded(value: Value) -> Result<Map<String, Value>, ExpandError> {
+    fn expanded(value: &Value) -> Result<Map<String, Value>, ExpandError> {
         let keys = [("PORT".to_owned(), "8888".to_owned())];
         expand_map(&map(value), &Variables::new(&keys, &|_| None))
     }
@@ -111,13 +111,13 @@ mod tests {
     fn texts_are_filled_in_and_the_rest_stays() {
         let before = json!({"z": "${PORT}", "a": {"b": ["x:${PORT}", 1, null, true], "${PORT}": 1.5}});
         let after = json!({"z": "8888", "a": {"b": ["x:8888", 1, null, true], "${PORT}": 1.5}});
-        let result = expanded(before).unwrap();
+        let result = expanded(&before).unwrap();
         assert_eq!(serde_json::to_string(&result).unwrap(), after.to_string(), "order included");
     }
 
     #[test]
     fn an_error_says_where() {
-        let error = expanded(json!({"a": {"b": ["x", "${PROT}"]}})).unwrap_err();
+        let error = expanded(&json!({"a": {"b": ["x", "${PROT}"]}})).unwrap_err();
         assert!(error.to_string().starts_with("map.a.b[1]: the variable PROT is not set"), "{error}");
         assert!(error.to_string().contains("did you mean PORT?"), "{error}");
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn the_length_of_all_texts_together_is_bounded() {
         let keys = [("BIG".to_owned(), "x".repeat(1 << 20))];
-        let many = map(json!({"a": "${BIG}${BIG}", "b": ["${BIG}${BIG}", "${BIG}"]}));
+        let many = map(&json!({"a": "${BIG}${BIG}", "b": ["${BIG}${BIG}", "${BIG}"]}));
         let error = expand_map(&many, &Variables::new(&keys, &|_| None)).unwrap_err();
         assert!(matches!(error.problem, ExpandProblem::TooLong(_)));
         assert_eq!(error.path.to_string(), "b[1]");
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_flat_view_has_dotted_paths_and_texts() {
-        let flat = entries(&map(json!({
+        let flat = entries(&map(&json!({
             "PORT": "8888", "server": {"port": 1, "on": true, "none": null, "hosts": ["a", {"b": 2}]},
             "a.b": "dot", "c\\d": "backslash", "empty": {}, "nothing": []
         })));

@@ -239,3 +239,49 @@ impl Placed {
         self.backup.take().map_or(Ok(()), |backup| fs::remove_file(&backup).at(&backup))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_hard_links_the_old_text_comes_back_from_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("f");
+        fs::write(&path, "old").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        #[cfg(unix)]
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o640);
+        fs::set_permissions(&path, permissions.clone()).unwrap();
+        let change = Change {
+            path: path.clone(),
+            old: Some(b"old".to_vec()),
+            new: b"new".to_vec(),
+            backup: true,
+            sensitive: false,
+        };
+        let mut written = write(vec![change]).unwrap();
+        written.files[0].aside = None;
+        written.undo().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::metadata(&path).unwrap().permissions(), permissions);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn more_files_than_threads_are_written_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let change = |index: u8| Change {
+            path: folder.join(index.to_string()),
+            old: None,
+            new: vec![index],
+            backup: false,
+            sensitive: false,
+        };
+        drop(write((0..50).map(change).collect()).unwrap());
+        for index in 0..50 {
+            assert_eq!(fs::read(folder.join(index.to_string())).unwrap(), [index]);
+        }
+    }
+}

@@ -205,7 +205,7 @@ fn a_file_that_changed_since_it_was_read_is_not_written_and_neither_are_the_othe
 #[test]
 fn a_failure_in_the_middle_leaves_everything_as_it_was() {
     let project = Project::new(&[("a", "1")]);
-    // Its last part is as long as a name may be, so the file could be made; but no temporary file's parent can be a file.
+    // When `blocked` turns out to be a file, `made` is there already.
     let files = project.plan(&[("a", "x", BACKUP), ("made/new", "z", PLAIN), ("blocked/b", "y", PLAIN)]);
     fs::write(project.path.join("blocked"), "a file where a folder was to be").unwrap();
     let before = project.snapshot();
@@ -214,9 +214,9 @@ fn a_failure_in_the_middle_leaves_everything_as_it_was() {
     assert_eq!(project.snapshot(), before);
 }
 
-/// A rename that fails after others have succeeded: a folder was put where the second file shall be.
+/// The first file is in place already when the second turns out to be a folder.
 #[test]
-fn a_rename_that_fails_takes_the_earlier_ones_back() {
+fn a_failure_after_a_rename_takes_the_earlier_ones_back() {
     let project = Project::new(&[("a", "1")]);
     let files = project.plan(&[("a", "x", BACKUP), ("b", "y", PLAIN)]);
     fs::create_dir(project.path.join("b")).unwrap();
