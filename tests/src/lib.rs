@@ -5,6 +5,7 @@
 
 #![cfg(unix)]
 
+pub mod builtin;
 pub mod hostile;
 mod markdown;
 mod namespace;

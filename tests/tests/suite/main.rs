@@ -4,7 +4,16 @@
 
 use portkeeper_tests::{Programs, Sandbox};
 
+mod choosing;
 mod concurrency;
+mod config;
+mod documents;
+mod examples;
+mod leases;
+mod overview;
+mod places;
+mod releasing;
+mod write_env;
 
 /// A user with an empty home.
 fn sandbox() -> Sandbox {
