@@ -38,9 +38,8 @@ impl<'a> Base<'a> {
             let Some(published) = ports::read(&self.yaml, entry) else {
                 return Err(not_understood(&service.name, &place));
             };
-            let is_mapped = |port: u16| {
-                service.mapped.contains(&ContainerPort { port, protocol: published.protocol.clone() })
-            };
+            let is_mapped =
+                |port: u16| service.mapped.contains(&ContainerPort { port, protocol: published.protocol.clone() });
             if let Some(port) = published.ports.clone().find(|&port| !is_mapped(port)) {
                 let protocol = &published.protocol;
                 return Err(Failure::new(
@@ -98,8 +97,13 @@ impl<'a> Base<'a> {
         let target = self.yaml.get(extends, "service").unwrap_or(extends);
         let found = self.yaml.text(target).and_then(|target| self.service(target)).filter(|_| !elsewhere);
         found.ok_or_else(|| {
-            Failure::new("unknown-ports", format!("`{name}` extends a service that is not in the same file ({place}), so its ports can't be seen"))
-                .help("If the override may replace all ports of the service, set \"drop_unmapped\": true.")
+            Failure::new(
+                "unknown-ports",
+                format!(
+                    "`{name}` extends a service that is not in the same file ({place}), so its ports can't be seen"
+                ),
+            )
+            .help("If the override may replace all ports of the service, set \"drop_unmapped\": true.")
         })
     }
 }

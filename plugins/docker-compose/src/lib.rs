@@ -51,11 +51,15 @@ export_plugin!(DockerCompose);
 
 impl Plugin for DockerCompose {
     fn describe() -> Metadata {
-        Metadata::new("docker-compose", env!("CARGO_PKG_VERSION"), "A Compose override file that publishes services on reserved ports")
-            .output_types(["docker-compose", "docker_compose", "compose_override"])
-            .default_path("compose.override.yaml")
-            .default_inputs(BASE_FILES)
-            .options_schema(SCHEMA)
+        Metadata::new(
+            "docker-compose",
+            env!("CARGO_PKG_VERSION"),
+            "A Compose override file that publishes services on reserved ports",
+        )
+        .output_types(["docker-compose", "docker_compose", "compose_override"])
+        .default_path("compose.override.yaml")
+        .default_inputs(BASE_FILES)
+        .options_schema(SCHEMA)
     }
 
     fn render(request: &Request) -> Result<Response, Failure> {

@@ -35,7 +35,8 @@ pub(crate) struct Service {
 
 /// All services of the options.
 pub(crate) fn services(options: &Options, request: &Request) -> Result<Vec<Service>, Failure> {
-    let example = "Write which container port each reservation is for: \"services\": {\"web\": {\"SERVICE_PORT\": 80}}.";
+    let example =
+        "Write which container port each reservation is for: \"services\": {\"web\": {\"SERVICE_PORT\": 80}}.";
     if options.services.is_empty() {
         return Err(Failure::bad_options("option `services` names no service").help(example));
     }
@@ -50,7 +51,8 @@ pub(crate) fn services(options: &Options, request: &Request) -> Result<Vec<Servi
         for (reserved, &port) in ports {
             if let Some(other) = used.insert(reserved.as_str(), name) {
                 let message = format!("option `services`: `{reserved}` is given to `{other}` and to `{name}`");
-                return Err(Failure::bad_options(message).help("A port of the host can be published once. Reserve another one."));
+                return Err(Failure::bad_options(message)
+                    .help("A port of the host can be published once. Reserve another one."));
             }
             add(&mut service, find(reserved, request)?, port)?;
         }
@@ -87,8 +89,11 @@ fn address(reservation: &Reservation) -> Result<String, Failure> {
     match host.trim_start_matches('[').trim_end_matches(']').parse() {
         Ok(IpAddr::V4(address)) => Ok(address.to_string()),
         Ok(IpAddr::V6(address)) => Ok(format!("[{address}]")),
-        Err(_) => Err(Failure::new("bad-host", format!("`{}` is reserved on `{host}`, and Docker publishes on addresses only", reservation.name))
-            .help("Reserve it on an address, for example 127.0.0.1 or 0.0.0.0.")),
+        Err(_) => Err(Failure::new(
+            "bad-host",
+            format!("`{}` is reserved on `{host}`, and Docker publishes on addresses only", reservation.name),
+        )
+        .help("Reserve it on an address, for example 127.0.0.1 or 0.0.0.0.")),
     }
 }
 

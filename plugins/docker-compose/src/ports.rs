@@ -81,7 +81,19 @@ mod tests {
 
     #[test]
     fn what_depends_on_a_variable_is_not_guessed() {
-        for text in ["${PORT}", "8080:${PORT}", "8080:${PORT:-80}", "${HOST}80", "80/${P}", "80-79", "0", "70000", "http", "", "+80"] {
+        for text in [
+            "${PORT}",
+            "8080:${PORT}",
+            "8080:${PORT:-80}",
+            "${HOST}80",
+            "80/${P}",
+            "80-79",
+            "0",
+            "70000",
+            "http",
+            "",
+            "+80",
+        ] {
             assert_eq!(short(text), None, "{text}");
         }
     }

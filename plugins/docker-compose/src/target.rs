@@ -74,7 +74,9 @@ impl Owned {
         let mut gone: Vec<_> = yaml
             .entries(map)
             .iter()
-            .filter(|&&(key, value)| yaml.is_null(value) && !services.iter().any(|service| yaml.text(key) == Some(&service.name)))
+            .filter(|&&(key, value)| {
+                yaml.is_null(value) && !services.iter().any(|service| yaml.text(key) == Some(&service.name))
+            })
             .map(|&(key, _)| yaml.node(key).line - 1)
             .filter(|line| self.before_block.contains(line) && self.lines[*line].trim_end().ends_with(':'))
             .collect();
@@ -124,10 +126,14 @@ impl Insertions<'_> {
         }
         let is_alias = self.yaml.resolve(map) != map;
         match self.yaml.entries(map).first().map(|&(first, _)| self.yaml.node(first)) {
-            Some(first) if !is_alias && first.line > key.line && first.column > key.column => Ok(" ".repeat(first.column)),
-            _ => Err(Failure::bad_target("this part of the file is not written as lines below their key, so nothing can be added to it")
-                .line(value.line)
-                .help(IN_BLOCK_STYLE)),
+            Some(first) if !is_alias && first.line > key.line && first.column > key.column => {
+                Ok(" ".repeat(first.column))
+            }
+            _ => Err(Failure::bad_target(
+                "this part of the file is not written as lines below their key, so nothing can be added to it",
+            )
+            .line(value.line)
+            .help(IN_BLOCK_STYLE)),
         }
     }
 
@@ -153,7 +159,8 @@ impl Insertions<'_> {
 /// A service's name as a key: quoted where YAML 1.1 would take it for a number, a truth value or nothing.
 fn key(name: &str) -> String {
     let special = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic()) && !special.contains(&name.to_ascii_lowercase().as_str());
+    let plain =
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && !special.contains(&name.to_ascii_lowercase().as_str());
     if plain { name.to_owned() } else { format!("\"{name}\"") }
 }
 
@@ -161,12 +168,14 @@ fn key(name: &str) -> String {
 fn verify(before: &Yaml, new: &str, services: &[Service]) -> Result<(), Failure> {
     let after = Yaml::parse(new).ok();
     let is_same = after.is_some_and(|after| {
-        services.iter().all(|service| publishes(&after, service)) && outline(before, services) == outline(&after, services)
+        services.iter().all(|service| publishes(&after, service))
+            && outline(before, services) == outline(&after, services)
     });
     if is_same {
         return Ok(());
     }
-    Err(Failure::bad_target("the ports can't be put into this file without changing what else it says").help(IN_BLOCK_STYLE))
+    Err(Failure::bad_target("the ports can't be put into this file without changing what else it says")
+        .help(IN_BLOCK_STYLE))
 }
 
 fn publishes(yaml: &Yaml, service: &Service) -> bool {
@@ -177,16 +186,18 @@ fn publishes(yaml: &Yaml, service: &Service) -> bool {
         .map(|(_, ports)| ports);
     let Some(ports) = ports else { return false };
     let texts = yaml.items(ports).unwrap_or_default().iter().map(|&id| yaml.text(id));
-    yaml.node(ports).tag.as_deref() == Some("!override") && texts.eq(service.ports.iter().map(|port| Some(port.as_str())))
+    yaml.node(ports).tag.as_deref() == Some("!override")
+        && texts.eq(service.ports.iter().map(|port| Some(port.as_str())))
 }
 
 /// What the file says beside our ports. Services and `services` itself do not count while they are empty.
 fn outline(yaml: &Yaml, services: &[Service]) -> String {
     let is_ours = |name: &str| services.iter().any(|service| service.name == name);
     yaml.outline(&|yaml, path, value| match path {
-        ["services"] => yaml.entries(value).iter().all(|&(name, value)| {
-            yaml.text(name).is_some_and(is_ours) && is_only_ports(yaml, value)
-        }),
+        ["services"] => yaml
+            .entries(value)
+            .iter()
+            .all(|&(name, value)| yaml.text(name).is_some_and(is_ours) && is_only_ports(yaml, value)),
         ["services", name] => is_ours(name) && is_only_ports(yaml, value),
         ["services", name, "ports"] => is_ours(name),
         _ => false,
@@ -194,5 +205,6 @@ fn outline(yaml: &Yaml, services: &[Service]) -> String {
 }
 
 fn is_only_ports(yaml: &Yaml, service: Id) -> bool {
-    yaml.is_null(service) || yaml.entries(service).iter().all(|&(key, _)| yaml.text(key) == Some("ports")) && yaml.text(service).is_none()
+    yaml.is_null(service)
+        || yaml.entries(service).iter().all(|&(key, _)| yaml.text(key) == Some("ports")) && yaml.text(service).is_none()
 }

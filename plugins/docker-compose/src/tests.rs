@@ -7,7 +7,8 @@ const BEGIN: &str = "# portkeeper:begin needs Docker Compose 2.24.4 or newer; wh
 const WEB: &str = r#"{"services": {"web": {"SERVICE_PORT": 80}}}"#;
 
 fn request(old: &str, options: &str) -> Request {
-    let dns = Reservation { protocol: "udp".to_owned(), host: Some("::1".to_owned()), ..Reservation::tcp("DNS_PORT", 5300) };
+    let dns =
+        Reservation { protocol: "udp".to_owned(), host: Some("::1".to_owned()), ..Reservation::tcp("DNS_PORT", 5300) };
     Request {
         reservations: vec![Reservation::tcp("SERVICE_PORT", 8888), dns, Reservation::tcp("TLS_PORT", 8443)],
         options: options.to_owned(),
@@ -56,7 +57,8 @@ fn what_else_stands_in_the_file_stays() {
 #[test]
 fn a_service_that_is_not_there_yet_comes_first() {
     let old = "services:\r\n  db:\r\n    image: pg\r\n";
-    let inserted = format!("services:\n  web:\n{}  db:\n    image: pg\n", block("    ", &["127.0.0.1:8888:80"])).replace('\n', "\r\n");
+    let inserted = format!("services:\n  web:\n{}  db:\n    image: pg\n", block("    ", &["127.0.0.1:8888:80"]))
+        .replace('\n', "\r\n");
     assert_eq!(render(&request(old, WEB)), inserted);
     let appended = format!("volumes:\n  data:\nservices:\n  web:\n{}", block("    ", &["127.0.0.1:8888:80"]));
     assert_eq!(render(&request("volumes:\n  data:", WEB)), appended);
@@ -64,7 +66,10 @@ fn a_service_that_is_not_there_yet_comes_first() {
 
 #[test]
 fn a_service_that_is_no_longer_asked_for_goes_away() {
-    let both = render(&request("services:\n  db:\n    image: pg\n", r#"{"services": {"db": {"TLS_PORT": 1}, "web": {"SERVICE_PORT": 80}}}"#));
+    let both = render(&request(
+        "services:\n  db:\n    image: pg\n",
+        r#"{"services": {"db": {"TLS_PORT": 1}, "web": {"SERVICE_PORT": 80}}}"#,
+    ));
     let only_db = format!("services:\n  db:\n{}    image: pg\n", block("    ", &["127.0.0.1:8443:1"]));
     assert_eq!(render(&request(&both, r#"{"services": {"db": {"TLS_PORT": 1}}}"#)), only_db);
 }
@@ -79,7 +84,17 @@ fn ports_written_by_hand_are_not_taken_over() {
 
 #[test]
 fn a_file_that_has_no_place_for_a_block_is_refused() {
-    for old in ["services: {web: {image: x}}\n", "services:\n  web: {image: x}\n", "x: &a\n  b: 1\nservices:\n  web: *a\n", "- a\n", "text", "{}\n", "a: 1\n---\nb: 1\n", "a: [\n", "a: 1\n...\n"] {
+    for old in [
+        "services: {web: {image: x}}\n",
+        "services:\n  web: {image: x}\n",
+        "x: &a\n  b: 1\nservices:\n  web: *a\n",
+        "- a\n",
+        "text",
+        "{}\n",
+        "a: 1\n---\nb: 1\n",
+        "a: [\n",
+        "a: 1\n...\n",
+    ] {
         let failure = DockerCompose::render(&request(old, WEB)).unwrap_err();
         assert_eq!(failure.code, "bad-target", "{old}");
     }
@@ -181,9 +196,23 @@ fn the_schema_is_json() {
 
 fn override_file() -> impl Strategy<Value = String> {
     let line = prop_oneof![
-        "services:", "  web:", "  db:", "  web: # c", "    image: x", "    volumes:", "      - a", "# c", "    # c", "", "volumes:", "  x: \\|", "    text", "  web: \\{\\}",
+        "services:",
+        "  web:",
+        "  db:",
+        "  web: # c",
+        "    image: x",
+        "    volumes:",
+        "      - a",
+        "# c",
+        "    # c",
+        "",
+        "volumes:",
+        "  x: \\|",
+        "    text",
+        "  web: \\{\\}",
     ];
-    proptest::collection::vec((line, prop_oneof!["\n", "\r\n"]), 0..9).prop_map(|lines| lines.into_iter().map(|(line, end)| line + &end).collect())
+    proptest::collection::vec((line, prop_oneof!["\n", "\r\n"]), 0..9)
+        .prop_map(|lines| lines.into_iter().map(|(line, end)| line + &end).collect())
 }
 
 proptest! {

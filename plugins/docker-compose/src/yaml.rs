@@ -81,7 +81,10 @@ impl Yaml {
             if anchor != 0 {
                 yaml.anchors.insert(anchor, id);
             }
-            yaml.attach(id, open.last_mut());
+            match open.last_mut() {
+                Some((parent, key)) => yaml.attach(id, *parent, key),
+                None => yaml.root = Some(id),
+            }
             if is_open {
                 open.push((id, None));
             }
@@ -92,13 +95,9 @@ impl Yaml {
         Ok(yaml)
     }
 
-    /// Puts a node into the collection that is open.
-    fn attach(&mut self, id: Id, parent: Option<&mut (Id, Option<Id>)>) {
-        let Some((parent, key)) = parent else {
-            self.root = Some(id);
-            return;
-        };
-        match &mut self.nodes[*parent].value {
+    /// Puts a node into the collection that is open. In a mapping every second node is a key.
+    fn attach(&mut self, id: Id, parent: Id, key: &mut Option<Id>) {
+        match &mut self.nodes[parent].value {
             Value::List(items) => items.push(id),
             Value::Map(items) => match key.take() {
                 Some(key) => items.push((key, id)),
