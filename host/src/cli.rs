@@ -59,7 +59,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
     }
 }
 
-/// An answer that nobody takes (`portkeeper status | head -1`) is no failure of ours, any other failed write is.
+/// An answer that can't be written, for example to a full disk, was not given.
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::environment(format_args!("the answer can't be written: {error}"))

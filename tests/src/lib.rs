@@ -5,6 +5,8 @@
 
 #![cfg(unix)]
 
+pub mod builtin;
+pub mod hostile;
 mod markdown;
 mod namespace;
 mod outcome;
@@ -13,6 +15,7 @@ mod run;
 mod sandbox;
 mod skip;
 mod stand_in;
+mod wat_plugin;
 
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
@@ -22,3 +25,4 @@ pub use run::{Run, Running, all_at_once};
 pub use sandbox::{Programs, Sandbox};
 pub use skip::{program_or_skip, skipped};
 pub use stand_in::StandIn;
+pub use wat_plugin::WatPlugin;

@@ -232,7 +232,7 @@ impl SelectionArgs {
     /// Whether the port comes from the policy, and the policy had to hand out ephemeral ones.
     pub(crate) fn yields_to_ephemeral(&self) -> bool {
         let policy = self.port.is_none() && self.range.is_none() && self.profile.is_none();
-        policy && policy::good_ports(self.protocol, os::ephemeral_ports(), 0).ephemeral_yielded()
+        policy && policy::good_ports(self.protocol, os::ephemeral_ports(), 0).ephemeral_range_yielded()
     }
 }
 

@@ -94,7 +94,7 @@ impl From<PathError> for CommandError {
 impl From<ProbeError> for CommandError {
     fn from(error: ProbeError) -> Self {
         match error {
-            ProbeError::UnknownHost { .. } | ProbeError::NotLocal { .. } => Self::usage(error),
+            ProbeError::Unresolved { .. } | ProbeError::NotLocal { .. } => Self::usage(error),
             _ => Self::environment(error),
         }
     }

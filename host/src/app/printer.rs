@@ -36,12 +36,17 @@ impl Printer {
 
     /// A line of the answer.
     pub(crate) fn line(&self, text: impl Display) -> io::Result<()> {
-        writeln!(anstream::stdout().lock(), "{text}")
+        self.text(format_args!("{text}\n"))
     }
 
-    /// Text of the answer, as it is.
+    /// Text of the answer, as it is. A reader that went away is no failure.
     pub(crate) fn text(&self, text: impl Display) -> io::Result<()> {
-        write!(anstream::stdout().lock(), "{text}")
+        let mut stdout = anstream::stdout().lock();
+        match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            // Whoever reads has read enough: `portkeeper status | head -1`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
     }
 
     /// An answer as one line of JSON.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{Guarantee, Host, Lease, Port, Protocol, Reservation};
+use crate::probe::SocketState;
 use crate::reserve::{Granted, Occupied};
 
 /// A reservation, as `reserve` answers.
@@ -42,7 +43,7 @@ pub(crate) enum LeaseView<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct OccupiedView<'a> {
     address: SocketAddr,
-    state: &'a str,
+    state: SocketState,
     pid: Option<u32>,
     command: Option<&'a str>,
 }
@@ -99,7 +100,7 @@ impl<'a> From<&'a Lease> for LeaseView<'a> {
 impl<'a> From<&'a Occupied> for OccupiedView<'a> {
     fn from(occupied: &'a Occupied) -> Self {
         let Occupied { address, state, pid, command } = occupied;
-        Self { address: *address, state, pid: *pid, command: command.as_deref() }
+        Self { address: *address, state: *state, pid: *pid, command: command.as_deref() }
     }
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::app::{CommandResult, Context, Format, StatusView, Table, age, lease_text};
 use crate::model::Reservation;
+use crate::probe::SocketState;
 use crate::registry::Store;
 use crate::reserve::{Machine, Occupied, World};
 
@@ -53,7 +54,7 @@ fn listeners(machine: &Machine, reservation: &Reservation) -> Vec<Occupied> {
         return Vec::new();
     }
     let mut occupied = machine.occupied_by(*protocol, *port, addresses);
-    occupied.retain(|occupied| occupied.state == "listening");
+    occupied.retain(|occupied| occupied.state == SocketState::Listening);
     occupied
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here touches a socket or a clock, and the only look at a file system is at a project's folder, whose identity it is. Types that users write (ports, ranges, hosts) check themselves when they are
 //! parsed, so that everything above this room may trust what it holds.
 
+mod digest;
 mod host;
 mod lease;
 mod moment;
@@ -12,6 +13,7 @@ mod project;
 mod protocol;
 mod reservation;
 
+pub use digest::{Digest, DigestError};
 pub use host::{Host, HostError, addresses_overlap};
 pub use lease::{Lease, LeaseName, ProcessId};
 pub use moment::Moment;

@@ -69,7 +69,9 @@ fn standing(address: IpAddr) -> Standing {
     match bind(Protocol::Udp, SocketAddr::new(address, 0), Sharing::Nothing) {
         Err(error) if lacks_family(&error) => Standing::Lacking,
         // EINVAL: a link-local address of IPv6, which would need the name of an interface.
-        Err(error) if matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::InvalidInput) => Standing::Foreign,
+        Err(error) if matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::InvalidInput) => {
+            Standing::Foreign
+        }
         // Whatever else is wrong, it is not the address. The probe will say.
         _ => Standing::Ours,
     }

@@ -55,7 +55,8 @@ fn share(socket: &Socket, Sharing::Nothing: Sharing) -> io::Result<()> {
     let on = 1_i32.to_ne_bytes();
     #[expect(unsafe_code, reason = "neither the standard library nor socket2 has this option")]
     // SAFETY: the socket is open for the whole call, and the pointer and the length are those of `on`.
-    let result = unsafe { setsockopt(socket.as_raw_socket() as SOCKET, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, on.as_ptr(), 4) };
+    let result =
+        unsafe { setsockopt(socket.as_raw_socket() as SOCKET, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, on.as_ptr(), 4) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -19,13 +19,18 @@ pub enum ProbeError {
         reason: String,
     },
     /// The host is known, but another machine. Ports can be reserved on this one only.
-    #[error("{address} is not an address of this machine; use localhost, 0.0.0.0 for all addresses, or one that this machine has")]
+    #[error(
+        "{address} is not an address of this machine; use localhost, 0.0.0.0 for all addresses, or one that this machine has"
+    )]
     NotLocal {
         /// The address that can't be bound.
         address: IpAddr,
     },
     /// This user may not bind the port.
-    #[error("this user may not bind {protocol} port {port} (ports below {} are for root, unless the machine is set up otherwise)", first_unprivileged())]
+    #[error(
+        "this user may not bind {protocol} port {port} (ports below {} are for root, unless the machine is set up otherwise)",
+        first_unprivileged()
+    )]
     Denied {
         /// The protocol.
         protocol: Protocol,

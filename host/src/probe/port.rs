@@ -83,8 +83,8 @@ fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
 /// the listening ones answer.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
-    let remnants = bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)?
-        .is_some_and(|_ours| !is_answered(port, addresses));
+    let remnants =
+        bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)?.is_some_and(|_ours| !is_answered(port, addresses));
     Ok(if remnants { PortState::Lingering } else { PortState::Taken })
 }
 
@@ -96,4 +96,5 @@ fn in_use(_: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
 
 #[cfg(test)]
 #[path = "port_tests.rs"]
+#[cfg_attr(target_os = "linux", expect(clippy::print_stderr, reason = "a test that is skipped says so"))]
 mod tests;

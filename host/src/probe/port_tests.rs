@@ -114,7 +114,8 @@ fn remnants_of_connections_linger() {
     eventually(|| tcp(port, &LOCALHOST) == PortState::Lingering);
     eventually(|| tcp(port, &EVERYWHERE) == PortState::Lingering);
 
-    let (_rival, _) = rival(&format!("127.0.0.1:{port}"), Type::STREAM, |socket| socket.set_reuse_address(true).unwrap());
+    let (_rival, _) =
+        rival(&format!("127.0.0.1:{port}"), Type::STREAM, |socket| socket.set_reuse_address(true).unwrap());
     assert_eq!(tcp(port, &LOCALHOST), PortState::Taken, "bound beside the remnant");
 }
 
@@ -134,6 +135,14 @@ fn a_connection_from_the_port_takes_it() {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let port = Port::new(client.local_addr().unwrap().port()).unwrap();
     assert_eq!(tcp(port, &LOCALHOST), PortState::Taken);
+}
+
+#[test]
+fn whoever_accepts_connections_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
+    assert!(is_answered(port, &LOCALHOST) && is_answered(port, &EVERYWHERE));
+    assert!(!is_answered(port, &LOCALHOST[1..]));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The real world: this machine, through the kernel.
 
 use std::cell::OnceCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
 use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::{self, Liveness};
 use crate::policy::good_ports;
-use crate::probe::{self, PortState, ProbeError, Processes, Sockets};
+use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets};
 
 /// This machine, as seen from this process.
 ///
@@ -55,15 +55,18 @@ impl World for Machine {
     }
 
     fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
-        let occupants = self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
-        let processes = Processes::of(occupants.iter().map(|occupant| occupant.inode));
+        let mut occupants = self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
+        // Remnants are nobody's. A listener, which people look for, comes first.
+        occupants.retain(|occupant| occupant.state != SocketState::Remnant);
+        occupants.sort();
+        let processes = Processes::behind(occupants.iter().filter_map(|occupant| occupant.inode));
         occupants
             .into_iter()
             .map(|occupant| {
-                let process = processes.get(occupant.inode);
+                let process = occupant.inode.and_then(|inode| processes.of(inode));
                 Occupied {
-                    address: occupant.address,
-                    state: occupant.state.as_str(),
+                    address: SocketAddr::new(occupant.address, port.get()),
+                    state: occupant.state,
                     pid: process.map(|process| process.pid),
                     command: process.map(|process| process.command.clone()),
                 }

@@ -12,6 +12,12 @@ mod release;
 mod stale;
 mod world;
 
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+
 pub use choice::Choice;
 pub use confirm::{abandon, confirm};
 pub use grant::{Granted, Outcome, Request, rehearse, reserve};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::Liveness;
-use crate::probe::{PortState, ProbeError};
+use crate::probe::{PortState, ProbeError, SocketState};
 
 /// Clocks, processes, sockets and folders, as seen from one place.
 pub trait World {
@@ -46,8 +46,8 @@ pub trait World {
 pub struct Occupied {
     /// The socket's own address.
     pub address: SocketAddr,
-    /// `listening`, `bound` or `connected`.
-    pub state: &'static str,
+    /// What it does there.
+    pub state: SocketState,
     /// The process; none where this user may not see it.
     pub pid: Option<u32>,
     /// The process' name.

@@ -5,9 +5,9 @@ use std::io;
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, Parseable,
 };
+use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP, SOCK_DIAG_BY_FAMILY};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponseHeader, SocketId, StateFlags};
-use netlink_packet_sock_diag::SockDiagMessage;
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
@@ -42,7 +42,11 @@ fn ask(kernel: &OwnedFd, protocol: Protocol, family: u8, socket_id: SocketId, ro
         Protocol::Udp => IPPROTO_UDP,
     };
     let extensions = ExtensionFlags::empty();
-    send(kernel, &packet(InetRequest { family, protocol: number, extensions, states: ALL_STATES, socket_id }), SendFlags::empty())?;
+    send(
+        kernel,
+        &packet(InetRequest { family, protocol: number, extensions, states: ALL_STATES, socket_id }),
+        SendFlags::empty(),
+    )?;
     let mut buffer = vec![0; BUFFER];
     loop {
         let (length, _) = recv(kernel, &mut buffer[..], RecvFlags::empty())?;
@@ -72,7 +76,9 @@ fn is_last(mut answer: &[u8], rows: &mut Vec<Row>) -> io::Result<bool> {
             DONE => return Ok(true),
             ERROR => return Err(errno(message.payload())),
             // Only the head matters. Attributes, of which kernels keep inventing new ones, are not read.
-            SOCK_DIAG_BY_FAMILY => rows.push(row(&InetResponseHeader::parse(message.payload()).map_err(io::Error::other)?)),
+            SOCK_DIAG_BY_FAMILY => {
+                rows.push(row(&InetResponseHeader::parse(message.payload()).map_err(io::Error::other)?));
+            }
             _ => {}
         }
         let aligned = (message.length() as usize).next_multiple_of(4);

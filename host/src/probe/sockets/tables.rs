@@ -91,7 +91,9 @@ impl Row {
             (Protocol::Udp, _) => SocketState::Connected,
             (_, TIME_WAIT) => SocketState::Remnant,
             // CLOSE, too: that is how a connection looks on its way from one of the others to TIME_WAIT or to its end.
-            (_, FIN_WAIT1 | FIN_WAIT2 | CLOSE | LAST_ACK | CLOSING | BOUND_INACTIVE) if orphaned => SocketState::Remnant,
+            (_, FIN_WAIT1 | FIN_WAIT2 | CLOSE | LAST_ACK | CLOSING | BOUND_INACTIVE) if orphaned => {
+                SocketState::Remnant
+            }
             (_, CLOSE | BOUND_INACTIVE) => SocketState::Bound,
             (_, _) => SocketState::Connected,
         }
