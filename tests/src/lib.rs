@@ -1,1 +1,28 @@
-//! The harness: every test gets its own home, registry and processes.
+//! The harness: every test gets its own home, registry, ports and processes, so that all of them may run at once.
+//!
+//! A test reads like a transcript: a [`Sandbox`] runs the real command line, an [`Outcome`] says what came of it and shows all of
+//! it when that was not what the test expected. Nothing waits by sleeping: a [`StandIn`] says when it is ready.
+
+#![cfg(unix)]
+
+pub mod builtin;
+pub mod hostile;
+mod markdown;
+mod namespace;
+mod outcome;
+mod ports;
+mod run;
+mod sandbox;
+mod skip;
+mod stand_in;
+mod wat_plugin;
+
+pub use markdown::{Block, blocks_for_testing};
+pub use namespace::{Namespace, Own};
+pub use outcome::Outcome;
+pub use ports::Ports;
+pub use run::{Run, Running, all_at_once};
+pub use sandbox::{Programs, Sandbox};
+pub use skip::{program_or_skip, skipped};
+pub use stand_in::StandIn;
+pub use wat_plugin::WatPlugin;

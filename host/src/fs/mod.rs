@@ -1,5 +1,11 @@
-//! Files that survive a crash: durable atomic writes and locks.
+//! Files that survive a crash: durable atomic writes, private files, and locks.
 
+mod atomic;
+mod lock;
 mod path_error;
+mod private;
 
+pub use atomic::{Staged, write_atomic};
+pub use lock::{Lock, LockError, Patience, Waiting};
 pub use path_error::{PathContext, PathError};
+pub use private::{create_private_dir, open_private, read_private};

@@ -1,5 +1,6 @@
 //! Why a reservation is alive. Whether it still is, the `reserve` room decides.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -36,13 +37,34 @@ pub enum Lease {
 pub struct LeaseName {
     /// The name, for example the `key` of a config: `SERVICE_PORT`.
     pub name: String,
-    /// Whom the name belongs to; none: the user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub project: Option<Project>,
-    /// The config file that asked for the name, relative to the project's folder. When the config no longer has the key, its
-    /// next prepare releases the port.
+    /// Whom the name belongs to; none: the user. Written by whoever writes the lease, because many names share a project.
+    #[serde(skip)]
+    pub project: Option<Arc<Project>>,
+    /// The file name of the config that asked for the name. When that config no longer has the key, its next prepare releases
+    /// the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// True until the files that the name is written to are written: what is left of a prepare that died ends like a grace.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub provisional: bool,
+}
+
+impl LeaseName {
+    /// Whether both are the same name of the same project.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_project = match (&self.project, &other.project) {
+            (Some(mine), Some(theirs)) => mine.is_same(theirs),
+            (None, None) => true,
+            _ => false,
+        };
+        same_project && self.name == other.name
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A process, told apart from a later one with the same pid.

@@ -1,1 +1,69 @@
-//! What only the operating system knows: this place, this moment, processes and users. One file per platform behind one interface.
+//! What only the operating system knows: this place, this moment, and processes. One file per platform behind one interface.
+//!
+//! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
+//! unknown as alive.
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+#[cfg(any(target_os = "macos", windows))]
+mod processes;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+compile_error!("portkeeper knows Linux, macOS and Windows; another platform needs its own file in host/src/os");
+
+use crate::model::{Caller, Moment, Place, PortRange, ProcessId};
+
+/// Whether a process still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It runs.
+    Alive,
+    /// It has ended. A zombie has, too: it can do nothing more, its parent has only not fetched its exit code.
+    Ended,
+    /// This user may not see it.
+    Unknown,
+}
+
+/// Where this process is: machine, boot and namespaces.
+#[must_use]
+pub fn place() -> Place {
+    platform::place()
+}
+
+/// Both clocks, now.
+#[must_use]
+pub fn now() -> Moment {
+    platform::now()
+}
+
+/// The process with this pid, with its start time, so that a later process with the same pid can be told from it; none when
+/// no such process runs or this user may not see it.
+#[must_use]
+pub fn process_id(pid: u32) -> Option<ProcessId> {
+    platform::process_id(pid)
+}
+
+/// Whether the process still runs. It must belong to this place ([`Place::shares_processes_with`]).
+#[must_use]
+pub fn liveness(process: &ProcessId) -> Liveness {
+    platform::liveness(process)
+}
+
+/// The process that started this one; none when it has ended, or is outside of this pid namespace.
+#[must_use]
+pub fn parent() -> Option<Caller> {
+    platform::parent()
+}
+
+/// The range from which the kernel picks ports for `bind(0)` and for outgoing connections; none when it can't be read.
+#[must_use]
+pub fn ephemeral_ports() -> Option<PortRange> {
+    platform::ephemeral_ports()
+}

@@ -1,1 +1,33 @@
 //! Finds the plugin of an output's type, and runs it in a sandbox.
+//!
+//! A plugin is a WebAssembly component that gets a request and gives back text. It can reach nothing: its only import is a log.
+//! It is still other people's code, so nothing that it says is taken on trust, and nothing that it does can last longer or take
+//! more than `limits` allows.
+//!
+//! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they
+//! are, `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
+//! checks what comes back.
+
+mod answer;
+mod bindings;
+mod builtin;
+mod cache;
+mod catalogue;
+mod engine;
+mod error;
+mod inspect;
+mod limits;
+mod loaded;
+mod paths;
+mod plugin;
+mod sandbox;
+mod text;
+mod ticker;
+mod types;
+
+pub use catalogue::{Catalogue, ExplicitPlugin, Sources, TypeInfo};
+pub use engine::Engine;
+pub use error::{Broken, PluginError, RenderError};
+pub use limits::Limits;
+pub use plugin::{Origin, Plugin};
+pub use types::{Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile};

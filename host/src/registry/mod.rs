@@ -1,1 +1,76 @@
 //! The store of reservations.
+//!
+//! A store is two operations wide ([`Store`]): a snapshot to read, and a transaction that checks and commits. What changes
+//! reservations exists on [`Transaction`] alone, so nothing can be changed without the lock. [`FileStore`] keeps one JSON file
+//! per user; stores for all users of a host or for a team can stand beside it.
+
+mod file;
+mod format;
+mod snapshot;
+
+pub use file::FileStore;
+pub use snapshot::{Notice, Snapshot, Transaction};
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::fs::{LockError, PathError};
+
+/// Where reservations are kept.
+pub trait Store {
+    /// The reservations as they are now. Readers don't block writers.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    fn snapshot(&self) -> Result<Snapshot, RegistryError>;
+
+    /// Runs `change` on the reservations while nobody else can change them, and commits what it changed; commits nothing when it
+    /// fails. Nothing slow belongs into it: everybody else waits.
+    ///
+    /// # Errors
+    /// What `change` fails with, or a [`RegistryError`].
+    fn transaction<T, E: From<RegistryError>>(
+        &self,
+        change: impl FnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Result<T, E>;
+}
+
+/// Why the registry can't be used.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// The lock was not to be had.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file can't be read or written.
+    #[error(transparent)]
+    File(#[from] PathError),
+    /// It was written by a newer portkeeper.
+    #[error(
+        "{}: written by a newer portkeeper (format {version}, this one writes {supported}), so it is only read: \
+         update portkeeper, or choose another file with --registry",
+        .path.display()
+    )]
+    Newer {
+        /// The registry.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
+        /// The newest format that this portkeeper writes.
+        supported: u32,
+    },
+    /// Neither the file nor the copy of its former state can be understood.
+    #[error(
+        "{}: not a registry ({why}), and {} is of no help: no port is chosen, because it may be somebody's. \
+         To start anew, move the file away: mv {0} {0}.bad",
+        .path.display(), .previous.display()
+    )]
+    Corrupt {
+        /// The registry.
+        path: PathBuf,
+        /// The copy of its former state.
+        previous: PathBuf,
+        /// What the parser said.
+        why: String,
+    },
+}

@@ -1,1 +1,52 @@
-//! The built-in `env` format.
+//! The built-in `env` format: variables in a `.env` file that has an owner.
+//!
+//! Every entry of the map becomes a variable; the rest of the file stays as it is. How lines, quotes and duplicates are treated is told
+//! in [`portkeeper_plugin_sdk::env_file`].
+
+use portkeeper_plugin_sdk::env_file::EnvFile;
+use portkeeper_plugin_sdk::{Diagnostic, Failure, Metadata, Plugin, Request, Response, export_plugin};
+use serde::Deserialize;
+
+/// The format.
+#[derive(Debug)]
+pub struct Env;
+
+/// This format has no options.
+#[derive(Debug, Deserialize)]
+struct Options {}
+
+export_plugin!(Env);
+
+impl Plugin for Env {
+    fn describe() -> Metadata {
+        Metadata::new("env", env!("CARGO_PKG_VERSION"), "Variables in a .env file; comments, order and quoting stay")
+            .output_types(["env", "dotenv", "compose_env"])
+            .default_path(".env")
+    }
+
+    fn render(request: &Request) -> Result<Response, Failure> {
+        let Options {} = request.options()?;
+        let mut file = EnvFile::parse(request.old_text())?;
+        for (key, value) in &request.entries {
+            file.set(key, value)?;
+        }
+        let response = Response::target(request, file.to_string());
+        Ok(request
+            .entries
+            .iter()
+            .filter_map(|(key, _)| duplicate(&file, key, request))
+            .fold(response, Response::diagnostic))
+    }
+}
+
+/// What to say about a key that stands in the file more than once.
+fn duplicate(file: &EnvFile, key: &str, request: &Request) -> Option<Diagnostic> {
+    let lines = file.lines_of(key);
+    let [.., earlier, last] = lines[..] else { return None };
+    let message =
+        format!("`{key}` stands here too; the one in line {last} counts, and only that one is kept up to date");
+    Some(Diagnostic::warning(message).at(&request.target.path, u32::try_from(earlier).unwrap_or(u32::MAX)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! What every command needs: where things are, what to print with, and how to end.
+
+mod args;
+mod context;
+mod error;
+mod printer;
+mod settings;
+mod table;
+mod view;
+
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, duration, normalise};
+pub(crate) use context::Context;
+pub(crate) use error::{CommandError, CommandResult};
+pub(crate) use printer::Printer;
+pub(crate) use settings::Settings;
+pub(crate) use table::Table;
+pub(crate) use view::{age, lease_text, LeaseView, OccupiedView, ReservedView, StatusView};

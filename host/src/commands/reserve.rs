@@ -1,0 +1,65 @@
+//! `portkeeper reserve`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::app::{CommandError, CommandResult, Context, Format, ReservedView, SelectionArgs, Table, lease_text};
+use crate::reserve::{Granted, Machine, ReserveError, reserve};
+
+/// Reserve a port, or several, and print them as JSON
+///
+/// A reservation keeps every other user of portkeeper away from the port. Without --ttl, --for-pid or --write-env it lasts while
+/// something listens on the port, and for 60 seconds in any case: time enough to start a server.
+#[derive(Debug, Args)]
+pub(crate) struct ReserveArgs {
+    #[command(flatten)]
+    selection: SelectionArgs,
+}
+
+pub(crate) fn run(context: &Context, args: &ReserveArgs) -> CommandResult {
+    let granted = select(context, &args.selection)?;
+    let printer = &context.printer;
+    match printer.format_or_json() {
+        Format::Table => printer.text(table(&granted))?,
+        format if args.selection.is_list() => {
+            printer.json_list(format, &granted.iter().map(ReservedView::from).collect::<Vec<_>>())?;
+        }
+        _ => granted.iter().try_for_each(|granted| printer.json(&ReservedView::from(granted)))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reserves what the arguments ask for, and tells on stderr what the user should know of it.
+pub(super) fn select(context: &Context, selection: &SelectionArgs) -> Result<Vec<Granted>, CommandError> {
+    let requests = selection.requests()?;
+    let store = context.store()?;
+    if selection.yields_to_ephemeral() {
+        context.printer.warn(
+            "the kernel's ephemeral range leaves no good port, so this one is from that range: \
+             an outgoing connection may take it (see --range, or net.ipv4.ip_local_port_range)",
+        );
+    }
+    let outcome = reserve(&store, &Machine::here(), &requests).map_err(|error| explain(error, selection))?;
+    context.tell_notices(&outcome.notices);
+    context.tell_collected(&outcome.collected);
+    Ok(outcome.granted)
+}
+
+fn explain(error: ReserveError, _: &SelectionArgs) -> CommandError {
+    CommandError::from(error)
+}
+
+fn table(granted: &[Granted]) -> Table {
+    let mut table = Table::new(&["HOST", "PORT", "PROTOCOL", "OWNER", "LEASE"]);
+    for Granted { reservation, .. } in granted {
+        table.row([
+            reservation.host.to_string(),
+            reservation.port.to_string(),
+            reservation.protocol.to_string(),
+            reservation.owner.clone().unwrap_or_default(),
+            lease_text(&reservation.lease),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,146 @@
+//! Writes that happen as a whole or not at all, and that are on the disk when they return.
+
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+use super::{PathContext, PathError};
+
+/// Replaces a file's content, durably: whoever looks, even after a power cut, finds the old bytes or the new ones.
+///
+/// `mode` are the permission bits of the new file; none keeps those of the old one, or takes what the umask leaves of 0666. A
+/// symbolic link at `path` is replaced, not followed.
+///
+/// # Errors
+/// The file or folder that an operation failed on. The old file is then untouched.
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<(), PathError> {
+    Staged::new(path, bytes, mode)?.commit()
+}
+
+/// New content beside a file, on the disk, but not in its place yet. Dropping it leaves no trace.
+#[derive(Debug)]
+pub struct Staged {
+    temp: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Staged {
+    /// Writes the bytes into a temporary file in the target's folder, as [`write_atomic`] does.
+    ///
+    /// # Errors
+    /// The file or folder that an operation failed on, a full disk included.
+    pub fn new(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{name}.");
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".tmp");
+        let old = || Some(std::fs::metadata(path).ok()?.permissions());
+        let mode = mode.and_then(permissions).or_else(old);
+        if mode.is_none() {
+            leave_to_umask(&mut builder);
+        }
+        let mut temp = builder.tempfile_in(folder_of(path)).at(folder_of(path))?;
+        if let Some(mode) = mode {
+            temp.as_file().set_permissions(mode).at(path)?;
+        }
+        temp.write_all(bytes).at(path)?;
+        temp.as_file().sync_all().at(path)?;
+        Ok(Self { temp, target: path.to_owned() })
+    }
+
+    /// The temporary file, for an owner or attributes that the target shall have.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        self.temp.as_file()
+    }
+
+    /// Puts the new content in the target's place.
+    ///
+    /// # Errors
+    /// The file or folder that an operation failed on.
+    pub fn commit(self) -> Result<(), PathError> {
+        self.temp.persist(&self.target).map_err(|error| error.error).at(&self.target)?;
+        sync_folder(folder_of(&self.target))
+    }
+}
+
+/// The folder that a file is in; the current one for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A rename is durable only when its folder is synced too (fsync(2)).
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> Result<(), PathError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).at(folder)
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<(), PathError> {
+    Ok(())
+}
+
+/// Temporary files are born with 0600; what the umask leaves of 0666 is what any other program gives a new file.
+fn leave_to_umask(builder: &mut Builder<'_, '_>) {
+    if let Some(all) = permissions(0o666) {
+        builder.permissions(all);
+    }
+}
+
+#[cfg(unix)]
+fn permissions(mode: u32) -> Option<Permissions> {
+    Some(std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777))
+}
+
+/// Other platforms have no permission bits.
+#[cfg(not(unix))]
+fn permissions(_: u32) -> Option<Permissions> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_behind_but_the_new_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomic(&path, b"one", None).unwrap();
+        write_atomic(&path, b"two", None).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_staged_write_that_is_dropped_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomic(&path, b"one", None).unwrap();
+        drop(Staged::new(&path, b"two", None).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_names_the_folder() {
+        let error = write_atomic(Path::new("/nonexistent/file"), b"", None).unwrap_err();
+        assert_eq!(error.to_string(), "/nonexistent: no such file or directory");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mode_is_kept_or_set() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        write_atomic(&path, b"", Some(0o600)).unwrap();
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        write_atomic(&path, b"new", None).unwrap();
+        assert_eq!(mode(), 0o640);
+    }
+}

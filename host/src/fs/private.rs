@@ -1,0 +1,156 @@
+//! Files and folders that belong to one user alone.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::{PathContext, PathError};
+
+/// Makes sure that a folder is there, belongs to the effective user, and is closed to everyone else (0700).
+///
+/// # Errors
+/// The folder can't be made, or it is another user's: writing into it would lock that user out of their own files.
+pub fn create_private_dir(path: &Path) -> Result<(), PathError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    if !path.is_dir() {
+        builder.create(path).at(path)?;
+    }
+    close_to_others(path).at(path)
+}
+
+#[cfg(unix)]
+fn close_to_others(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let metadata = std::fs::metadata(path)?;
+    refuse_foreign(&metadata)?;
+    if metadata.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Opens a private file for reading and writing, and creates it (0600) when it is not there.
+///
+/// # Errors
+/// A symbolic link, another user's file, or whatever the system reports.
+pub fn open_private(path: &Path) -> Result<File, PathError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open(path, &mut options).at(path)
+}
+
+/// Reads a private file of at most `limit` bytes; none when there is no such file.
+///
+/// # Errors
+/// A symbolic link, another user's file, something that is no regular file, a larger file, or whatever the system reports.
+pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PathError> {
+    let file = match open(path, OpenOptions::new().read(true)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.at(path)?,
+    };
+    read_limited(file, limit).map(Some).at(path)
+}
+
+fn read_limited(file: File, limit: u64) -> io::Result<Vec<u8>> {
+    let size = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or_default() + 1);
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("larger than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // NONBLOCK: a FIFO in the file's place must not make us wait for its writer.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path).map_err(explain_link)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    #[cfg(unix)]
+    refuse_foreign(&metadata)?;
+    Ok(file)
+}
+
+/// `O_NOFOLLOW` on a link gives ELOOP (open(2)), whose own words (too many levels) mislead.
+#[cfg(unix)]
+fn explain_link(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return io::Error::other("a symbolic link, which is not followed here: name the file itself");
+    }
+    error
+}
+
+#[cfg(not(unix))]
+fn explain_link(error: io::Error) -> io::Error {
+    error
+}
+
+#[cfg(unix)]
+fn refuse_foreign(metadata: &std::fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == user {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "belongs to user {owner}, but this is user {user}. \
+             Under sudo, HOME may still be the other user's: use `sudo -H`, or choose a file with --registry"
+        ),
+    ))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_closed_to_others() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("a/b");
+        create_private_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        create_private_dir(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let base = tempfile::tempdir().unwrap();
+        let (target, link) = (base.path().join("target"), base.path().join("link"));
+        std::fs::write(&target, "secret").unwrap();
+        symlink(&target, &link).unwrap();
+        assert!(read_private(&link, 100).unwrap_err().to_string().contains("symbolic link"));
+        assert!(open_private(&link).unwrap_err().to_string().contains("symbolic link"));
+    }
+
+    #[test]
+    fn a_missing_file_is_none_and_a_large_or_strange_one_is_an_error() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("file");
+        assert_eq!(read_private(&path, 3).unwrap(), None);
+        std::fs::write(&path, "four").unwrap();
+        assert_eq!(read_private(&path, 4).unwrap().unwrap(), b"four");
+        assert!(read_private(&path, 3).unwrap_err().to_string().ends_with("larger than 3 bytes"));
+        assert!(read_private(base.path(), 3).is_err());
+    }
+}

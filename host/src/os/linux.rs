@@ -1,0 +1,101 @@
+//! Linux: everything is a small file in `/proc`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rustix::process::{Pid, getppid, test_kill_process};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::Liveness;
+use crate::model::{Caller, Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
+
+/// The inode of the network namespace that the machine starts with, since Linux 6.18 (`NET_NS_INIT_INO`, linux/nsfs.h).
+const INITIAL_NETWORK: u64 = 0xEFFF_FFF9;
+
+/// A setting of the whole machine, which the kernel therefore shows in its first network namespace only.
+const INITIAL_NETWORK_ONLY: &str = "/proc/sys/net/core/netdev_max_backlog";
+
+pub(super) fn place() -> Place {
+    Place {
+        machine: line("/etc/machine-id"),
+        boot: line("/proc/sys/kernel/random/boot_id"),
+        network: network_namespace(),
+        processes: fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino()),
+    }
+}
+
+/// The first line of a file, trimmed; empty when the file can't be read.
+fn line(path: &str) -> String {
+    fs::read_to_string(path).map(|text| text.lines().next().unwrap_or_default().trim().to_owned()).unwrap_or_default()
+}
+
+/// Since Linux 6.18 the first namespace always has the same inode. Before, it gets one of the first dynamic ones (4026531840,
+/// 4026531992, ...), which differs from kernel to kernel; then it is known by the machine-wide settings that it shows.
+fn network_namespace() -> NetworkNamespace {
+    match fs::metadata("/proc/self/ns/net").map(|namespace| namespace.ino()) {
+        Ok(INITIAL_NETWORK) => NetworkNamespace::Initial,
+        Ok(_) if Path::new(INITIAL_NETWORK_ONLY).exists() => NetworkNamespace::Initial,
+        Ok(inode) => NetworkNamespace::Inode(inode),
+        // A kernel without network namespaces has only the one.
+        Err(error) if error.kind() == ErrorKind::NotFound && Path::new("/proc/self").exists() => {
+            NetworkNamespace::Initial
+        }
+        // Without /proc nobody can tell; a number that no namespace has is shared with nobody.
+        Err(_) => NetworkNamespace::Inode(0),
+    }
+}
+
+pub(super) fn now() -> Moment {
+    let since_boot = clock_gettime(ClockId::Boottime);
+    Moment { wall: Timestamp::now(), since_boot: since_boot.try_into().unwrap_or_default() }
+}
+
+pub(super) fn process_id(pid: u32) -> Option<ProcessId> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    running_since(&stat).map(|started| ProcessId { pid, started })
+}
+
+pub(super) fn liveness(process: &ProcessId) -> Liveness {
+    match fs::read_to_string(format!("/proc/{}/stat", process.pid)) {
+        Ok(stat) if running_since(&stat) == Some(process.started) => Liveness::Alive,
+        Ok(_) => Liveness::Ended,
+        // With hidepid=2 (proc(5)) the process of another user looks as if it were not there, so the kernel is asked itself.
+        Err(_) if is_pid_unused(process.pid) => Liveness::Ended,
+        Err(_) => Liveness::Unknown,
+    }
+}
+
+fn is_pid_unused(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
+    test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+}
+
+/// The start time of a process that has not ended, from the text of its `stat` (proc_pid_stat(5)): state and start time are
+/// fields 3 and 22. The second field is the name in parentheses, which may itself hold spaces and parentheses.
+fn running_since(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    match fields.next()? {
+        "Z" | "X" | "x" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
+}
+
+pub(super) fn parent() -> Option<Caller> {
+    let pid = getppid()?.as_raw_nonzero().get().unsigned_abs();
+    let command = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(Caller { pid, command: String::from_utf8_lossy(&command).trim_end_matches('\n').to_owned() })
+}
+
+pub(super) fn ephemeral_ports() -> Option<PortRange> {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut ports = text.split_ascii_whitespace().map(str::parse::<Port>);
+    PortRange::new(ports.next()?.ok()?, ports.next()?.ok()?).ok()
+}
+
+#[cfg(test)]
+#[path = "linux_tests.rs"]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+mod tests;

@@ -1,0 +1,151 @@
+//! The cache of compiled plugins.
+//!
+//! A compiled plugin is native code: reading an entry back is as good as running it, and wasmtime does not notice a flipped bit.
+//! So the folder and its files must be the user's alone, and each entry carries the digest of its code. Whatever is wrong with
+//! an entry or the folder, the plugin is compiled anew and nobody is bothered.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::model::Digest;
+
+/// A folder of compiled plugins.
+///
+/// An entry is a file named after what went into it: the component's digest, and the compiler's version and settings. After an
+/// upgrade nothing finds the old ones; they go after a month. The file holds the code, then the code's digest.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    /// The version and settings of the compiler, as part of a file name.
+    compiler: String,
+}
+
+/// The length of the digest after the code, in bytes.
+const TRAILER: usize = 32;
+
+/// The longest entry that is read, in bytes: a plugin of 32 MiB compiles to several times that.
+const LARGEST: u64 = 512 * 1024 * 1024;
+
+/// How old an entry gets, since it was written.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+const EXTENSION: &str = "compiled";
+
+impl Cache {
+    /// A cache in the folder, which is made when there is something to write.
+    pub(super) fn new(folder: PathBuf, compiler: String) -> Self {
+        Self { folder, compiler }
+    }
+
+    /// The code that the component was compiled to; none when there is no entry, or none to be trusted.
+    pub(super) fn get(&self, component: &Digest) -> Option<Vec<u8>> {
+        if !private::is_private_folder(&self.folder) {
+            return None;
+        }
+        let mut code = read(&self.path(component)).ok()?;
+        let digest = code.split_off(code.len().checked_sub(TRAILER)?);
+        (digest == Digest::of(&code).as_bytes()).then_some(code)
+    }
+
+    /// Keeps the code. It is no loss if that fails.
+    pub(super) fn put(&self, component: &Digest, code: &[u8]) {
+        if private::create_folder(&self.folder).is_ok() && private::is_private_folder(&self.folder) {
+            let _ = self.write(component, code);
+            let _ = self.drop_old();
+        }
+    }
+
+    fn path(&self, component: &Digest) -> PathBuf {
+        self.folder.join(format!("{component}-{}.{EXTENSION}", self.compiler))
+    }
+
+    /// Written beside its place and renamed, so that nobody reads half an entry. It need not survive a crash.
+    fn write(&self, component: &Digest, code: &[u8]) -> io::Result<()> {
+        let mut file = tempfile::Builder::new().suffix(EXTENSION).tempfile_in(&self.folder)?;
+        file.write_all(code)?;
+        file.write_all(Digest::of(code).as_bytes())?;
+        file.persist(self.path(component))?;
+        Ok(())
+    }
+
+    fn drop_old(&self) -> io::Result<()> {
+        let now = SystemTime::now();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let ours = entry.file_name().to_string_lossy().ends_with(EXTENSION);
+            let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
+            if ours && age > KEPT {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file's bytes, read through the one descriptor whose owner and mode were checked.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = private::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    File::take(file, LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a folder or file can have been written by the user alone.
+#[cfg(unix)]
+mod private {
+    use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+
+    pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    }
+
+    pub(super) fn is_private_folder(folder: &Path) -> bool {
+        fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir() && is_ours_alone(&metadata))
+    }
+
+    /// Neither through a symbolic link, nor waiting for the other end of a pipe.
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+    }
+
+    /// The effective user's, and writable by no group and no others.
+    pub(super) fn is_ours_alone(metadata: &Metadata) -> bool {
+        metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+    }
+}
+
+/// Elsewhere the user's own profile, where the cache lies, keeps others out.
+#[cfg(not(unix))]
+mod private {
+    use std::fs::{self, File, Metadata};
+    use std::io;
+    use std::path::Path;
+
+    pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    pub(super) fn is_private_folder(folder: &Path) -> bool {
+        fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir())
+    }
+
+    pub(super) fn open(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    pub(super) fn is_ours_alone(_: &Metadata) -> bool {
+        true
+    }
+}

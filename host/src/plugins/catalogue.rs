@@ -1,0 +1,243 @@
+//! Which plugin a `type` means.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::engine::LoadError;
+use super::inspect::Refusal;
+use super::{Engine, Origin, Plugin, PluginError, builtin, limits, paths};
+use crate::fs::PathError;
+use crate::model::Digest;
+
+/// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
+/// over.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// What the config says under `plugins`, by type.
+    pub explicit: IndexMap<String, ExplicitPlugin>,
+    /// The project's folder; its plugins are `.portkeeper/plugins/TYPE.wasm`.
+    pub project: Option<PathBuf>,
+    /// The folder of the user's plugins, `TYPE.wasm`.
+    pub user: Option<PathBuf>,
+}
+
+/// A plugin that a config names by its file.
+#[derive(Debug, Clone)]
+pub struct ExplicitPlugin {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// The SHA-256 that the file must have.
+    pub sha256: Option<String>,
+}
+
+/// An output type that there is a plugin for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeInfo {
+    /// Its name.
+    pub name: String,
+    /// Other names of the same type.
+    pub aliases: Vec<String>,
+    /// Where its plugin comes from.
+    pub origin: Origin,
+}
+
+/// Whether the user trusts the plugin with this path, absolute and without symbolic links, and this digest.
+type IsTrusted<'a> = &'a dyn Fn(&Path, &Digest) -> bool;
+
+/// The plugins that one config can use.
+pub struct Catalogue<'a> {
+    engine: &'a Engine,
+    sources: Sources,
+    is_trusted: IsTrusted<'a>,
+}
+
+/// The bytes of a plugin that may run.
+struct Candidate {
+    origin: Origin,
+    bytes: std::borrow::Cow<'static, [u8]>,
+    digest: Digest,
+}
+
+impl<'a> Catalogue<'a> {
+    /// The plugins of these sources. Nothing is read yet.
+    ///
+    /// Plugins that came with a repository or a config are other people's code: `is_trusted` decides which of them may run.
+    #[must_use]
+    pub fn new(engine: &'a Engine, sources: Sources, is_trusted: IsTrusted<'a>) -> Self {
+        Self { engine, sources, is_trusted }
+    }
+
+    /// The plugin of the type, compiled and asked who it is.
+    ///
+    /// # Errors
+    /// There is none, it may not run, or it is no plugin that renders this type.
+    pub fn find(&self, name: &str) -> Result<Plugin, PluginError> {
+        self.load(name, self.resolve(name)?)
+    }
+
+    /// The plugins of several types, in their order. What must be compiled is compiled at the same time.
+    ///
+    /// # Errors
+    /// As for [`find`](Self::find): the first error in the order of the names. No plugin runs before all are found.
+    pub fn find_all(&self, names: &[&str]) -> Result<Vec<Plugin>, PluginError> {
+        let candidates = names.iter().map(|name| self.resolve(name)).collect::<Result<Vec<_>, _>>()?;
+        names.iter().zip(candidates).map(|(name, candidate)| self.load(name, candidate)).collect()
+    }
+
+    /// All types that there are, the built-in ones first. Nothing is run: a plugin in a folder stands under its file's name.
+    #[must_use]
+    pub fn types(&self) -> Vec<TypeInfo> {
+        let built_in = builtin::BUILT_IN.iter().map(|plugin| TypeInfo {
+            name: plugin.types[0].to_owned(),
+            aliases: plugin.types[1..].iter().map(|&alias| alias.to_owned()).collect(),
+            origin: Origin::BuiltIn(plugin.types[0]),
+        });
+        let explicit =
+            self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
+        let project = names_in(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
+        let user = names_in(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
+        let mut types = built_in.collect::<Vec<_>>();
+        for (name, origin) in explicit.chain(project).chain(user) {
+            let is_explicit = matches!(origin, Origin::Explicit(_));
+            match types.iter_mut().find(|info| info.name == name) {
+                Some(info) if is_explicit => info.origin = origin,
+                Some(_) => {}
+                None if !is_explicit && builtin::of_type(&name).is_some() => {}
+                None => types.push(TypeInfo { name, aliases: Vec::new(), origin }),
+            }
+        }
+        types
+    }
+
+    fn resolve(&self, name: &str) -> Result<Candidate, PluginError> {
+        if let Some(plugin) = self.sources.explicit.get(name) {
+            return self.explicit(name, plugin);
+        }
+        if let Some(plugin) = builtin::of_type(name) {
+            let bytes = plugin.component;
+            return Ok(Candidate {
+                origin: Origin::BuiltIn(plugin.types[0]),
+                bytes: bytes.into(),
+                digest: Digest::of(bytes),
+            });
+        }
+        if !paths::is_type_name(name) {
+            return Err(self.unknown(name));
+        }
+        let file = |folder: PathBuf| folder.join(format!("{name}.wasm"));
+        if let Some(origin) = self.project_folder().map(file).map(Origin::Project)
+            && let Some(candidate) = read(name, origin)?
+        {
+            return self.trusted(candidate);
+        }
+        if let Some(origin) = self.sources.user.clone().map(file).map(Origin::User)
+            && let Some(candidate) = read(name, origin)?
+        {
+            return Ok(candidate);
+        }
+        Err(self.unknown(name))
+    }
+
+    fn explicit(&self, name: &str, plugin: &ExplicitPlugin) -> Result<Candidate, PluginError> {
+        let missing = || PluginError::Unreadable {
+            name: name.to_owned(),
+            source: PathError { path: plugin.path.clone(), source: io::ErrorKind::NotFound.into() },
+        };
+        let candidate = read(name, Origin::Explicit(plugin.path.clone()))?.ok_or_else(missing)?;
+        if let Some(expected) = &plugin.sha256
+            && expected.parse() != Ok(candidate.digest)
+        {
+            let (path, expected) = (plugin.path.clone(), expected.clone());
+            return Err(PluginError::WrongDigest { path, expected, found: candidate.digest });
+        }
+        self.trusted(candidate)
+    }
+
+    /// What lies in the user's own folder needs no further word, under whatever path a config names it.
+    fn trusted(&self, candidate: Candidate) -> Result<Candidate, PluginError> {
+        let path = candidate.origin.path().unwrap_or(Path::new(""));
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let users_own = self.sources.user.as_ref().and_then(|folder| fs::canonicalize(folder).ok());
+        if users_own.is_some_and(|folder| path.starts_with(folder)) || (self.is_trusted)(&path, &candidate.digest) {
+            return Ok(candidate);
+        }
+        Err(PluginError::NotTrusted { path, digest: candidate.digest })
+    }
+
+    fn load(&self, name: &str, candidate: Candidate) -> Result<Plugin, PluginError> {
+        let Candidate { origin, bytes, digest } = candidate;
+        let loaded = match self.engine.load(&bytes, &digest) {
+            Ok(loaded) => loaded,
+            Err(LoadError::NoSandbox(reason)) => return Err(PluginError::NoSandbox(reason)),
+            Err(LoadError::Refused(Refusal { reason, help })) => {
+                return Err(PluginError::Unusable { origin, reason, help });
+            }
+        };
+        let serves = &loaded.metadata().output_types;
+        if !serves.iter().any(|other| other == name) {
+            return Err(PluginError::OtherTypes { name: name.to_owned(), origin, serves: serves.clone() });
+        }
+        Ok(Plugin { loaded, origin, digest })
+    }
+
+    fn project_folder(&self) -> Option<PathBuf> {
+        self.sources.project.as_ref().map(|project| project.join(".portkeeper").join("plugins"))
+    }
+
+    fn unknown(&self, name: &str) -> PluginError {
+        let types = self.types();
+        let names = types.iter().flat_map(|info| std::iter::once(&info.name).chain(&info.aliases));
+        let nearest = names
+            .map(|known| (strsim::damerau_levenshtein(known, name), known))
+            .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
+            .min_by_key(|(distance, _)| *distance)
+            .map(|(_, known)| known.clone());
+        PluginError::Unknown { name: name.to_owned(), nearest, types }
+    }
+}
+
+/// The file's bytes, read once: what is hashed is what is trusted is what runs. None when there is no such file.
+fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, PluginError> {
+    let path = origin.path().unwrap_or(Path::new(""));
+    let bytes = match read_limited(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            let source = PathError { path: path.to_owned(), source };
+            return Err(PluginError::Unreadable { name: name.to_owned(), source });
+        }
+    };
+    let Some(bytes) = bytes else {
+        let reason = format!("it is larger than {} MiB", limits::FILE >> 20);
+        return Err(PluginError::Unusable { origin, reason, help: None });
+    };
+    let digest = Digest::of(&bytes);
+    Ok(Some(Candidate { origin, bytes: bytes.into(), digest }))
+}
+
+/// None when there is more than a plugin may have.
+fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limits::FILE + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
+}
+
+/// The types that a folder's files are named after, sorted.
+fn names_in(folder: Option<PathBuf>) -> impl Iterator<Item = (String, PathBuf)> {
+    let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let mut found = entries
+        .filter_map(|entry| {
+            let path = entry.path();
+            let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?.to_owned();
+            paths::is_type_name(&name).then_some((name, path))
+        })
+        .collect::<Vec<_>>();
+    found.sort();
+    found.into_iter()
+}

@@ -1,0 +1,60 @@
+//! What a plugin may use. A plugin is other people's code, and each of these stops one way of harming the host with it.
+
+use std::time::Duration;
+
+/// The limits that the caller may move.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long one call of a plugin may take by the wall clock. The default of 10 s is far more than any honest plugin needs,
+    /// so that a loaded machine stops none of them.
+    pub deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(10) }
+    }
+}
+
+/// How often a running plugin is asked whether its time is up.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// All linear memories of one call together, in bytes.
+pub(super) const MEMORY: usize = 64 * MIB;
+
+/// All tables of one call together, in elements.
+pub(super) const TABLE_ELEMENTS: usize = 100_000;
+
+/// Core instances of one call.
+pub(super) const INSTANCES: usize = 64;
+
+/// Tables of one call.
+pub(super) const TABLES: usize = 64;
+
+/// Linear memories of one call.
+pub(super) const MEMORIES: usize = 8;
+
+/// The stack of WebAssembly code, in bytes.
+pub(super) const STACK: usize = 512 * 1024;
+
+/// What a plugin may hand to the host at once, in bytes: its whole answer, or one line of the log.
+pub(super) const ANSWER: usize = 16 * MIB;
+
+/// The log of one call, in bytes.
+pub(super) const LOG_BYTES: usize = MIB;
+
+/// The log of one call, in lines; also the diagnostics of one answer.
+pub(super) const LOG_LINES: usize = 1_000;
+
+/// A message of a plugin, in characters; what is longer is cut off.
+pub(super) const MESSAGE: usize = 4_000;
+
+/// A plugin's file, in bytes.
+pub(super) const FILE: u64 = 32 * 1024 * 1024;
+
+/// How often a file may instantiate components. Components nest, and each level may instantiate the one below several times:
+/// without a limit, thirty lines of them unfold into a billion instances while they are compiled. What the usual tools make
+/// needs one or two.
+pub(super) const INSTANTIATIONS: usize = 16;
+
+const MIB: usize = 1024 * 1024;

@@ -1,0 +1,83 @@
+//! A plugin that was found, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::loaded::Loaded;
+use super::{Broken, Metadata, RenderError, Rendered, Request};
+use crate::model::Digest;
+
+/// A plugin that is ready to render.
+#[derive(Debug, Clone)]
+pub struct Plugin {
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) origin: Origin,
+    pub(super) digest: Digest,
+}
+
+/// Where a plugin comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It is part of portkeeper, under this name.
+    BuiltIn(&'static str),
+    /// The config names this file.
+    Explicit(PathBuf),
+    /// The file is in the project's folder of plugins.
+    Project(PathBuf),
+    /// The file is in the user's folder of plugins.
+    User(PathBuf),
+}
+
+impl Origin {
+    /// The plugin's file; none for a built-in.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn(_) => None,
+            Self::Explicit(path) | Self::Project(path) | Self::User(path) => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(name) => write!(f, "the built-in plugin `{name}`"),
+            Self::Explicit(path) | Self::Project(path) | Self::User(path) => write!(f, "the plugin {}", path.display()),
+        }
+    }
+}
+
+impl Plugin {
+    /// Who the plugin says that it is.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        self.loaded.metadata()
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The digest of its file.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// What the plugin makes of the request. It runs in a fresh instance that remembers nothing.
+    ///
+    /// # Errors
+    /// [`RenderError::Failed`] is the plugin's own no; [`RenderError::Broken`] a crash, a limit or a nonsensical answer.
+    pub fn render(&self, request: &Request) -> Result<Rendered, RenderError> {
+        let (outcome, log) = self.loaded.render(request);
+        match outcome {
+            Ok(Ok(rendered)) => Ok(Rendered { log, ..rendered }),
+            Ok(Err(failure)) => Err(RenderError::Failed(failure)),
+            Err(reason) => Err(RenderError::Broken(Broken { origin: self.origin.clone(), reason, log })),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The registry as one JSON file, with a lock file beside it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::format::{self, Decoded, VERSION};
+use super::{Notice, RegistryError, Snapshot, Store, Transaction};
+use crate::fs::{Lock, PathError, Patience, Staged, Waiting, create_private_dir, read_private};
+
+/// No registry is that large: 65535 ports of two protocols on a few hosts are some 50 MB.
+const LARGEST: u64 = 256 << 20;
+
+/// How long a lock is waited for when nobody says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A registry file.
+///
+/// Every write leaves the former state beside it as `NAME.prev`. Readers take no lock: a file in its place is always whole.
+pub struct FileStore<'a> {
+    path: PathBuf,
+    lock: PathBuf,
+    private_folder: Option<PathBuf>,
+    patience: Patience<'a>,
+}
+
+impl std::fmt::Debug for FileStore<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileStore").field("path", &self.path).field("lock", &self.lock).finish_non_exhaustive()
+    }
+}
+
+impl<'a> FileStore<'a> {
+    /// The registry at `path`, locked by `NAME.lock` beside it. Nothing is opened or made yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let lock = beside(&path, "lock");
+        let patience = Patience { timeout: TIMEOUT, announce: &|_: &Waiting| () };
+        Self { path, lock, private_folder: None, patience }
+    }
+
+    /// The registry in a folder that is the user's alone. A write makes the folder, and refuses one of another user.
+    #[must_use]
+    pub fn in_private_folder(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        Self { private_folder: Some(folder.clone()), ..Self::new(folder.join("registry.json")) }
+    }
+
+    /// The same registry with another lock file.
+    #[must_use]
+    pub fn with_lock(mut self, lock: impl Into<PathBuf>) -> Self {
+        self.lock = lock.into();
+        self
+    }
+
+    /// The same registry with another patience.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience<'a>) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn previous(&self) -> PathBuf {
+        beside(&self.path, "prev")
+    }
+
+    fn make_folder(&self) -> Result<(), PathError> {
+        match (&self.private_folder, self.path.parent()) {
+            (Some(folder), _) => create_private_dir(folder),
+            // A folder that is there, such as /tmp, is as its owner wants it.
+            (None, Some(folder)) if !folder.as_os_str().is_empty() && !folder.exists() => create_private_dir(folder),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the file. A damaged one is answered from its former state.
+    fn read(&self) -> Result<(Snapshot, State), RegistryError> {
+        let Some(bytes) = read_private(&self.path, LARGEST)? else {
+            return Ok((Snapshot::default(), State::Missing));
+        };
+        match format::decode(&bytes) {
+            Ok(Decoded::Whole(reservations)) => Ok((Snapshot { reservations, notices: Vec::new() }, State::Good)),
+            Ok(Decoded::Newer { version, reservations, not_understood }) => {
+                let notice = Notice::NotUnderstood { path: self.path.clone(), entries: not_understood };
+                let notices = (not_understood > 0).then_some(notice).into_iter().collect();
+                Ok((Snapshot { reservations, notices }, State::Newer(version)))
+            }
+            Err(why) => Ok((self.recover(why)?, State::Damaged)),
+        }
+    }
+
+    fn recover(&self, why: String) -> Result<Snapshot, RegistryError> {
+        let previous = read_private(&self.previous(), LARGEST).ok().flatten();
+        match previous.as_deref().map(format::decode) {
+            Some(Ok(Decoded::Whole(reservations))) => {
+                let notice = Notice::Recovered { path: self.path.clone(), kept: None };
+                Ok(Snapshot { reservations, notices: vec![notice] })
+            }
+            _ => Err(RegistryError::Corrupt { path: self.path.clone(), previous: self.previous(), why }),
+        }
+    }
+
+    /// Where a damaged file is kept: a name that no earlier one has.
+    fn name_for_damaged(&self) -> PathBuf {
+        let name = |number: u32| beside(&self.path, &format!("damaged-{number}"));
+        (1..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+    }
+
+    /// Keeps the former state, then puts the new one in its place: at every instant one of the two is there, whole.
+    fn write(&self, snapshot: &Snapshot, state: State) -> Result<(), RegistryError> {
+        let staged = Staged::new(&self.path, &format::encode(&snapshot.reservations), Some(0o600))?;
+        match state {
+            State::Good => self.keep_as(&self.previous()),
+            State::Damaged => self.keep_as(&self.name_for_damaged()),
+            State::Missing | State::Newer(_) => {}
+        }
+        Ok(staged.commit()?)
+    }
+
+    /// Keeps the file under another name too. A file system without hard links goes without; the new file is whole all the same.
+    fn keep_as(&self, other: &Path) {
+        let _ = std::fs::remove_file(other);
+        let _ = std::fs::hard_link(&self.path, other);
+    }
+}
+
+impl Store for FileStore<'_> {
+    fn snapshot(&self) -> Result<Snapshot, RegistryError> {
+        Ok(self.read()?.0)
+    }
+
+    fn transaction<T, E: From<RegistryError>>(
+        &self,
+        change: impl FnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.make_folder().map_err(RegistryError::from)?;
+        let _lock = Lock::acquire(&self.lock, &self.patience).map_err(RegistryError::from)?;
+        let (mut snapshot, state) = self.read()?;
+        if let State::Newer(version) = state {
+            return Err(RegistryError::Newer { path: self.path.clone(), version, supported: VERSION }.into());
+        }
+        if state == State::Damaged {
+            let kept = Some(self.name_for_damaged());
+            snapshot.notices = vec![Notice::Recovered { path: self.path.clone(), kept }];
+        }
+        let mut transaction = Transaction::new(snapshot);
+        let answer = change(&mut transaction)?;
+        if transaction.changed() || state == State::Damaged {
+            self.write(&transaction, state)?;
+        }
+        Ok(answer)
+    }
+}
+
+/// What was found in the registry's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Missing,
+    Good,
+    Damaged,
+    Newer(u32),
+}
+
+/// The path with `.suffix` after its whole file name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{Host, Lease, LeaseName, NetworkNamespace, Place, Port, Project, Protocol, Reservation};
+
+    fn reservation(port: u16) -> Reservation {
+        let place = Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Inode(7), processes: 1 };
+        let project = Project { path: "/srv/shop".into(), device: 1, inode: 2, born: None, parent: (1, 1) };
+        Reservation {
+            host: Host::default(),
+            port: Port::new(port).unwrap(),
+            protocol: Protocol::Tcp,
+            addresses: Host::default().literal_addresses().unwrap(),
+            owner: Some("me \"quoted\"".into()),
+            lease: Lease::Named(LeaseName {
+                name: "SERVICE_PORT".into(),
+                project: Some(Arc::new(project)),
+                config: Some("pk.config.json".into()),
+                provisional: false,
+            }),
+            place: Arc::new(place),
+            created: Timestamp::from_second(1_700_000_000).unwrap(),
+            created_since_boot: Duration::from_millis(1_500),
+            caller: None,
+        }
+    }
+
+    fn insert(store: &FileStore<'_>, port: u16) -> Result<(), RegistryError> {
+        store.transaction(|transaction| {
+            transaction.insert(reservation(port));
+            Ok(())
+        })
+    }
+
+    fn ports(store: &FileStore<'_>) -> Vec<u16> {
+        store.snapshot().unwrap().reservations().iter().map(|each| each.port.get()).collect()
+    }
+
+    struct Fixture {
+        _folder: tempfile::TempDir,
+        store: FileStore<'static>,
+    }
+
+    fn fixture() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::in_private_folder(folder.path().join("portkeeper"));
+        Fixture { _folder: folder, store }
+    }
+
+    #[test]
+    fn what_is_committed_is_read_back() {
+        let Fixture { store, .. } = &fixture();
+        assert!(ports(store).is_empty());
+        insert(store, 8000).unwrap();
+        insert(store, 8001).unwrap();
+        assert_eq!(store.snapshot().unwrap().reservations(), [reservation(8000), reservation(8001)]);
+    }
+
+    #[test]
+    fn a_change_that_fails_or_changes_nothing_writes_nothing() {
+        let Fixture { store, .. } = &fixture();
+        let failed = store.transaction(|transaction| {
+            transaction.insert(reservation(8000));
+            Err::<(), _>(RegistryError::Newer { path: "x".into(), version: 2, supported: 1 })
+        });
+        assert!(failed.is_err());
+        store.transaction(|_| Ok::<_, RegistryError>(())).unwrap();
+        assert!(!store.path().exists());
+    }
+
+    #[test]
+    fn concurrent_writers_lose_nothing() {
+        let Fixture { store, .. } = &fixture();
+        std::thread::scope(|scope| {
+            for port in 8000..8032 {
+                scope.spawn(move || insert(store, port).unwrap());
+            }
+        });
+        let mut found = ports(store);
+        found.sort_unstable();
+        assert_eq!(found, (8000..8032).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_damaged_file_is_kept_and_its_former_state_used() {
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        insert(store, 8001).unwrap();
+        let whole = std::fs::read(store.path()).unwrap();
+        std::fs::write(store.path(), &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(ports(store), [8000], "a reader is answered from the former state");
+        insert(store, 8002).unwrap();
+        assert_eq!(ports(store), [8000, 8002]);
+        let kept = beside(store.path(), "damaged-1");
+        assert_eq!(std::fs::read(kept).unwrap(), whole[..whole.len() / 2]);
+    }
+
+    #[test]
+    fn nothing_is_chosen_when_no_former_state_helps() {
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        for damage in ["", "{}", "null", "{\"version\":1,\"reservations\":[{}]}", "\u{0}\u{0}"] {
+            std::fs::write(store.path(), damage).unwrap();
+            let error = insert(store, 8001).unwrap_err();
+            assert!(matches!(error, RegistryError::Corrupt { .. }), "{damage:?}: {error}");
+            assert_eq!(std::fs::read_to_string(store.path()).unwrap(), damage);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_read_and_never_written() {
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        let text = std::fs::read_to_string(store.path()).unwrap();
+        let newer = text
+            .replace("\"version\":1", "\"version\":2,\"colour\":\"red\"")
+            .replace("}]}\n", "},\n{\"port\":\"of a new kind\"}]}\n");
+        assert_ne!(text, newer);
+        std::fs::write(store.path(), &newer).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        assert_eq!(snapshot.reservations(), [reservation(8000)]);
+        assert!(matches!(snapshot.notices(), [Notice::NotUnderstood { entries: 1, .. }]));
+        assert!(matches!(insert(store, 8001), Err(RegistryError::Newer { version: 2, .. })));
+        assert_eq!(std::fs::read_to_string(store.path()).unwrap(), newer);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_files_are_the_users_alone_and_no_link_is_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(store.path()), mode(&store.lock)), (0o600, 0o600));
+        assert_eq!(mode(store.path().parent().unwrap()), 0o700);
+        let elsewhere = beside(store.path(), "elsewhere");
+        std::fs::rename(store.path(), &elsewhere).unwrap();
+        symlink(&elsewhere, store.path()).unwrap();
+        assert!(insert(store, 8001).unwrap_err().to_string().contains("symbolic link"));
+    }
+}

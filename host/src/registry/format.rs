@@ -1,0 +1,191 @@
+//! The registry file: JSON, one reservation a line, so that people can read it and tools can compare it.
+//!
+//! Places and projects, which many reservations share, are tables that the reservations point into. A change that an older
+//! portkeeper would misread raises [`VERSION`]: older ones then still read what they understand, and never write.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::model::{Caller, Host, Lease, Place, Port, Project, Protocol, Reservation};
+
+/// The format that this portkeeper writes.
+pub(super) const VERSION: u32 = 1;
+
+/// What the bytes of a registry file say.
+pub(super) enum Decoded {
+    /// All of it.
+    Whole(Vec<Reservation>),
+    /// A newer format, and what could be understood of it.
+    Newer { version: u32, reservations: Vec<Reservation>, not_understood: usize },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document<P, J, R> {
+    version: u32,
+    #[serde(default = "Vec::new")]
+    places: Vec<P>,
+    #[serde(default = "Vec::new")]
+    projects: Vec<J>,
+    #[serde(default = "Vec::new")]
+    reservations: Vec<R>,
+}
+
+/// A reservation with indices into the tables.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    host: Host,
+    port: Port,
+    protocol: Protocol,
+    addresses: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    lease: Lease,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<usize>,
+    place: usize,
+    created: Timestamp,
+    /// Milliseconds.
+    since_boot: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    caller: Option<Caller>,
+}
+
+/// Reads a registry file.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    match serde_json::from_slice::<Document<Arc<Place>, Arc<Project>, Entry>>(bytes) {
+        Ok(document) if document.version <= VERSION => {
+            let (places, projects) = (document.places, document.projects);
+            let reservations =
+                document.reservations.into_iter().map(|entry| entry.into_reservation(&places, &projects));
+            Ok(Decoded::Whole(reservations.collect::<Option<_>>().ok_or("an entry points to no place or project")?))
+        }
+        other => decode_newer(bytes).ok_or_else(|| match other {
+            Ok(_) => "no list of reservations".to_owned(),
+            Err(error) => error.to_string(),
+        }),
+    }
+}
+
+/// Reads what can be understood of a newer format; none when it is not one.
+fn decode_newer(bytes: &[u8]) -> Option<Decoded> {
+    fn each<T: for<'de> Deserialize<'de>>(raw: &[&RawValue]) -> Vec<Option<T>> {
+        raw.iter().map(|raw| serde_json::from_str(raw.get()).ok()).collect()
+    }
+    let document: Document<&RawValue, &RawValue, &RawValue> = serde_json::from_slice(bytes).ok()?;
+    if document.version <= VERSION {
+        return None;
+    }
+    let places: Vec<Option<Arc<Place>>> = each(&document.places);
+    let projects: Vec<Option<Arc<Project>>> = each(&document.projects);
+    let entries: Vec<Option<Entry>> = each(&document.reservations);
+    let count = entries.len();
+    let known = |entry: Entry| {
+        let place = places.get(entry.place)?.clone()?;
+        let project = entry.project.map(|index| projects.get(index)?.clone());
+        Some(entry.with(place, project.flatten()))
+    };
+    let reservations: Vec<_> = entries.into_iter().flatten().filter_map(known).collect();
+    let not_understood = count - reservations.len();
+    Some(Decoded::Newer { version: document.version, reservations, not_understood })
+}
+
+/// Writes a registry file.
+pub(super) fn encode(reservations: &[Reservation]) -> Vec<u8> {
+    let (mut places, mut projects) = (Table::default(), Table::default());
+    let entries: Vec<_> = reservations
+        .iter()
+        .map(|reservation| {
+            let project = reservation.name().and_then(|name| name.project.as_ref());
+            Entry::new(reservation, places.index(&reservation.place), project.map(|project| projects.index(project)))
+        })
+        .collect();
+    let mut text = format!("{{\"version\":{VERSION},").into_bytes();
+    list(&mut text, "places", &places.rows);
+    text.push(b',');
+    list(&mut text, "projects", &projects.rows);
+    text.push(b',');
+    list(&mut text, "reservations", &entries);
+    text.extend_from_slice(b"}\n");
+    text
+}
+
+/// A field with an array, one element a line.
+fn list<T: Serialize>(text: &mut Vec<u8>, name: &str, rows: &[T]) {
+    text.extend_from_slice(format!("\n\"{name}\":[").as_bytes());
+    for (index, row) in rows.iter().enumerate() {
+        text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut *text, row).expect("plain data becomes JSON, and a Vec takes every byte");
+    }
+    text.push(b']');
+}
+
+/// Rows that occur once, however often they are pointed to.
+struct Table<T> {
+    rows: Vec<Arc<T>>,
+    indices: HashMap<Arc<T>, usize>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), indices: HashMap::new() }
+    }
+}
+
+impl<T: Eq + Hash> Table<T> {
+    fn index(&mut self, row: &Arc<T>) -> usize {
+        *self.indices.entry(Arc::clone(row)).or_insert_with(|| {
+            self.rows.push(Arc::clone(row));
+            self.rows.len() - 1
+        })
+    }
+}
+
+impl Entry {
+    fn new(reservation: &Reservation, place: usize, project: Option<usize>) -> Self {
+        let Reservation { host, port, protocol, addresses, owner, lease, created, created_since_boot, caller, .. } =
+            reservation.clone();
+        let since_boot = u64::try_from(created_since_boot.as_millis()).unwrap_or(u64::MAX);
+        Self { host, port, protocol, addresses, owner, lease, project, place, created, since_boot, caller }
+    }
+
+    fn into_reservation(self, places: &[Arc<Place>], projects: &[Arc<Project>]) -> Option<Reservation> {
+        let place = places.get(self.place)?.clone();
+        let project = match self.project {
+            Some(index) => Some(projects.get(index)?.clone()),
+            None => None,
+        };
+        Some(self.with(place, project))
+    }
+
+    fn with(self, place: Arc<Place>, project: Option<Arc<Project>>) -> Reservation {
+        let mut lease = self.lease;
+        if let Lease::Named(name) = &mut lease {
+            name.project = project;
+        }
+        Reservation {
+            host: self.host,
+            port: self.port,
+            protocol: self.protocol,
+            addresses: self.addresses,
+            owner: self.owner,
+            lease,
+            place,
+            created: self.created,
+            created_since_boot: Duration::from_millis(self.since_boot),
+            caller: self.caller,
+        }
+    }
+}

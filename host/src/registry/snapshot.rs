@@ -1,0 +1,116 @@
+//! The reservations at one point in time, to read and, within a transaction, to change.
+
+use std::fmt;
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use crate::model::Reservation;
+
+/// The reservations at one point in time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    pub(super) reservations: Vec<Reservation>,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// Something that the user should know about the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The file was not readable and its former state was used. What the last change had added is lost.
+    Recovered {
+        /// The registry.
+        path: PathBuf,
+        /// Where the unreadable file was kept; none while it is still in its place.
+        kept: Option<PathBuf>,
+    },
+    /// A newer portkeeper wrote entries that this one can't read.
+    NotUnderstood {
+        /// The registry.
+        path: PathBuf,
+        /// How many.
+        entries: usize,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recovered { path, kept } => {
+                write!(f, "{} was damaged: using its former state, without the last change", path.display())?;
+                kept.as_ref().map_or(Ok(()), |kept| write!(f, " (the damaged file is kept as {})", kept.display()))
+            }
+            Self::NotUnderstood { path, entries } => {
+                write!(f, "{}: {entries} entries of a newer portkeeper are not shown", path.display())
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    /// The reservations, oldest first.
+    #[must_use]
+    pub fn reservations(&self) -> &[Reservation] {
+        &self.reservations
+    }
+
+    /// What the user should know.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+}
+
+/// Reservations that may be changed, because nobody else can change them now.
+#[derive(Debug)]
+pub struct Transaction {
+    snapshot: Snapshot,
+    changed: bool,
+}
+
+impl Transaction {
+    /// Only a store opens a transaction, and it does so under its lock. A rehearsal on a copy, whose changes go nowhere, is
+    /// [`Transaction::rehearse`].
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot, changed: false }
+    }
+
+    /// A transaction on a copy, to see what would happen. It can't be committed.
+    #[must_use]
+    pub fn rehearse(snapshot: Snapshot) -> Self {
+        Self::new(snapshot)
+    }
+
+    /// Adds a reservation.
+    pub fn insert(&mut self, reservation: Reservation) {
+        self.snapshot.reservations.push(reservation);
+        self.changed = true;
+    }
+
+    /// Puts another reservation in the place of the one at `index` of [`Snapshot::reservations`].
+    pub fn replace(&mut self, index: usize, reservation: Reservation) {
+        if self.snapshot.reservations[index] != reservation {
+            self.snapshot.reservations[index] = reservation;
+            self.changed = true;
+        }
+    }
+
+    /// Removes the reservations for which `leaves` is true, and returns them.
+    pub fn remove(&mut self, mut leaves: impl FnMut(&Reservation) -> bool) -> Vec<Reservation> {
+        let removed: Vec<_> = self.snapshot.reservations.extract_if(.., |reservation| leaves(reservation)).collect();
+        self.changed |= !removed.is_empty();
+        removed
+    }
+
+    /// Whether there is anything to commit.
+    pub(super) fn changed(&self) -> bool {
+        self.changed
+    }
+}
+
+impl Deref for Transaction {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}

@@ -1,0 +1,39 @@
+//! Why the file of trust cannot be used.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::fs::{LockError, PathError};
+
+/// The user's trust cannot be read or changed.
+#[derive(Debug, Error)]
+pub enum TrustError {
+    /// The file, or what was to be trusted, cannot be read or written.
+    #[error(transparent)]
+    File(#[from] PathError),
+    /// A path that JSON cannot hold.
+    #[error("{} cannot be trusted: its path is not valid Unicode", .0.display())]
+    NotText(PathBuf),
+    /// Somebody else is changing it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The file is not what portkeeper writes.
+    #[error("{}, which says what you trust, is damaged: {reason}. Repair it, or delete it and trust anew", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A later portkeeper wrote it.
+    #[error("{}, which says what you trust, is of format {found}, and this portkeeper knows {known}: update it", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The file's format.
+        found: u32,
+        /// The newest format of this version.
+        known: u32,
+    },
+}

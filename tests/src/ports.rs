@@ -1,0 +1,98 @@
+//! Free ports that no other test uses.
+
+use std::fmt;
+use std::fs::{File, create_dir_all};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
+
+/// Consecutive ports that belong to one test until it drops them. Prints as the range `20000-20019`.
+///
+/// Tests run as threads of one process or as processes of their own, so a lock file per block of ports keeps them apart.
+#[derive(Debug)]
+pub struct Ports {
+    first: u16,
+    count: u16,
+    _locks: Vec<File>,
+}
+
+/// Ports per lock file.
+const BLOCK: u16 = 10;
+/// Registered ports below Linux's ephemeral range: no outgoing connection takes one of them.
+const POOL: RangeInclusive<u16> = 20_000..=31_999;
+
+impl Ports {
+    /// `count` consecutive ports that nothing has bound.
+    ///
+    /// # Panics
+    /// When the pool is used up.
+    #[must_use]
+    pub fn take(count: u16) -> Self {
+        let blocks = count.div_ceil(BLOCK);
+        let all = (POOL.end() - POOL.start() + 1) / BLOCK;
+        let start = fastrand::u16(..all);
+        let candidates = (0..all).map(|step| (start + step) % all).filter(|first| first + blocks <= all);
+        let mut found = candidates.filter_map(|block| {
+            let first = POOL.start() + block * BLOCK;
+            let locks: Option<Vec<File>> = (block..block + blocks).map(lock).collect();
+            locks.filter(|_| (first..first + count).all(is_free)).map(|locks| Self { first, count, _locks: locks })
+        });
+        found.next().expect("no free ports are left for the tests")
+    }
+
+    /// The port at the position, counted from 0.
+    ///
+    /// # Panics
+    /// When that is beyond the last one.
+    #[must_use]
+    #[track_caller]
+    pub fn at(&self, position: u16) -> u16 {
+        assert!(position < self.count, "only {} ports were taken", self.count);
+        self.first + position
+    }
+
+    /// The lowest port.
+    #[must_use]
+    pub fn first(&self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    #[must_use]
+    pub fn last(&self) -> u16 {
+        self.first + self.count - 1
+    }
+
+    /// All of them, ascending.
+    #[must_use]
+    pub fn all(&self) -> Vec<u16> {
+        (self.first..=self.last()).collect()
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first(), self.last())
+    }
+}
+
+fn lock(block: u16) -> Option<File> {
+    let user = rustix::process::getuid().as_raw();
+    let folder = std::env::temp_dir().join(format!("portkeeper-test-ports-{user}"));
+    create_dir_all(&folder).expect("the folder for the locks of test ports");
+    let file = File::options().create(true).append(true).open(folder.join(block.to_string())).ok()?;
+    file.try_lock().ok()?;
+    Some(file)
+}
+
+fn is_free(port: u16) -> bool {
+    let any4 = (Ipv4Addr::UNSPECIFIED, port);
+    let any6 = (Ipv6Addr::UNSPECIFIED, port);
+    TcpListener::bind(any4).is_ok()
+        && UdpSocket::bind(any4).is_ok()
+        && (TcpListener::bind(any6).is_ok() || !has_ipv6())
+        && (UdpSocket::bind(any6).is_ok() || !has_ipv6())
+}
+
+fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}

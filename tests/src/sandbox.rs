@@ -1,0 +1,237 @@
+//! A home of its own for each test.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Run, StandIn};
+
+/// The programs that a test runs. Cargo tells only the tests themselves where they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Programs {
+    /// `portkeeper-under-test`.
+    pub portkeeper: &'static str,
+    /// `stand-in`.
+    pub stand_in: &'static str,
+}
+
+/// A user of their own: home, state, cache and temporary folder, and an environment with nothing else in it.
+#[derive(Debug)]
+pub struct Sandbox {
+    root: TempDir,
+    programs: Programs,
+}
+
+impl Sandbox {
+    /// A new user on this machine.
+    ///
+    /// # Panics
+    /// When the folders can't be made.
+    #[must_use]
+    pub fn new(programs: Programs) -> Self {
+        let root = tempfile::Builder::new().prefix("portkeeper-test-").tempdir().expect("a temporary folder");
+        let this = Self { root, programs };
+        for folder in ["home", "tmp", "work"] {
+            fs::create_dir(this.root().join(folder)).expect("a folder");
+        }
+        this
+    }
+
+    /// Where all of it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The folder that commands run in.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root().join("work")
+    }
+
+    /// The user's state: the registry's folder.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.root().join("state/portkeeper")
+    }
+
+    /// The user's plugins.
+    #[must_use]
+    pub fn plugins(&self) -> PathBuf {
+        self.root().join("data/portkeeper/plugins")
+    }
+
+    /// The registry file.
+    #[must_use]
+    pub fn registry(&self) -> PathBuf {
+        self.state().join("registry.json")
+    }
+
+    /// The lock beside the registry.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.state().join("registry.json.lock")
+    }
+
+    /// Any program in this sandbox.
+    #[must_use]
+    pub fn program(&self, program: impl Into<OsString>) -> Run<'_> {
+        Run::new(program, self.environment(), &self.work())
+    }
+
+    /// The command line with arguments that are split at white space.
+    #[must_use]
+    pub fn portkeeper(&self, words: impl AsRef<str>) -> Run<'_> {
+        self.program(self.programs.portkeeper).words(words.as_ref())
+    }
+
+    /// A shell script that finds the command line as `portkeeper`. It stops at the first command that fails.
+    ///
+    /// # Panics
+    /// When the command line can't be put into the sandbox.
+    #[must_use]
+    pub fn shell(&self, script: &str) -> Run<'_> {
+        let bin = self.root().join("bin");
+        if !bin.exists() {
+            fs::create_dir(&bin).expect("a folder");
+            std::os::unix::fs::symlink(self.programs.portkeeper, bin.join("portkeeper")).expect("a link");
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        self.program("sh").env("PATH", format!("{}:{path}", bin.display())).words("-eu -c").arg(script)
+    }
+
+    /// Another program that listens on the address.
+    #[must_use]
+    #[track_caller]
+    pub fn listener(&self, address: &str, port: u16) -> StandIn {
+        self.stand_in("listen", address, port)
+    }
+
+    /// Another program with a socket: `listen`, `bind` (without listening) or `udp`.
+    #[must_use]
+    #[track_caller]
+    pub fn stand_in(&self, mode: &str, address: &str, port: u16) -> StandIn {
+        StandIn::start(self.stand_in_run(&format!("{mode} {}", socket_address(address, port))).command())
+    }
+
+    /// Another program that merely lives.
+    #[must_use]
+    #[track_caller]
+    pub fn process(&self) -> StandIn {
+        StandIn::start(self.stand_in_run("live").command())
+    }
+
+    /// The stand-in's command line.
+    #[must_use]
+    pub fn stand_in_run(&self, words: &str) -> Run<'_> {
+        self.program(self.programs.stand_in).words(words)
+    }
+
+    /// Makes a folder, with its parents, relative to [`Self::work`].
+    ///
+    /// # Panics
+    /// When it can't.
+    pub fn folder(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = self.work().join(path);
+        fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
+    }
+
+    /// Writes a file, with its parent folders, relative to [`Self::work`].
+    ///
+    /// # Panics
+    /// When it can't.
+    pub fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.work().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
+    }
+
+    /// Reads a text file, relative to [`Self::work`].
+    ///
+    /// # Panics
+    /// When it can't.
+    #[must_use]
+    #[track_caller]
+    pub fn read(&self, path: impl AsRef<Path>) -> String {
+        let path = self.work().join(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Whether there is such a file or folder, relative to [`Self::work`].
+    #[must_use]
+    pub fn has(&self, path: impl AsRef<Path>) -> bool {
+        self.work().join(path).symlink_metadata().is_ok()
+    }
+
+    /// What `portkeeper status` answers.
+    ///
+    /// # Panics
+    /// When that is no JSON array.
+    #[must_use]
+    #[track_caller]
+    pub fn status(&self) -> Vec<Value> {
+        let answer = self.portkeeper("status --json").ok().json();
+        answer.as_array().unwrap_or_else(|| panic!("status is no array: {answer}")).clone()
+    }
+
+    /// The ports that `portkeeper status` lists, ascending.
+    #[must_use]
+    #[track_caller]
+    pub fn reserved(&self) -> Vec<u16> {
+        let port = |entry: &Value| entry["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+        let mut ports: Vec<u16> = self.status().iter().map(port).collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// Every file of the user's home, state, data, configuration and work, with what is in it: to show that nothing changed.
+    /// The cache and the temporary folder are nobody's loss.
+    ///
+    /// # Panics
+    /// When one can't be read.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for folder in ["home", "state", "data", "config", "work"] {
+            collect(&self.root().join(folder), &mut files);
+        }
+        files
+    }
+
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        let folders = [
+            ("HOME", "home"),
+            ("XDG_STATE_HOME", "state"),
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_DATA_HOME", "data"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("TMPDIR", "tmp"),
+        ];
+        let folders = folders.map(|(key, folder)| (key.into(), self.root().join(folder).into_os_string()));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        folders.into_iter().chain([("PATH".into(), path), ("LC_ALL".into(), "C".into())]).collect()
+    }
+}
+
+fn collect(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    let Ok(metadata) = path.symlink_metadata() else { return };
+    if metadata.is_dir() {
+        let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        entries.for_each(|entry| collect(&entry.expect("an entry").path(), files));
+    } else if metadata.is_symlink() {
+        files.insert(path.to_owned(), fs::read_link(path).expect("a link").into_os_string().into_encoded_bytes());
+    } else {
+        files.insert(path.to_owned(), fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    }
+}
+
+/// `127.0.0.1:80`, `[::1]:80`.
+fn socket_address(address: &str, port: u16) -> String {
+    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+}

@@ -1,0 +1,68 @@
+//! The sandbox for plugins with real components in it, called as the library is.
+
+mod bench;
+mod corpus;
+mod finding;
+mod remembering;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use portkeeper::model::Digest;
+use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, PluginError, Request, Sources, TextFile};
+use tempfile::TempDir;
+
+/// A user with a folder of plugins and a cache.
+struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let home = Self { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(home.plugins()).unwrap();
+        home
+    }
+
+    fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    fn put(&self, output_type: &str, bytes: &[u8]) {
+        std::fs::write(self.plugins().join(format!("{output_type}.wasm")), bytes).unwrap();
+    }
+
+    fn sources(&self) -> Sources {
+        Sources { user: Some(self.plugins()), ..Sources::default() }
+    }
+
+    /// An engine that keeps what it compiles, with a deadline that no honest plugin misses and no test waits long for.
+    fn engine(&self) -> Engine {
+        Engine::new(Some(self.cache()), Limits { deadline: Duration::from_millis(500) })
+    }
+
+    fn find(&self, output_type: &str) -> Result<Plugin, PluginError> {
+        Catalogue::new(&self.engine(), self.sources(), &nobody).find(output_type)
+    }
+}
+
+/// Trusts no plugin.
+fn nobody(_: &Path, _: &Digest) -> bool {
+    false
+}
+
+/// A request that an honest plugin can render.
+fn request() -> Request {
+    Request {
+        project: "shop".into(),
+        entries: vec![("PORT".into(), "8080".into())],
+        map: r#"{"PORT":8080}"#.into(),
+        target: TextFile { path: "out.json".into(), text: None },
+        options: "{}".into(),
+        ..Request::default()
+    }
+}

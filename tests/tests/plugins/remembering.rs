@@ -1,0 +1,165 @@
+//! The cache of compiled plugins: what is wrong with it costs time and nothing else.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use portkeeper::model::Digest;
+use portkeeper_tests::WatPlugin;
+
+use super::{Home, request};
+
+/// A home whose cache knows the plugin `x`.
+fn warm() -> Home {
+    let home = Home::new();
+    home.put("x", &WatPlugin::new("x").component());
+    home.find("x").unwrap();
+    home
+}
+
+fn entry(home: &Home) -> PathBuf {
+    let mut entries = fs::read_dir(home.cache()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries.remove(0)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The plugin works, and the entry is what it was when it was good.
+fn assert_recovers(home: &Home, good: &[u8], what: &str) {
+    home.find("x").unwrap_or_else(|error| panic!("{what}: {error}")).render(&request()).unwrap();
+    let path = entry(home);
+    assert!(fs::symlink_metadata(&path).unwrap().is_file(), "{what}");
+    assert_eq!((mode(&path), fs::read(&path).unwrap() == good), (0o600, true), "{what}");
+}
+
+#[test]
+fn a_plugin_is_compiled_once() {
+    let home = warm();
+    let (path, written) = (entry(&home), fs::metadata(entry(&home)).unwrap().modified().unwrap());
+    assert_eq!((mode(&home.cache()), mode(&path)), (0o700, 0o600));
+    home.find("x").unwrap().render(&request()).unwrap();
+    assert_eq!(fs::metadata(path).unwrap().modified().unwrap(), written, "read, not written again");
+}
+
+#[test]
+fn the_entry_is_what_runs_the_second_time() {
+    // A valid entry under the wrong name: were it not used, this test could not tell the two plugins apart.
+    let home = warm();
+    let x = entry(&home);
+    let y = WatPlugin::new("x").named("y").component();
+    let name = x.file_name().unwrap().to_str().unwrap();
+    let old = Digest::of(&fs::read(home.plugins().join("x.wasm")).unwrap()).to_string();
+    fs::rename(&x, x.with_file_name(name.replace(&old, &Digest::of(&y).to_string()))).unwrap();
+    home.put("x", &y);
+    assert_eq!(home.find("x").unwrap().metadata().name, "x");
+}
+
+#[test]
+fn a_damaged_entry_is_compiled_anew() {
+    let home = warm();
+    let path = entry(&home);
+    let good = fs::read(&path).unwrap();
+    let flips = (0..good.len()).step_by(good.len() / 7).chain([
+        good.len() - 40,
+        good.len() - 33,
+        good.len() - 32,
+        good.len() - 1,
+    ]);
+    for at in flips {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::write(&path, &bad).unwrap();
+        assert_recovers(&home, &good, &format!("a bit of byte {at} flipped"));
+    }
+    for length in [0, 1, 31, 32, 33, good.len() / 2, good.len() - 1] {
+        fs::write(&path, &good[..length]).unwrap();
+        assert_recovers(&home, &good, &format!("cut to {length} bytes"));
+    }
+    fs::write(&path, [&good[..], b"x"].concat()).unwrap();
+    assert_recovers(&home, &good, "a byte too long");
+}
+
+#[test]
+fn an_entry_that_others_could_have_written_is_not_run() {
+    let home = warm();
+    let path = entry(&home);
+    let good = fs::read(&path).unwrap();
+    for mode in [0o620, 0o602, 0o666, 0o777] {
+        set_mode(&path, mode);
+        assert_recovers(&home, &good, &format!("mode {mode:o}"));
+    }
+    let elsewhere = home.cache().with_file_name("elsewhere");
+    fs::rename(&path, &elsewhere).unwrap();
+    symlink(&elsewhere, &path).unwrap();
+    assert_recovers(&home, &good, "a symbolic link");
+    assert_eq!(fs::read(&elsewhere).unwrap(), good, "what the link named is untouched");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    home.find("x").unwrap().render(&request()).unwrap();
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_is_not_used() {
+    for mode in [0o770, 0o707, 0o777] {
+        let home = warm();
+        fs::remove_file(entry(&home)).unwrap();
+        set_mode(&home.cache(), mode);
+        home.find("x").unwrap().render(&request()).unwrap();
+        assert_eq!(fs::read_dir(home.cache()).unwrap().count(), 0, "{mode:o}");
+    }
+}
+
+#[test]
+fn a_linked_missing_or_unwritable_folder_does_no_harm() {
+    let home = warm();
+    let elsewhere = home.cache().with_file_name("elsewhere");
+    fs::remove_dir_all(home.cache()).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, home.cache()).unwrap();
+    home.find("x").unwrap().render(&request()).unwrap();
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "not written through a link");
+    fs::remove_file(home.cache()).unwrap();
+    fs::write(home.cache(), "a file").unwrap();
+    home.find("x").unwrap().render(&request()).unwrap();
+}
+
+#[test]
+fn what_was_refused_is_never_remembered() {
+    let home = Home::new();
+    for hostile in portkeeper_tests::hostile::refused("x") {
+        home.put("x", &hostile.bytes);
+        home.find("x").unwrap_err();
+        home.find("x").expect_err(hostile.name);
+    }
+}
+
+#[test]
+fn old_entries_go_and_other_files_stay() {
+    let home = warm();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(40 * 24 * 60 * 60);
+    let put = |name: &str| {
+        let file = fs::File::create(home.cache().join(name)).unwrap();
+        file.set_modified(old).unwrap();
+    };
+    put("0123.compiled");
+    put("notes.txt");
+    home.put("x", &WatPlugin::new("x").named("another").component());
+    home.find("x").unwrap();
+    assert!(!home.cache().join("0123.compiled").exists() && home.cache().join("notes.txt").exists());
+}
+
+#[test]
+fn compiled_code_in_a_plugins_place_is_refused() {
+    let home = Home::new();
+    let engine = wasmtime::Engine::default();
+    home.put("x", &engine.precompile_component(&WatPlugin::new("x").component()).unwrap());
+    let error = home.find("x").unwrap_err();
+    assert!(error.to_string().contains("native code"), "{error}");
+}

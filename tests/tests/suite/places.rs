@@ -1,0 +1,96 @@
+//! One registry, seen from several network and process namespaces.
+
+use portkeeper_tests::{Namespace, Own, Ports, StandIn, all_at_once};
+
+use crate::sandbox;
+
+#[test]
+fn two_network_namespaces_have_separate_ports() {
+    let Some(there) = Namespace::or_skip(Own::Network) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = sandbox.portkeeper(format!("reserve --port {}", ports.first()));
+    assert_eq!(reserve.ok().port(), reserve.clone().inside(&there).ok().port());
+    assert_eq!(sandbox.reserved(), [ports.first(), ports.first()]);
+    reserve.refused(1);
+    reserve.inside(&there).refused(1);
+}
+
+#[test]
+fn a_listener_in_another_network_namespace_is_no_conflict() {
+    let Some(there) = Namespace::or_skip(Own::Network) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first()));
+    let _listener = StandIn::start(listen.inside(&there).command());
+    let reserve = sandbox.portkeeper(format!("reserve --port {}", ports.first()));
+    assert_eq!(reserve.ok().port(), ports.first());
+    reserve.inside(&there).refused(1);
+}
+
+#[test]
+fn what_is_reserved_in_another_network_namespace_is_never_collected_from_here() {
+    let Some(there) = Namespace::or_skip(Own::Network) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.first()));
+    let _ = reserve.inside(&there).ok();
+    let gc = sandbox.portkeeper("gc");
+    assert_eq!(gc.ok().json()["released"], serde_json::json!([]));
+    assert_eq!(sandbox.reserved(), [ports.first()]);
+    assert_eq!(sandbox.portkeeper("status --here --json").ok().json(), serde_json::json!([]));
+    assert_eq!(gc.inside(&there).ok().json()["released"][0]["port"], ports.first());
+    assert!(sandbox.reserved().is_empty());
+}
+
+#[test]
+fn a_process_in_another_pid_namespace_is_never_collected_from_here() {
+    let Some(there) = Namespace::or_skip(Own::Processes) else { return };
+    let Some(elsewhere) = Namespace::or_skip(Own::Processes) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    // Its pid in there is a small number, which is another process's here and nobody's elsewhere.
+    let process = sandbox.program("sh").words("-c").arg("echo $$ && exec cat >/dev/null").inside(&there).command();
+    let process = StandIn::start(process);
+    let reserve = format!("reserve --port {} --for-pid {}", ports.first(), process.said());
+    let _ = sandbox.portkeeper(reserve).inside(&there).ok();
+
+    let gc = sandbox.portkeeper("gc");
+    for run in [gc.clone(), gc.clone().inside(&elsewhere), gc.clone().inside(&there)] {
+        assert_eq!(run.ok().json()["released"], serde_json::json!([]));
+    }
+    sandbox.portkeeper(format!("reserve --port {}", ports.first())).refused(1);
+    process.kill();
+    assert_eq!(
+        gc.ok().json()["released"],
+        serde_json::json!([]),
+        "from here the process is unknown, and unknown is alive"
+    );
+    assert_eq!(gc.inside(&there).ok().json()["released"][0]["port"], ports.first());
+}
+
+#[test]
+fn pid_namespaces_of_one_network_share_its_ports() {
+    let Some(there) = Namespace::or_skip(Own::Processes) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(20));
+    let reserve = sandbox.portkeeper(format!("port --range {ports}"));
+    let runs = (0..20).map(|number| if number % 2 == 0 { reserve.clone() } else { reserve.clone().inside(&there) });
+    let mut given: Vec<u16> = all_at_once(runs).iter().map(|outcome| outcome.expect_code(0).port()).collect();
+    given.sort_unstable();
+    assert_eq!(given, ports.all());
+}
+
+#[test]
+fn four_places_at_once_share_one_registry() {
+    let networks = [Namespace::or_skip(Own::Network), Namespace::or_skip(Own::Network)];
+    let processes = [Namespace::or_skip(Own::Processes), Namespace::or_skip(Own::Processes)];
+    let ([Some(a), Some(b)], [Some(c), Some(d)]) = (&networks, &processes) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(10));
+    let reserve = sandbox.portkeeper(format!("port --range {ports}"));
+    let of = |place, count| std::iter::repeat_n(reserve.clone().inside(place), count);
+    // Two networks with ten ports each, and the ten of this one for the two pid namespaces in it.
+    let outcomes = all_at_once(of(a, 1).chain(of(b, 1)).chain(of(c, 5)).chain(of(d, 5)));
+    let given: Vec<u16> = outcomes.iter().map(|outcome| outcome.expect_code(0).port()).collect();
+    assert_eq!(given[..2], [ports.first(), ports.first()], "another network has the same port once more");
+    let mut of_this_network = given[2..].to_vec();
+    of_this_network.sort_unstable();
+    assert_eq!(of_this_network, ports.all());
+    let _ = sandbox.portkeeper("gc").inside(c).ok();
+    assert_eq!(sandbox.reserved().len(), 12, "what the other networks have is not ours to collect");
+}
