@@ -91,8 +91,12 @@ impl From<PrepareError> for CommandError {
             PrepareError::Plugin(error) => error.into(),
             PrepareError::Reserve(error) => error.into(),
             PrepareError::Probe(error) => error.into(),
-            PrepareError::Occupied(_) => Self::no(error).hint("without --require-free a port stays with its name, whoever uses it"),
-            PrepareError::Invalid(_) | PrepareError::File(FileError::NotText(_) | FileError::TooLarge(_)) => Self::usage(error),
+            PrepareError::Occupied(_) => {
+                Self::no(error).hint("without --require-free a port stays with its name, whoever uses it")
+            }
+            PrepareError::Invalid(_) | PrepareError::File(FileError::NotText(_) | FileError::TooLarge(_)) => {
+                Self::usage(error)
+            }
             PrepareError::File(FileError::Io(_))
             | PrepareError::Broken(_)
             | PrepareError::Write(_)
@@ -115,7 +119,9 @@ impl From<ConfigError> for CommandError {
 impl From<PluginError> for CommandError {
     fn from(error: PluginError) -> Self {
         let failed = match &error {
-            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => Self::usage(&error),
+            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
+                Self::usage(&error)
+            }
             _ => Self::environment(&error),
         };
         match error.help() {

@@ -44,8 +44,14 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     let config = Config::load(&path(context, args)?)?;
     let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
     let stage = Stage::new(context)?;
-    let report =
-        prepare(&Job::of_config(&config), &stage.surroundings(), &context.store()?, &Machine::here(), mode, args.require_free)?;
+    let report = prepare(
+        &Job::of_config(&config),
+        &stage.surroundings(),
+        &context.store()?,
+        &Machine::here(),
+        mode,
+        args.require_free,
+    )?;
     tell(context, &report, mode);
     let printer = &context.printer;
     match printer.format_or_json() {
@@ -80,7 +86,10 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = replaced {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
-            printer.note(format_args!("{name} {verb} from {} to {}: the old port no longer fits", old.port, reservation.port));
+            printer.note(format_args!(
+                "{name} {verb} from {} to {}: the old port no longer fits",
+                old.port, reservation.port
+            ));
         }
         if let Some(occupied) = occupied_by.first() {
             printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port));
@@ -116,7 +125,8 @@ fn answer(report: &Report, mode: Mode) -> Value {
         .iter()
         .filter_map(|granted| Some((granted.reservation.name()?.name.clone(), json!(granted.reservation.port))))
         .collect();
-    let output = |output: &OutputReport| json!({ "type": output.format, "path": output.path, "status": status(output, mode) });
+    let output =
+        |output: &OutputReport| json!({ "type": output.format, "path": output.path, "status": status(output, mode) });
     json!({
         "reserved": reserved,
         "guarantee": Guarantee::Advisory,

@@ -12,7 +12,7 @@ use crate::app::{CommandError, CommandResult, Context, Format, Table};
 use crate::config;
 use crate::fs::PathContext;
 use crate::model::Digest;
-use crate::plugins::{is_plugin, LARGEST_PLUGIN};
+use crate::plugins::{LARGEST_PLUGIN, is_plugin};
 use crate::trust::Trust;
 
 /// Let a project's plugin run, or let a project write a file that is not in it
@@ -54,7 +54,9 @@ fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandE
     if let Some(bytes) = plugin(path)? {
         let digest = Digest::of(&bytes);
         trust.add_plugin(path, &digest, &context.patience())?;
-        context.printer.note(format_args!("{} may run, with the content that it has now (SHA-256 {digest})", path.display()));
+        context
+            .printer
+            .note(format_args!("{} may run, with the content that it has now (SHA-256 {digest})", path.display()));
         return Ok(());
     }
     let folder = context.current_folder()?;
@@ -77,9 +79,11 @@ fn plugin(path: &Path) -> Result<Option<Vec<u8>>, CommandError> {
 fn list(context: &Context, trust: &Trust) -> std::io::Result<()> {
     let (trusted, printer) = (trust.list(), &context.printer);
     if printer.format() != Format::Table {
-        let plugins = trusted.plugins.iter().map(|plugin| json!({ "path": plugin.path, "sha256": plugin.sha256.to_string() }));
+        let plugins =
+            trusted.plugins.iter().map(|plugin| json!({ "path": plugin.path, "sha256": plugin.sha256.to_string() }));
         let targets = trusted.targets.iter().map(|target| json!({ "path": target.path, "project": target.project }));
-        return printer.json(&json!({ "plugins": plugins.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() }));
+        return printer
+            .json(&json!({ "plugins": plugins.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() }));
     }
     let mut table = Table::new(&["KIND", "PATH", "SHA-256 OR PROJECT"]);
     for plugin in trusted.plugins {
