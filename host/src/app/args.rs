@@ -285,9 +285,8 @@ fn is_number(text: &OsStr) -> bool {
 
 fn is_env_key(text: &OsStr) -> bool {
     let word = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    text.to_str().is_some_and(|text| {
-        text.bytes().all(word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
-    })
+    text.to_str()
+        .is_some_and(|text| text.bytes().all(word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -25,8 +25,9 @@ impl Context {
 
     /// The user's folders.
     pub(crate) fn settings(&self) -> Result<Settings, CommandError> {
-        Settings::from_environment()
-            .ok_or_else(|| CommandError::environment("there is no home folder: set HOME, or choose a file with --registry"))
+        Settings::from_environment().ok_or_else(|| {
+            CommandError::environment("there is no home folder: set HOME, or choose a file with --registry")
+        })
     }
 
     /// How long to wait for a lock, and whom to tell.

@@ -3,10 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::output::FileError;
+use crate::plugins::PluginError;
+use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
 use crate::reserve::ReserveError;
+use crate::trust::TrustError;
 
 /// What a command's function returns.
 pub(crate) type CommandResult = Result<ExitCode, CommandError>;
@@ -76,6 +81,59 @@ impl From<ReserveError> for CommandError {
             ReserveError::Probe(error) => error.into(),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
         }
+    }
+}
+
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Config(error) => error.into(),
+            PrepareError::Plugin(error) => error.into(),
+            PrepareError::Reserve(error) => error.into(),
+            PrepareError::Probe(error) => error.into(),
+            PrepareError::Occupied(_) => {
+                Self::no(error).hint("without --require-free a port stays with its name, whoever uses it")
+            }
+            PrepareError::Invalid(_) | PrepareError::File(FileError::NotText(_) | FileError::TooLarge(_)) => {
+                Self::usage(error)
+            }
+            PrepareError::File(FileError::Io(_))
+            | PrepareError::Broken(_)
+            | PrepareError::Write(_)
+            | PrepareError::Folder(_)
+            | PrepareError::Lock(_)
+            | PrepareError::NotUndone { .. } => Self::environment(error),
+        }
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        match error.problem {
+            Problem::Unreadable(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<PluginError> for CommandError {
+    fn from(error: PluginError) -> Self {
+        let failed = match &error {
+            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
+                Self::usage(&error)
+            }
+            _ => Self::environment(&error),
+        };
+        match error.help() {
+            Some(help) => failed.hint(help),
+            None => failed,
+        }
+    }
+}
+
+impl From<TrustError> for CommandError {
+    fn from(error: TrustError) -> Self {
+        Self::environment(error)
     }
 }
 

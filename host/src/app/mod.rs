@@ -5,13 +5,15 @@ mod context;
 mod error;
 mod printer;
 mod settings;
+mod stage;
 mod table;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, duration, normalise};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, normalise};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
 pub(crate) use printer::Printer;
 pub(crate) use settings::Settings;
+pub(crate) use stage::Stage;
 pub(crate) use table::Table;
-pub(crate) use view::{age, lease_text, LeaseView, OccupiedView, ReservedView, StatusView};
+pub(crate) use view::{ReservedView, StatusView, age, lease_text};

@@ -16,6 +16,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What the user trusts.
+    pub(crate) fn trust_file(&self) -> PathBuf {
+        self.state.join("trust.json")
+    }
+
     /// The platform's places; none when there is no home folder.
     ///
     /// Linux and macOS: the XDG Base Directory Specification. Windows: the known folders.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,7 +33,7 @@ pub(crate) enum LeaseView<'a> {
     /// While the process runs.
     Process { pid: u32 },
     /// While something listens, and for this long in any case.
-    Grace { seconds: f64 },
+    Grace { seconds: serde_json::Number },
     /// Until then.
     Timed { until: Timestamp },
     /// Until it is released.
@@ -88,7 +89,7 @@ impl<'a> From<&'a Lease> for LeaseView<'a> {
     fn from(lease: &'a Lease) -> Self {
         match lease {
             Lease::Process(process) => Self::Process { pid: process.pid },
-            Lease::Grace { length } => Self::Grace { seconds: length.as_secs_f64() },
+            Lease::Grace { length } => Self::Grace { seconds: seconds(*length) },
             Lease::Timed { until, .. } => Self::Timed { until: *until },
             Lease::Named(name) => {
                 Self::Named { name: &name.name, project: name.project.as_ref().map(|project| project.path.as_path()) }
@@ -123,6 +124,12 @@ impl<'a> StatusView<'a> {
             listening: occupied.iter().map(OccupiedView::from).collect(),
         }
     }
+}
+
+/// Seconds, with a fraction only if there is one.
+fn seconds(length: Duration) -> serde_json::Number {
+    let fraction = (length.subsec_nanos() != 0).then(|| serde_json::Number::from_f64(length.as_secs_f64()));
+    fraction.flatten().unwrap_or_else(|| length.as_secs().into())
 }
 
 /// A lease in a few words for a table.

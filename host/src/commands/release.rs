@@ -72,9 +72,7 @@ fn print(context: &Context, released: &[Reservation]) -> std::io::Result<()> {
             printer.line(format_args!("released {}:{} ({})", reservation.host, reservation.port, reservation.protocol))
         }),
         Format::Jsonl => released.iter().try_for_each(|reservation| printer.json(&view(reservation))),
-        Format::Json => {
-            printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() }))
-        }
+        Format::Json => printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() })),
     }
 }
 

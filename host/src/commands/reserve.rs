@@ -4,8 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context, Format, ReservedView, SelectionArgs, Table, lease_text};
-use crate::reserve::{Granted, Machine, ReserveError, reserve};
+use super::prepare::tell;
+use crate::app::{
+    CommandError, CommandResult, Context, Format, ReservedView, SelectionArgs, Stage, Table, WriteEnv, lease_text,
+};
+use crate::prepare::{Job, Mode, prepare};
+use crate::reserve::{Granted, Machine, Request, reserve};
 
 /// Reserve a port, or several, and print them as JSON
 ///
@@ -40,14 +44,22 @@ pub(super) fn select(context: &Context, selection: &SelectionArgs) -> Result<Vec
              an outgoing connection may take it (see --range, or net.ipv4.ip_local_port_range)",
         );
     }
-    let outcome = reserve(&store, &Machine::here(), &requests).map_err(|error| explain(error, selection))?;
+    if let Some(file) = selection.write_env() {
+        return write_env(context, &file, requests);
+    }
+    let outcome = reserve(&store, &Machine::here(), &requests)?;
     context.tell_notices(&outcome.notices);
     context.tell_collected(&outcome.collected);
     Ok(outcome.granted)
 }
 
-fn explain(error: ReserveError, _: &SelectionArgs) -> CommandError {
-    CommandError::from(error)
+/// Chooses, writes and commits together: a small prepare.
+fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Result<Vec<Granted>, CommandError> {
+    let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
+    let stage = Stage::new(context)?;
+    let report = prepare(&job, &stage.surroundings(), &context.store()?, &Machine::here(), Mode::Write, false)?;
+    tell(context, &report, Mode::Write);
+    Ok(report.granted)
 }
 
 fn table(granted: &[Granted]) -> Table {

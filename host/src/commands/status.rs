@@ -36,7 +36,8 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     match context.printer.format() {
         Format::Table if rows.is_empty() => context.printer.line("no reservations")?,
         Format::Table => {
-            let mut table = Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "AGE", "LISTENING"]);
+            let mut table =
+                Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "AGE", "LISTENING"]);
             for (view, (reservation, _, occupied)) in views.zip(&rows) {
                 table.row(cells(&view, reservation, occupied));
             }

@@ -1,8 +1,8 @@
 //! The config of a prepare: `pk.config.json` and `pk.config.yaml`.
 //!
-//! [`Config::load`] reads one in three steps: bytes to text ([`source`]), text to a tree of bounded size that is the same for
-//! JSON and YAML ([`tree`]), tree to checked types ([`fields`], [`check`]). Only the first two know the format. Where a field
-//! stands is not kept: when there is something to complain about, [`locate`] walks through the text once more. So an error found
+//! [`Config::load`] reads one in three steps: bytes to text (`source`), text to a tree of bounded size that is the same for
+//! JSON and YAML (`tree`), tree to checked types (`fields`, `check`). Only the first two know the format. Where a field
+//! stands is not kept: when there is something to complain about, `locate` walks through the text once more. So an error found
 //! long after parsing still names the line, with [`Config::error_at`].
 //!
 //! [`find`] looks for the config of a folder, [`schema`] describes one to editors.

@@ -252,7 +252,8 @@ mod tests {
         let mut permissions = fs::metadata(&path).unwrap().permissions();
         #[cfg(unix)]
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o640);
-        fs::set_permissions(&path, permissions.clone()).unwrap();
+        fs::set_permissions(&path, permissions).unwrap();
+        let permissions = fs::metadata(&path).unwrap().permissions();
         let change = Change {
             path: path.clone(),
             old: Some(b"old".to_vec()),

@@ -11,7 +11,15 @@ pub(super) struct BuiltIn {
 }
 
 /// All of them.
-pub(super) static BUILT_IN: &[BuiltIn] = &[];
+pub(super) static BUILT_IN: &[BuiltIn] = &[
+    BuiltIn { types: &["env", "dotenv", "compose_env"], component: include_bytes!("../../builtin/env.wasm") },
+    BuiltIn { types: &["json", "package_json"], component: include_bytes!("../../builtin/json.wasm") },
+    BuiltIn { types: &["runtime_js", "js"], component: include_bytes!("../../builtin/runtime-js.wasm") },
+    BuiltIn {
+        types: &["docker-compose", "docker_compose", "compose_override"],
+        component: include_bytes!("../../builtin/docker-compose.wasm"),
+    },
+];
 
 /// The built-in plugin of a type.
 pub(super) fn of_type(name: &str) -> Option<&'static BuiltIn> {

@@ -6,7 +6,9 @@ use super::{Job, OutputReport, PrepareError, Surroundings};
 use crate::config::{OUTPUT_FIELDS, Output};
 use crate::document::{FieldPath, closest};
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
-use crate::plugins::{Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
+use crate::plugins::{
+    Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
+};
 use crate::reserve::Granted;
 
 /// An output whose plugin and files are known.
@@ -26,11 +28,11 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
         };
         check_options(output, plugin.metadata()).map_err(|(option, problem)| wrong(&option, &problem))?;
-        let locate = |path: &str| {
-            resolve_target(job.folder(), path, &|real| around.trust.trusts_target(job.folder(), real))
-        };
+        let locate =
+            |path: &str| resolve_target(job.folder(), path, &|real| around.trust.trusts_target(job.folder(), real));
         let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
-        let path = path.ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;
+        let path = path
+            .ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;
         let target = locate(path).map_err(|error| wrong("path", &error))?;
         let inputs = match &output.inputs {
             Some(inputs) => inputs.iter().map(|input| locate(input)).collect::<Result<_, _>>(),
@@ -88,7 +90,8 @@ pub(super) fn render(
     files: &mut FileSet,
 ) -> Result<Vec<OutputReport>, PrepareError> {
     let port = |granted: &Granted| granted.reservation.port.to_string();
-    let keys: Vec<_> = job.ports().iter().zip(granted).map(|(wanted, granted)| (wanted.name.clone(), port(granted))).collect();
+    let keys: Vec<_> =
+        job.ports().iter().zip(granted).map(|(wanted, granted)| (wanted.name.clone(), port(granted))).collect();
     let reservations = reservations(job, granted);
     let variables = Variables::new(&keys, around.environment);
     let project = project_name(job);

@@ -1,6 +1,5 @@
 //! Real sockets, each on a port that the kernel has just given away.
 
-use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::*;
@@ -96,6 +95,7 @@ fn a_udp_socket_takes_the_udp_port_only() {
 }
 
 /// A connection whose server's end closed first, and whose listener is gone.
+#[cfg(target_os = "linux")]
 fn connection_after_the_server() -> (TcpStream, Port) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
@@ -107,6 +107,8 @@ fn connection_after_the_server() -> (TcpStream, Port) {
 #[test]
 #[cfg(target_os = "linux")]
 fn remnants_of_connections_linger() {
+    use std::io::Read;
+
     let (mut client, port) = connection_after_the_server();
     assert_eq!(client.read(&mut [0]).unwrap(), 0, "the server's end has closed");
     eventually(|| tcp(port, &LOCALHOST) == PortState::Lingering);

@@ -67,7 +67,10 @@ impl Choice {
     }
 
     /// The candidates, each once. `good` are the policy's.
-    pub(super) fn candidates(self, good: impl FnOnce() -> Box<dyn Iterator<Item = Port>>) -> impl Iterator<Item = Port> {
+    pub(super) fn candidates(
+        self,
+        good: impl FnOnce() -> Box<dyn Iterator<Item = Port>>,
+    ) -> impl Iterator<Item = Port> {
         let rest: Box<dyn Iterator<Item = Port>> = match self.then {
             Then::Nothing => Box::new(std::iter::empty()),
             Then::Range(range) => Box::new(range.ports()),

@@ -32,13 +32,18 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
                     let rival = |other: &&Reservation| other.overlaps(reservation) && why_stale(other, world).is_none();
                     if let Some(rival) = transaction.reservations().iter().find(rival) {
                         let by = Box::new(Blocker::Reservation(rival.clone()));
-                        return Err(ReserveError::NotFree { port: reservation.port, host: reservation.host.clone(), by });
+                        return Err(ReserveError::NotFree {
+                            port: reservation.port,
+                            host: reservation.host.clone(),
+                            by,
+                        });
                     }
                     transaction.insert(lasting);
                 }
             }
         }
-        Ok(transaction.remove(|reservation| world.place().shares_ports_with(&reservation.place) && orphaned(reservation)))
+        Ok(transaction
+            .remove(|reservation| world.place().shares_ports_with(&reservation.place) && orphaned(reservation)))
     })
 }
 

@@ -71,11 +71,7 @@ pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) ->
     grant(&mut Transaction::rehearse(store.snapshot()?), world, requests)
 }
 
-fn grant(
-    transaction: &mut Transaction,
-    world: &impl World,
-    requests: &[Request],
-) -> Result<Outcome, ReserveError> {
+fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
     let collected = collect_cheaply(transaction, world);
     let mut granted: Vec<Option<Granted>> = vec![None; requests.len()];
     let mut replaced: Vec<Option<Reservation>> = vec![None; requests.len()];
@@ -96,16 +92,16 @@ fn grant(
         if granted[index].is_none() {
             let request = &requests[index];
             let reservation = seats.choose(request, claims(requests, &granted, index))?;
-            granted[index] =
-                Some(Granted { reservation, existed: false, replaced: replaced[index].take(), occupied_by: Vec::new() });
+            granted[index] = Some(Granted {
+                reservation,
+                existed: false,
+                replaced: replaced[index].take(),
+                occupied_by: Vec::new(),
+            });
         }
     }
     seats.finish();
-    Ok(Outcome {
-        granted: granted.into_iter().flatten().collect(),
-        collected,
-        notices: transaction.notices().to_vec(),
-    })
+    Ok(Outcome { granted: granted.into_iter().flatten().collect(), collected, notices: transaction.notices().to_vec() })
 }
 
 /// Requests with few ports to choose from come first, so that those with many don't take them away.

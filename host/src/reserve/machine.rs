@@ -55,7 +55,8 @@ impl World for Machine {
     }
 
     fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
-        let mut occupants = self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
+        let mut occupants =
+            self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
         // Remnants are nobody's. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();

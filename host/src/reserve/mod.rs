@@ -17,7 +17,6 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-
 pub use choice::Choice;
 pub use confirm::{abandon, confirm};
 pub use grant::{Granted, Outcome, Request, rehearse, reserve};

@@ -28,7 +28,8 @@ pub(super) struct Simulation {
 
 impl Simulation {
     pub(super) fn new() -> Self {
-        let now = Moment { wall: Timestamp::from_second(1_800_000_000).unwrap(), since_boot: Duration::from_secs(5_000) };
+        let now =
+            Moment { wall: Timestamp::from_second(1_800_000_000).unwrap(), since_boot: Duration::from_secs(5_000) };
         Self {
             place: place("b", NetworkNamespace::Initial, 1),
             now: Cell::new(now),

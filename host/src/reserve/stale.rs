@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::world::{Presence, World};
 use super::GRACE;
+use super::world::{Presence, World};
 use crate::model::{Lease, LeaseName, ProcessId, Reservation};
 use crate::os::Liveness;
 
@@ -62,9 +62,7 @@ pub fn why_stale(reservation: &Reservation, world: &impl World) -> Option<Stale>
     }
     match &reservation.lease {
         Lease::Process(process) => process_ended(process, reservation, world),
-        &Lease::Grace { length } => {
-            grace_is_over(length, reservation, world).then_some(Stale::GraceOver { length })
-        }
+        &Lease::Grace { length } => grace_is_over(length, reservation, world).then_some(Stale::GraceOver { length }),
         &Lease::Timed { until, length } => {
             time_is_over(until, length, reservation, world).then_some(Stale::TimeOver { until })
         }

@@ -233,10 +233,8 @@ mod names {
     fn an_abandoned_name_leaves_what_it_replaced() {
         let (store, world) = (Memory::default(), Simulation::new());
         ask(&store, &world, "WEB", "/a", within(8000, 8010));
-        let requests = [
-            request(within(9000, 9010), named("WEB", "/a")),
-            request(within(9000, 9010), named("API", "/a")),
-        ];
+        let requests =
+            [request(within(9000, 9010), named("WEB", "/a")), request(within(9000, 9010), named("API", "/a"))];
         let outcome = reserve(&store, &world, &requests).unwrap();
         abandon(&store, &outcome.granted).unwrap();
         assert_eq!(store.ports(), [8000]);

@@ -1,6 +1,6 @@
 //! The tables against real sockets.
 
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Socket, Type};
 
@@ -60,6 +60,8 @@ fn a_bound_socket_does_not_listen() {
 
 #[cfg(target_os = "linux")]
 mod tables {
+    use std::net::TcpStream;
+
     use super::super::{netlink, proc_net};
     use super::*;
     use crate::probe::Processes;
