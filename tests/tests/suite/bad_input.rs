@@ -76,7 +76,6 @@ fn flags_that_make_no_sense() {
             ("reserve --ttl 1h --grace 5s", "--grace"),
             ("reserve --ttl 1h --for-pid 1", "--for-pid"),
             ("reserve --grace -1s", "-1"),
-            ("reserve --for-pid 0", "--for-pid"),
             ("reserve --for-pid me", "me"),
             ("reserve --protocol icmp", "tcp"),
             ("reserve --profile backend", "frontend"),
@@ -105,7 +104,7 @@ fn keys_that_no_file_can_hold() {
         let sandbox = used_sandbox();
         let before = sandbox.files();
         let outcome = sandbox.portkeeper("reserve").arg(format!("--write-env={key}")).refused(2);
-        outcome.says("--write-env");
+        outcome.says("name of a variable");
         assert_eq!(before, sandbox.files(), "{key:?}");
     }
 }

@@ -27,5 +27,6 @@ fn sandbox() -> Sandbox {
     Sandbox::new(Programs {
         portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"),
         stand_in: env!("CARGO_BIN_EXE_stand-in"),
+        target: env!("CARGO_TARGET_TMPDIR"),
     })
 }

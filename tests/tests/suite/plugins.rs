@@ -81,6 +81,40 @@ fn a_plugin_does_not_take_over_a_built_in_type_by_its_name() {
     assert_eq!(sandbox.read(".env"), format!("SERVICE_PORT={}\n", ports.first()));
 }
 
+#[test]
+fn whatever_is_wrong_with_the_cache_the_plugins_run() {
+    let ports = Ports::take(1);
+    let sandbox = sandbox();
+    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
+    let cache = sandbox.root().join("cache");
+    let prepare = sandbox.portkeeper("prepare").env("XDG_CACHE_HOME", &cache);
+    let expected = format!("SERVICE_PORT={}\n", ports.first());
+    let runs = |what: &str| {
+        let _ = std::fs::remove_file(sandbox.work().join(".env"));
+        prepare.ok().is_silent();
+        assert_eq!(sandbox.read(".env"), expected, "{what}");
+    };
+    runs("cold");
+    runs("warm");
+    let entries = || std::fs::read_dir(cache.join("portkeeper")).unwrap().map(|entry| entry.unwrap().path());
+    let entries: Vec<_> = entries().filter(|path| path.is_file()).collect();
+    assert!(!entries.is_empty(), "nothing was kept");
+    for damage in [&b"garbage"[..], b""] {
+        entries.iter().for_each(|entry| std::fs::write(entry, damage).unwrap());
+        runs("damaged");
+    }
+    let flipped = |bytes: &[u8]| {
+        bytes.iter().enumerate().map(|(at, byte)| if at == bytes.len() / 2 { !byte } else { *byte }).collect::<Vec<_>>()
+    };
+    for entry in &entries {
+        std::fs::write(entry, flipped(&std::fs::read(entry).unwrap())).unwrap();
+    }
+    runs("with a bit flip");
+    std::fs::remove_dir_all(&cache).unwrap();
+    std::fs::write(&cache, "a file").unwrap();
+    runs("without a folder");
+}
+
 /// Runs the plugin and demands that it is stopped, named, and that nothing else happened.
 #[track_caller]
 fn assert_harmless(hostile: &Hostile) {

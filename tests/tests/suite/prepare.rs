@@ -157,7 +157,8 @@ fn a_check_says_no_until_everything_is_in_place() {
     let _ = sandbox.portkeeper("prepare").ok();
     let _ = sandbox.portkeeper("prepare --check").ok();
     sandbox.write(".env", "SERVICE_PORT=1\n");
-    let _ = sandbox.portkeeper("prepare --check").exits(1).says(".env");
+    let answer = sandbox.portkeeper("prepare --check").exits(1).json();
+    assert_eq!(answer["outputs"][0], json!({ "type": "env", "path": ".env", "status": "would-write" }));
     assert_eq!(sandbox.read(".env"), "SERVICE_PORT=1\n");
 }
 

@@ -12,7 +12,7 @@ use crate::sandbox;
 /// A registry that was written twice, so that a former state stands beside it. Returns the ports.
 fn used_twice() -> (Sandbox, [u16; 2]) {
     let sandbox = sandbox();
-    let mut reserve = || sandbox.portkeeper("port --ttl 1h").ok().port();
+    let reserve = || sandbox.portkeeper("port --ttl 1h").ok().port();
     let ports = [reserve(), reserve()];
     (sandbox, ports)
 }
