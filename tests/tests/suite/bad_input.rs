@@ -17,10 +17,10 @@ fn used_sandbox() -> Sandbox {
 #[track_caller]
 fn assert_refused(code: i32, table: &[(&str, &str)]) {
     let sandbox = used_sandbox();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     for (words, needle) in table {
         sandbox.portkeeper(words).refused(code).says(needle);
-        assert_eq!(before, sandbox.files(), "{words}");
+        before.assert_unchanged(words);
     }
 }
 
@@ -102,10 +102,10 @@ fn a_command_is_needed() {
 fn keys_that_no_file_can_hold() {
     for key in ["BAD KEY=1", "BAD KEY", "A=1", "1ST", "", "A-B", "A\nB=1", "Ä"] {
         let sandbox = used_sandbox();
-        let before = sandbox.files();
+        let before = sandbox.everything();
         let outcome = sandbox.portkeeper("reserve").arg(format!("--write-env={key}")).refused(2);
         outcome.says("name of a variable");
-        assert_eq!(before, sandbox.files(), "{key:?}");
+        before.assert_unchanged(key);
     }
 }
 
@@ -113,9 +113,9 @@ fn keys_that_no_file_can_hold() {
 fn a_key_after_a_space_is_taken_only_when_it_is_one() {
     // `--write-env 'BAD KEY=1'` is no key, so it is a stray argument.
     let sandbox = used_sandbox();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     sandbox.portkeeper("reserve --write-env").arg("BAD KEY=1").refused(2).says("BAD KEY=1");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]
@@ -142,13 +142,13 @@ fn an_unknown_host_is_refused_soon() {
     // In a network of its own, so that no resolver is asked.
     let Some(offline) = Namespace::or_skip(Own::Network) else { return };
     let sandbox = used_sandbox();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let start = Instant::now();
     let outcome = sandbox.portkeeper("reserve --host name.invalid").inside(&offline).run();
     assert!(start.elapsed() < Duration::from_secs(15), "{outcome}");
     assert!(matches!(outcome.code(), Some(2 | 3)), "{outcome}");
     outcome.is_one_clear_error().says("name.invalid");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn a_range_that_is_used_up_is_answered_with_no() {
     let (sandbox, ports) = (used_sandbox(), Ports::take(2));
     let _ = sandbox.portkeeper(format!("reserve --port {} --owner shop", ports.at(0))).ok();
     let _listener = sandbox.listener("127.0.0.1", ports.at(1));
-    let before = sandbox.files();
+    let before = sandbox.everything();
     sandbox.portkeeper(format!("reserve --range {ports}")).refused(1).says(ports.to_string());
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]
@@ -174,16 +174,16 @@ fn a_port_that_is_taken_is_answered_with_who_has_it() {
 fn arguments_that_are_not_text_are_refused() {
     use std::os::unix::ffi::OsStrExt;
     let sandbox = used_sandbox();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let latin1 = std::ffi::OsStr::from_bytes(b"M\xfcller");
     let _ = sandbox.portkeeper("reserve --owner").arg(latin1).refused(2);
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]
 fn bad_values_in_the_environment_name_their_variable() {
     let sandbox = used_sandbox();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     sandbox.portkeeper("reserve").env("PORTKEEPER_HOST", "a b").refused(2).says("PORTKEEPER_HOST");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }

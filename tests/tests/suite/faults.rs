@@ -186,10 +186,10 @@ fn f16_an_unknown_output_type_is_an_error_that_lists_the_known_ones() {
 fn f17_a_dry_run_changes_nothing_at_all() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let answer = sandbox.portkeeper("prepare --dry-run").ok().json();
     assert_eq!(answer["outputs"][0]["status"], "would-write");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]

@@ -103,10 +103,10 @@ fn gc_says_which_and_why() {
 fn a_dry_gc_changes_nothing() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.first())).ok();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let answer = sandbox.portkeeper("gc --dry-run --json").ok().json();
     assert_eq!(answer["released"][0]["port"], ports.first(), "{answer}");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
     assert_eq!(sandbox.portkeeper("gc --json").ok().json(), answer, "the dry run foretold it");
 }
 
@@ -114,7 +114,7 @@ fn a_dry_gc_changes_nothing() {
 fn gc_of_nothing_changes_nothing() {
     let sandbox = sandbox();
     let _ = sandbox.portkeeper("reserve").ok();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     assert_eq!(sandbox.portkeeper("gc --json").ok().json(), json!({ "released": [] }));
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }

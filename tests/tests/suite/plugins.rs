@@ -41,11 +41,11 @@ fn a_plugin_of_the_project_runs_only_after_the_user_trusts_it() {
     let sandbox = project(&ports);
     let folder = sandbox.work().join(".portkeeper/plugins");
     let path = put(&sandbox, &folder, &WatPlugin::new(TYPE).component());
-    let before = sandbox.files();
+    let before = sandbox.everything();
     sandbox.portkeeper("prepare").exits(2).is_one_clear_error().says("portkeeper trust").says("shout.wasm");
     assert_eq!(sandbox.read(".env"), "KEEP=me\n");
     assert!(!sandbox.registry().exists());
-    assert_eq!(before.len(), sandbox.files().len());
+    before.assert_unchanged("a refusal");
 
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     let _ = sandbox.portkeeper("prepare").ok();
@@ -121,15 +121,13 @@ fn assert_harmless(hostile: &Hostile) {
     let ports = Ports::take(1);
     let sandbox = project(&ports);
     put(&sandbox, &sandbox.plugins(), &hostile.bytes);
-    let before = sandbox.files();
+    let before = sandbox.all_but_registry();
     let outcome = sandbox.portkeeper("prepare").run();
     assert_eq!(outcome.code(), Some(3), "{}\n{outcome}", hostile.name);
     outcome.expect_code(3).is_one_clear_error().says(hostile.message);
     assert!(!outcome.stderr.chars().any(|c| c.is_control() && c != '\n'), "{outcome:?}");
     assert_eq!(sandbox.reserved(), [0; 0], "{}", hostile.name);
-    let mut after = sandbox.files();
-    after.retain(|path, _| !path.starts_with(sandbox.state()));
-    assert!(before == after, "{}: {:?}", hostile.name, after.keys());
+    before.assert_unchanged("that");
 }
 
 #[test]

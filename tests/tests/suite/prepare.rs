@@ -90,13 +90,14 @@ fn the_yaml_config_of_the_readme_in_folders_that_are_not_there_yet() {
 fn a_second_run_gives_the_same_ports_and_rewrites_nothing() {
     let ports = Ports::take(2);
     let sandbox = prepared(&ports);
-    let (files, before) = (sandbox.files(), identities(&sandbox));
+    let (files, before) = (sandbox.everything(), identities(&sandbox));
     let answer = sandbox.portkeeper("prepare").ok().json();
     assert_eq!(answer["reserved"], json!({ "SERVICE_PORT": ports.at(0), "FRONTEND_PORT": ports.at(1) }));
     for output in answer["outputs"].as_array().unwrap() {
         assert_eq!(output["status"], "unchanged", "{answer}");
     }
-    assert_eq!((files, before), (sandbox.files(), identities(&sandbox)));
+    files.assert_unchanged("a second run");
+    assert_eq!(before, identities(&sandbox));
 }
 
 #[test]
@@ -119,10 +120,10 @@ fn the_stack_starts_on_its_port_and_a_run_beside_it_changes_nothing() {
 fn a_dry_run_shows_what_would_be_and_changes_nothing() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     sandbox.write("pk.config.json", readme_with(&ports).to_string());
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let dry = sandbox.portkeeper("prepare --dry-run").ok().json();
     assert!(dry["outputs"].as_array().unwrap().iter().all(|output| output["status"] == "would-write"), "{dry}");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
     assert!(!sandbox.state().exists(), "not even a lock");
     let wet = sandbox.portkeeper("prepare").ok().json();
     assert_eq!(dry["reserved"], wet["reserved"]);
@@ -133,13 +134,13 @@ fn a_diff_is_unified_and_changes_nothing() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     sandbox.write("pk.config.json", readme_with(&ports).to_string());
     sandbox.write(".env", "A=1\nSERVICE_PORT=1\nZ=2\n");
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let outcome = sandbox.portkeeper("prepare --diff").ok();
     let diff = &outcome.stdout;
     for line in ["-SERVICE_PORT=1", &format!("+SERVICE_PORT={}", ports.at(0)), " A=1", "@@ "] {
         assert!(diff.lines().any(|have| have.starts_with(line)), "`{line}` in\n{outcome}");
     }
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
     let _ = sandbox.portkeeper("prepare").ok();
     assert_eq!(
         sandbox.portkeeper("prepare --diff").ok().stdout.lines().filter(|line| line.starts_with("@@")).count(),
@@ -151,9 +152,9 @@ fn a_diff_is_unified_and_changes_nothing() {
 fn a_check_says_no_until_everything_is_in_place() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     sandbox.write("pk.config.json", readme_with(&ports).to_string());
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let _ = sandbox.portkeeper("prepare --check").exits(1);
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
     let _ = sandbox.portkeeper("prepare").ok();
     let _ = sandbox.portkeeper("prepare --check").ok();
     sandbox.write(".env", "SERVICE_PORT=1\n");

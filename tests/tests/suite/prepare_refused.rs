@@ -9,27 +9,16 @@ use serde_json::{Value, json};
 use crate::config::one_port;
 use crate::sandbox;
 
-/// Prepares and demands a refusal after which the user's files and the registry are as they were.
+/// Prepares and demands a refusal after which the user's files are as they were, and nothing is reserved.
 #[track_caller]
 fn assert_nothing_done(sandbox: &Sandbox, code: i32, needles: &[&str]) {
-    let before = without_lock(sandbox);
+    let before = sandbox.all_but_registry();
     let outcome = sandbox.portkeeper("prepare").refused(code);
     for needle in needles {
         outcome.says(needle);
     }
     assert_eq!(sandbox.reserved(), [0; 0], "a reservation was left\n{outcome}");
-    let mut after = without_lock(sandbox);
-    if !before.contains_key(&sandbox.registry()) {
-        // An empty registry says the same as none.
-        after.retain(|path, _| !path.starts_with(sandbox.state()));
-    }
-    assert!(before == after, "something was written\n{outcome}\n{:?}\n{:?}", before.keys(), after.keys());
-}
-
-fn without_lock(sandbox: &Sandbox) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
-    let mut files = sandbox.files();
-    files.remove(&sandbox.lock());
-    files
+    before.assert_unchanged(&outcome);
 }
 
 /// A folder with a config of one port and these outputs, and an `.env` to lose.
@@ -245,12 +234,10 @@ fn a_write_that_fails_in_the_middle_puts_the_earlier_files_back() {
     ]);
     let sandbox = project(&ports, outputs);
     sandbox.write("large.env", format!("# {}\n", "x".repeat(200_000)));
-    let before = sandbox.files();
+    let before = sandbox.all_but_registry();
     // 64 KiB: enough for all but the third.
     sandbox.portkeeper("prepare").with_largest_file(64 << 10).refused(3).says("large.env");
-    let mut after = sandbox.files();
-    after.retain(|path, _| !path.starts_with(sandbox.state()));
-    assert!(before == after, "{:?}\n{:?}", before.keys(), after.keys());
+    before.assert_unchanged("that");
     assert!(sandbox.reserved().is_empty());
     let _ = sandbox.portkeeper("prepare").ok();
 }
@@ -263,12 +250,10 @@ fn a_folder_that_is_read_only_puts_the_earlier_files_back() {
         json!([{ "type": "env" }, { "type": "env", "path": "new.env" }, { "type": "json", "path": "locked/x.json" }]),
     );
     let folder = sandbox.folder("locked");
-    let before = sandbox.files();
+    let before = sandbox.all_but_registry();
     std::fs::set_permissions(&folder, Permissions::from_mode(0o500)).unwrap();
     sandbox.portkeeper("prepare").without_powers().refused(3).says("locked").says("permission denied");
-    let mut after = sandbox.files();
-    after.retain(|path, _| !path.starts_with(sandbox.state()));
-    assert!(before == after, "{:?}\n{:?}", before.keys(), after.keys());
+    before.assert_unchanged("that");
     assert!(sandbox.reserved().is_empty());
     std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
     let _ = sandbox.portkeeper("prepare").ok();

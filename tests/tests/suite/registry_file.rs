@@ -82,11 +82,11 @@ fn when_no_former_state_helps_nothing_is_chosen() {
     for damage in ["", "{}", "null", "[]", "not json", "{\"version\":1,\"reservations\":[{}]}", "{\"version\":\"x\"}"] {
         write(sandbox.registry(), damage).unwrap();
         write(previous(&sandbox), "damaged as well").unwrap();
-        let before = sandbox.files();
+        let before = sandbox.everything();
         for words in ["reserve", "port", "release 8000", "gc", "status"] {
             sandbox.portkeeper(words).refused(3).says("registry.json");
         }
-        assert_eq!(before, sandbox.files(), "{damage:?}");
+        before.assert_unchanged(damage);
     }
 }
 
@@ -155,9 +155,9 @@ fn a_state_folder_of_another_user_is_refused() {
     let (sandbox, _) = used_twice();
     let nobody = 65534;
     chown(sandbox.state(), Some(nobody), Some(nobody)).unwrap();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     sandbox.portkeeper("reserve").refused(3).says(sandbox.state().to_string_lossy()).says("HOME");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]
@@ -195,10 +195,10 @@ fn a_lock_that_is_never_let_go_names_the_file_and_the_option() {
     let (sandbox, _) = used_twice();
     let lock = File::open(sandbox.lock()).unwrap();
     lock.lock().unwrap();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     let outcome = sandbox.portkeeper("reserve --lock-timeout 0.2s").refused(3);
     outcome.says("registry.json.lock").says("--lock-timeout");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
     assert_eq!(sandbox.reserved().len(), 2, "reading needs no lock");
 }
 
@@ -217,9 +217,9 @@ fn a_lock_that_is_let_go_is_waited_for() {
 fn a_full_disk_loses_nothing() {
     let (sandbox, _) = used_twice();
     let _ = sandbox.portkeeper("reserve --count 40 --ttl 1h").ok();
-    let before = sandbox.files();
+    let before = sandbox.everything();
     sandbox.portkeeper("reserve").with_largest_file(1024).refused(3).says("registry.json");
-    assert_eq!(before, sandbox.files());
+    before.assert_unchanged("this");
 }
 
 #[test]
