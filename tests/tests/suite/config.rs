@@ -65,6 +65,7 @@ pub(crate) fn readme_with(ports: &Ports) -> Value {
 }
 
 /// A config with one key in the range, and the outputs.
+#[expect(clippy::needless_pass_by_value, reason = "callers write the outputs in place")]
 pub(crate) fn one_port(ports: &Ports, outputs: Value) -> Value {
     json!({ "ports": [{ "key": "SERVICE_PORT", "range": ports.to_string() }], "outputs": outputs })
 }

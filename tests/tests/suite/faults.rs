@@ -6,7 +6,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, Instant};
 
-use portkeeper_tests::Ports;
+use portkeeper_tests::{Ports, Run};
 use serde_json::json;
 
 use crate::config::one_port;
@@ -164,7 +164,7 @@ fn f14_a_truncated_registry_is_not_taken_as_empty() {
 fn f15_nonsense_is_refused_in_words() {
     let sandbox = sandbox();
     for arguments in [["--preferred", "70000"], ["--preferred", "0"], ["--write-env", "BAD KEY=1"]] {
-        let run = arguments.iter().fold(sandbox.portkeeper("reserve"), |run, argument| run.arg(argument));
+        let run = arguments.iter().fold(sandbox.portkeeper("reserve"), Run::arg);
         let _ = run.refused(2);
         assert!(!sandbox.has(".env") && !sandbox.registry().exists());
     }

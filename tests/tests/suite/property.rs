@@ -120,7 +120,7 @@ impl Model<'_> {
         let flags = match (&process, lease) {
             (Some(process), _) => format!("--for-pid {}", process.pid()),
             (None, Lease::WhileListening) => "--grace 0s".to_owned(),
-            (None, _) if wanted % 2 == 0 => "--ttl 1h".to_owned(),
+            (None, _) if wanted.is_multiple_of(2) => "--ttl 1h".to_owned(),
             (None, _) => String::new(),
         };
         let run = self.sandbox.portkeeper(format!("reserve {range} {flags}"));
