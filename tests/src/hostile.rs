@@ -108,7 +108,7 @@ pub fn harmful(output_type: &str) -> Vec<Hostile> {
         plugin(
             "logs one long line",
             "(drop (memory.grow (i32.const 40)))
-             (call $log (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2000000))",
+             (call $log (i32.const 0) (i32.const 0) (i32.const 131072) (i32.const 2000000))",
             "",
             "logged",
         ),

@@ -13,6 +13,7 @@ const WIT: &str = include_str!("../../host/wit/v0.1/output.wit");
 /// address. Constants may stand in memory at 4096 to 65535; an answer's record is built at 512, its one file's at 560.
 #[derive(Debug, Clone)]
 pub struct WatPlugin {
+    output_type: String,
     version: String,
     describe: Vec<(usize, String)>,
     on_describe: String,
@@ -42,6 +43,7 @@ impl WatPlugin {
             (field::OPTIONS_SCHEMA, "{}"),
         ];
         Self {
+            output_type: output_type.into(),
             version: "0.1.0".into(),
             describe: describe.map(|(at, text)| (at, text.to_owned())).to_vec(),
             on_describe: String::new(),
@@ -177,7 +179,7 @@ impl WatPlugin {
             texts.extend_from_slice(text.as_bytes());
         };
         let mut types = [0; 8];
-        put(&mut types, 0, &self.describe.iter().find(|(at, _)| *at == field::NAME).expect("a name").1);
+        put(&mut types, 0, &self.output_type);
         for (at, text) in &self.describe {
             put(&mut record, *at, text);
             if *at == field::DEFAULT_PATH {

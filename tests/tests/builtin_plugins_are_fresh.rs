@@ -15,7 +15,11 @@ fn every_component_matches_its_sources() {
         let text = std::fs::read_to_string(builtin::digest_path(&root, format)).expect("a digest is committed");
         let digest = Digest::read(&text).expect("the digest is complete");
         let component = std::fs::read(builtin::component_path(&root, format)).expect("a component is committed");
-        assert_eq!(digest.component, builtin::sha256(&component), "{format}.wasm is not the one of its digest: {REBUILD}");
+        assert_eq!(
+            digest.component,
+            builtin::sha256(&component),
+            "{format}.wasm is not the one of its digest: {REBUILD}"
+        );
         let sources = builtin::sources(&root, format).expect("the sources can be read");
         assert_eq!(digest.sources, sources, "the sources of {format} have changed since it was built: {REBUILD}");
     }

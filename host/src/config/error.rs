@@ -20,7 +20,6 @@ pub struct ConfigError {
     /// The field; the root when it is about the whole file.
     pub field: FieldPath,
     /// What is wrong.
-    #[source]
     pub problem: Problem,
 }
 

@@ -66,7 +66,7 @@ pub(super) fn decode(path: &Path, bytes: Vec<u8>) -> Result<Source, Fault> {
 }
 
 fn format(path: &Path, text: &str) -> Format {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     match extension.as_deref().and_then(|extension| extension.to_str()) {
         Some("json") => Format::Json,
         Some("yaml" | "yml") => Format::Yaml,

@@ -9,7 +9,7 @@ use crate::model::{Caller, ProcessId};
 /// Runs the function on the process; none when there is no such process, or it has ended, or this user may not see it.
 fn with<T>(pid: u32, read: impl FnOnce(&Process) -> T) -> Option<T> {
     let pid = Pid::from_u32(pid);
-    let mut system = System::new();
+    let mut system = System::new().ok()?;
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, ProcessRefreshKind::nothing());
     let running = |process: &&Process| !matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
     system.process(pid).filter(running).map(read)

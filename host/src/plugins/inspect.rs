@@ -44,7 +44,7 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind, Refusal> {
     // Core specification, section 5.5.16; component model, Binary.md.
     match bytes {
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Ok(Kind::Module),
-        [b'\0', b'a', b's', b'm', _, _, 1, 0, ..] => Ok(Kind::Component),
+        [b'\0', b'a', b's', b'm', 13, 0, 1, 0, ..] => Ok(Kind::Component),
         [b'\0', b'a', b's', b'm', ..] => Err(Refusal::new("it is WebAssembly of an unknown version, or cut off")),
         [0x7f, b'E', b'L', b'F', ..] => {
             Err(Refusal::with_help("it is compiled native code, which is never run", build))

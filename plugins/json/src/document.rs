@@ -169,9 +169,12 @@ impl Editor<'_> {
             _ => "a single value",
         };
         let line = text::line_of(self.text, node.range().start);
-        Failure::bad_target(format!("`{name}` is {found} here, and the map's `{}` wants it to be {wanted}", self.leaf.name()))
-            .line(line)
-            .help("Nothing is replaced that would be lost. Change the map, or remove the value from the file.")
+        Failure::bad_target(format!(
+            "`{name}` is {found} here, and the map's `{}` wants it to be {wanted}",
+            self.leaf.name()
+        ))
+        .line(line)
+        .help("Nothing is replaced that would be lost. Change the map, or remove the value from the file.")
     }
 }
 

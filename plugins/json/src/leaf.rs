@@ -77,7 +77,9 @@ fn refuse_conflicts(leaves: &[Leaf<'_>]) -> Result<(), Failure> {
     for name in &names {
         let outer = name.match_indices('.').map(|(at, _)| &name[..at]).find(|&outer| names.contains(outer));
         if let Some(outer) = outer {
-            return Err(Failure::bad_map(format!("the map gives `{outer}` a value, and `{name}` needs it to be an object")));
+            return Err(Failure::bad_map(format!(
+                "the map gives `{outer}` a value, and `{name}` needs it to be an object"
+            )));
         }
     }
     Ok(())

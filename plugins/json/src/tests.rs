@@ -26,9 +26,8 @@ fn a_new_file_is_an_object_with_two_spaces() {
 fn a_real_package_json_stays_as_its_owner_wrote_it() {
     let old = "{\n\t\"name\": \"caf\\u00e9\",\n\t\"scripts\": {\n\t\t\"build\": \"x\"\n\t},\n\t\"n\": 1.50e3,\n\t\"config\": {\"port\": 1}\n}";
     let new = merge(old, r#"{"scripts": {"start": "serve -p 8888"}, "config.port": "8888", "n": 1500}"#);
-    let expected = old
-        .replace("\"x\"\n", "\"x\",\n\t\t\"start\": \"serve -p 8888\"\n")
-        .replace("\"port\": 1}", "\"port\": 8888}");
+    let expected =
+        old.replace("\"x\"\n", "\"x\",\n\t\t\"start\": \"serve -p 8888\"\n").replace("\"port\": 1}", "\"port\": 8888}");
     assert_eq!(new, expected);
 }
 
@@ -68,14 +67,20 @@ fn a_key_may_be_a_path_and_a_literal_key_is_meant_first() {
 
 #[test]
 fn a_type_in_the_document_stays() {
-    assert_eq!(merge(r#"{"a": 1, "b": true, "c": "x"}"#, r#"{"a": "2", "b": "false", "c": "3"}"#), r#"{"a": 2, "b": false, "c": "3"}"#);
+    assert_eq!(
+        merge(r#"{"a": 1, "b": true, "c": "x"}"#, r#"{"a": "2", "b": "false", "c": "3"}"#),
+        r#"{"a": 2, "b": false, "c": "3"}"#
+    );
     assert_eq!(merge(r#"{"a": 1}"#, r#"{"a": "http"}"#), r#"{"a": "http"}"#);
     assert_eq!(merge(r#"{"a": "1"}"#, r#"{"a": 2}"#), r#"{"a": 2}"#);
 }
 
 #[test]
 fn new_numbers_are_numbers_when_the_option_says_so() {
-    let request = Request { options: r#"{"numbers": true}"#.to_owned(), ..request(r#"{"a": "1"}"#, r#"{"a": "2", "b": "3", "c": "03"}"#) };
+    let request = Request {
+        options: r#"{"numbers": true}"#.to_owned(),
+        ..request(r#"{"a": "1"}"#, r#"{"a": "2", "b": "3", "c": "03"}"#)
+    };
     assert_eq!(Json::render(&request).unwrap().files[0].text, r#"{"a": "2", "b": 3, "c": "03"}"#);
 }
 
@@ -96,7 +101,8 @@ fn what_is_no_object_or_no_json_is_refused_with_its_line() {
 
 #[test]
 fn a_map_that_contradicts_itself_is_refused() {
-    for map in [r#"{"a": 1, "a.b": 2}"#, r#"{"a.b": 1, "a": {"b": 2}}"#, r#"{"a.b": 1, "a\\.b": 2}"#, r#"{"a..b": 1}"#] {
+    for map in [r#"{"a": 1, "a.b": 2}"#, r#"{"a.b": 1, "a": {"b": 2}}"#, r#"{"a.b": 1, "a\\.b": 2}"#, r#"{"a..b": 1}"#]
+    {
         assert_eq!(failure("", map).code, "bad-map", "{map}");
     }
     let deep = format!(r#"{{"{}": 1}}"#, vec!["a"; 200].join("."));
@@ -119,7 +125,8 @@ fn document() -> impl Strategy<Value = String> {
         let item = (blank.clone(), prop_oneof!["a", "b", "a\\.b", "c"], inner, blank.clone());
         (proptest::collection::vec(item, 0..3), any::<bool>()).prop_map(|(items, comma)| {
             let comma = if comma && !items.is_empty() { "," } else { "" };
-            let items: Vec<_> = items.into_iter().map(|(a, key, value, b)| format!("{a}\"{key}\":{b}{value}")).collect();
+            let items: Vec<_> =
+                items.into_iter().map(|(a, key, value, b)| format!("{a}\"{key}\":{b}{value}")).collect();
             format!("{{{}{comma}}}", items.join(","))
         })
     })

@@ -28,7 +28,9 @@ impl<'de> Deserialize<'de> for Global {
         if text.contains('.') && text.split('.').all(is_name) {
             return Ok(Self(text));
         }
-        Err(de::Error::custom(format!("`{text}` can't be assigned to: write names joined by dots, for example window.RUNTIME")))
+        Err(de::Error::custom(format!(
+            "`{text}` can't be assigned to: write names joined by dots, for example window.RUNTIME"
+        )))
     }
 }
 

@@ -41,10 +41,14 @@ export_plugin!(RuntimeJs);
 
 impl Plugin for RuntimeJs {
     fn describe() -> Metadata {
-        Metadata::new("runtime_js", env!("CARGO_PKG_VERSION"), "Values for a page in the browser: window.RUNTIME = {...};")
-            .output_types(["runtime_js", "js"])
-            .default_path("runtime-config.js")
-            .options_schema(SCHEMA)
+        Metadata::new(
+            "runtime_js",
+            env!("CARGO_PKG_VERSION"),
+            "Values for a page in the browser: window.RUNTIME = {...};",
+        )
+        .output_types(["runtime_js", "js"])
+        .default_path("runtime-config.js")
+        .options_schema(SCHEMA)
     }
 
     fn render(request: &Request) -> Result<Response, Failure> {

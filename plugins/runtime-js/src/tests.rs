@@ -64,7 +64,9 @@ fn the_global_is_a_path_of_names_and_nothing_else() {
         RuntimeJs::render(&Request { options, ..request("", "{}") })
     };
     assert!(with("globalThis.app.$config_1").unwrap().files[0].text.contains("globalThis.app.$config_1 = {};"));
-    for global in ["", "window", "window.", "window..A", "a.1b", "alert(1);window.A", "a.b\nc", "a.b = 1; c.d", "a.\u{e4}"] {
+    for global in
+        ["", "window", "window.", "window..A", "a.1b", "alert(1);window.A", "a.b\nc", "a.b = 1; c.d", "a.\u{e4}"]
+    {
         let failure = with(global).unwrap_err();
         assert_eq!(failure.code, "bad-options");
         assert!(failure.message.starts_with("option `global`"), "{}", failure.message);

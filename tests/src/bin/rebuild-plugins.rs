@@ -69,7 +69,10 @@ fn compare(root: &Path, format: &str, built: &Digest) -> Result<bool, Box<dyn Er
         return Ok(true);
     }
     let same = found == built.component;
-    println!("{format}: {}", if same { "the committed component is what its sources give" } else { "DIFFERS: rebuild it" });
+    println!(
+        "{format}: {}",
+        if same { "the committed component is what its sources give" } else { "DIFFERS: rebuild it" }
+    );
     Ok(same)
 }
 

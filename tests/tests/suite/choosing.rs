@@ -1,9 +1,10 @@
 //! Which port a reserve takes, and how it answers.
 
-use portkeeper_tests::{Ports, program_or_skip};
-use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+
+use portkeeper_tests::{Ports, StandIn, program_or_skip};
+use serde_json::json;
 
 use crate::sandbox;
 
@@ -168,25 +169,14 @@ fn a_server_starts_on_the_port_that_was_printed() {
     let Some(_) = program_or_skip("python3") else { return };
     let sandbox = sandbox();
     sandbox.write("hello.txt", "hello from the reserved port");
-    let script = "port=$(portkeeper port --profile service); echo $port; exec python3 -m http.server $port --bind 127.0.0.1 2>&1";
-    let server = portkeeper_tests::StandIn::start(sandbox.shell(script).command());
-    let port: u16 = server.said().parse().unwrap();
-    let answer = until_served(port, "GET /hello.txt HTTP/1.0\r\n\r\n");
+    // Its first line is `Serving HTTP on 127.0.0.1 port 8888 (...) ...`.
+    let script = "exec python3 -u -m http.server $(portkeeper port --profile service) --bind 127.0.0.1 2>/dev/null";
+    let server = StandIn::start(sandbox.shell(script).command());
+    let port: u16 = server.said().split(' ').skip_while(|word| *word != "port").nth(1).unwrap().parse().unwrap();
+    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    connection.write_all(b"GET /hello.txt HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("hello from the reserved port"), "{answer}");
     assert_eq!(sandbox.reserved(), [port]);
-}
-
-/// Asks until somebody listens. A server that is told to print nothing has no other signal than its socket.
-fn until_served(port: u16, request: &str) -> String {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
-        if let Ok(mut connection) = TcpStream::connect(("127.0.0.1", port)) {
-            connection.write_all(request.as_bytes()).unwrap();
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer).unwrap();
-            return answer;
-        }
-        assert!(std::time::Instant::now() < deadline, "nobody serves on {port}");
-        std::thread::yield_now();
-    }
 }

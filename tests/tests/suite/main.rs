@@ -4,14 +4,21 @@
 
 use portkeeper_tests::{Programs, Sandbox};
 
+mod bad_input;
 mod choosing;
 mod concurrency;
 mod config;
 mod documents;
 mod examples;
+mod faults;
 mod leases;
 mod overview;
 mod places;
+mod plugins;
+mod prepare;
+mod prepare_refused;
+mod property;
+mod registry_file;
 mod releasing;
 mod write_env;
 

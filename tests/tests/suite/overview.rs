@@ -29,7 +29,7 @@ fn status_without_a_terminal_is_a_json_array_with_all_that_is_known() {
         assert_eq!(entry[field], value, "{field} in {entry}");
     }
     assert_eq!(entry["lease"]["kind"], "named");
-    for field in ["project", "age", "listener"] {
+    for field in ["project", "age_seconds", "listening"] {
         assert!(entry.get(field).is_some(), "{field} in {entry}");
     }
 }
@@ -40,9 +40,9 @@ fn status_tells_what_listens_there_now() {
     let _ = sandbox.portkeeper(format!("reserve --count 2 --range {ports}")).ok();
     let listener = sandbox.listener("127.0.0.1", ports.at(1));
     let status = sandbox.status();
-    assert_eq!(status[0]["listener"], json!(null));
-    let found = status[1]["listener"].to_string();
-    assert!(found.contains("stand-in") && found.contains(&listener.pid().to_string()), "{found}");
+    assert_eq!(status[0]["listening"], json!([]));
+    let found = &status[1]["listening"][0];
+    assert_eq!((&found["command"], &found["pid"]), (&json!("stand-in"), &json!(listener.pid())), "{found}");
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn json_lines_are_one_object_a_line() {
 fn gc_says_which_and_why() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     let process = sandbox.process();
-    let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.at(0))).ok();
     let _ = sandbox.portkeeper(format!("reserve --port {} --for-pid {}", ports.at(1), process.pid())).ok();
+    let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.at(0))).ok();
     let pid = process.pid().to_string();
     process.kill();
     let answer = sandbox.portkeeper("gc --json").ok().json();

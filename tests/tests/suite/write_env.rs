@@ -1,5 +1,6 @@
 //! `--write-env`: a port that is reserved and written, or neither.
 
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use portkeeper_tests::Ports;
@@ -45,7 +46,7 @@ fn what_stands_in_the_file_stays() {
 fn the_mode_and_a_symbolic_link_stay() {
     let sandbox = sandbox();
     let target = sandbox.write("settings/real.env", "A=1\n");
-    std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
     symlink("settings/real.env", sandbox.work().join(".env")).unwrap();
     let port = sandbox.portkeeper("port --write-env").ok().port();
     assert!(sandbox.work().join(".env").is_symlink());
@@ -84,6 +85,20 @@ fn a_file_that_cannot_be_written_leaves_no_reservation() {
     let mut after = sandbox.files();
     after.retain(|path, _| !path.starts_with(sandbox.state()));
     assert_eq!(before, after);
+}
+
+#[test]
+fn a_file_without_rights_leaves_no_reservation() {
+    let sandbox = sandbox();
+    let path = sandbox.write(".env", "SECRET=1\n");
+    for (place, mode) in [(&path, 0o000), (&sandbox.work(), 0o500)] {
+        let usual = place.metadata().unwrap().permissions();
+        std::fs::set_permissions(place, Permissions::from_mode(mode)).unwrap();
+        sandbox.portkeeper("reserve --write-env").without_powers().refused(3).says(".env").says("permission denied");
+        std::fs::set_permissions(place, usual).unwrap();
+    }
+    assert_eq!(sandbox.read(".env"), "SECRET=1\n");
+    assert!(sandbox.reserved().is_empty());
 }
 
 #[test]
