@@ -1,7 +1,6 @@
 //! Arguments that several commands share.
 
 use std::ffi::{OsStr, OsString};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -123,8 +122,9 @@ pub(crate) struct SelectionArgs {
     count: u16,
 
     /// The host to reserve on. 127.0.0.1 and localhost stand for both loopback addresses
-    #[arg(long, default_value = "127.0.0.1", env = "PORTKEEPER_HOST")]
-    host: Host,
+    /// [default: 127.0.0.1, or what PORTKEEPER_HOST says]
+    #[arg(long)]
+    host: Option<Host>,
 
     /// tcp or udp
     #[arg(long, default_value = "tcp")]
@@ -143,13 +143,13 @@ pub(crate) struct SelectionArgs {
     grace: Option<Duration>,
 
     /// Keep the port while this process runs
-    #[arg(long, value_name = "PID", group = "lease")]
+    #[arg(long, value_name = "PID", group = "lease", value_parser = clap::value_parser!(u32).range(1..))]
     for_pid: Option<u32>,
 
     /// Write the port into the .env file, and keep it as long as its name: the next call gives the same port. Without a KEY the
     /// profile's
-    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "", group = "lease")]
-    write_env: Option<String>,
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
+    write_env: Option<Option<String>>,
 
     /// The file for --write-env
     #[arg(long, value_name = "FILE", default_value = ".env", requires = "write_env")]
@@ -171,9 +171,9 @@ impl SelectionArgs {
 
     /// The file and the keys to write, if any.
     pub(crate) fn write_env(&self) -> Option<WriteEnv> {
-        let key = match self.write_env.as_deref()? {
-            "" => self.profile.unwrap_or(Profile::Default).key(),
-            key => key,
+        let key = match self.write_env.as_ref()? {
+            None => self.profile.unwrap_or(Profile::Default).key(),
+            Some(key) => key,
         };
         let keys = match self.count {
             1 => vec![key.to_owned()],
@@ -183,26 +183,23 @@ impl SelectionArgs {
     }
 
     /// One request for each port. Those of `--write-env` get their names where the file is written.
-    pub(crate) fn requests(&self) -> Result<Vec<Request>, CommandError> {
+    pub(crate) fn requests(&self, default_host: &Host) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
             return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
         }
         if let Some(owner) = self.owner.as_ref().filter(|owner| owner.trim().is_empty()) {
             return Err(CommandError::usage(format_args!("--owner `{owner}` is empty: leave it out, or name someone")));
         }
+        let host = self.host.as_ref().unwrap_or(default_host);
         let request = Request {
-            host: self.host.clone(),
-            addresses: self.addresses()?,
+            host: host.clone(),
+            addresses: probe::local_addresses(host)?,
             protocol: self.protocol,
             choice: self.choice(),
             owner: self.owner.clone(),
             lease: self.lease()?,
         };
         Ok(vec![request; usize::from(self.count)])
-    }
-
-    fn addresses(&self) -> Result<Vec<IpAddr>, CommandError> {
-        Ok(probe::local_addresses(&self.host)?)
     }
 
     fn choice(&self) -> Choice {
@@ -234,6 +231,15 @@ impl SelectionArgs {
         let policy = self.port.is_none() && self.range.is_none() && self.profile.is_none();
         policy && policy::good_ports(self.protocol, os::ephemeral_ports(), 0).ephemeral_range_yielded()
     }
+}
+
+/// A name that an environment variable can have.
+fn env_key(text: &str) -> Result<String, String> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !text.is_empty() && text.bytes().all(word) && !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("use letters, digits and `_`, with no digit first, as in SERVICE_PORT".to_owned())
 }
 
 /// A duration such as `90s`, `2h 30m` or `10`, which are seconds. Never negative.

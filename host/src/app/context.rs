@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::GlobalArgs;
 use super::{CommandError, Printer, Settings};
 use crate::fs::{Patience, Waiting};
+use crate::model::Host;
 use crate::registry::{FileStore, Notice};
 use crate::reserve::Released;
 
@@ -46,6 +47,17 @@ impl Context {
             None => store,
         };
         Ok(store.with_patience(self.patience()))
+    }
+
+    /// The host of requests that name none.
+    pub(crate) fn default_host(&self) -> Result<Host, CommandError> {
+        match std::env::var_os("PORTKEEPER_HOST") {
+            None => Ok(Host::default()),
+            Some(host) => host
+                .to_string_lossy()
+                .parse()
+                .map_err(|error| CommandError::usage(format_args!("PORTKEEPER_HOST: {error}"))),
+        }
     }
 
     /// The current folder.

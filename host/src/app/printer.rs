@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::args::Format;
+use crate::document::harmless;
 
 /// Prints answers to stdout, and everything else to stderr.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ fn to_stderr(text: std::fmt::Arguments<'_>) {
 
 /// Takes control characters out of text that others wrote (owners, file names, plugins), so that it can't drive a terminal.
 pub(crate) fn sanitise(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c == '\n' || c == '\t' { c } else { harmless(c) }).collect()
 }
 
 #[cfg(test)]

@@ -19,12 +19,8 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
         let settings = context.settings()?;
-        let host = match std::env::var("PORTKEEPER_HOST") {
-            Ok(host) => host.parse().map_err(|error| CommandError::usage(format_args!("PORTKEEPER_HOST: {error}")))?,
-            Err(_) => Host::default(),
-        };
         Ok(Self {
-            host,
+            host: context.default_host()?,
             engine: Engine::new(Some(settings.cache.clone()), Limits::default()),
             trust: Trust::load(&settings.trust_file())?,
             settings,

@@ -60,10 +60,18 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
         Format::Json | Format::Jsonl => printer.json(&answer(&report, mode))?,
     }
     if args.check && report.changes() {
-        return Err(CommandError::no("not everything is as the config says")
+        let missing = outdated(&report).join(", ");
+        return Err(CommandError::no(format_args!("not as the config says: {missing}"))
             .hint("`portkeeper prepare` brings it up to date, `portkeeper prepare --diff` shows what changes"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a prepare would change.
+fn outdated(report: &Report) -> Vec<String> {
+    let new = report.granted.iter().filter(|granted| !granted.existed);
+    let names = new.filter_map(|granted| Some(granted.reservation.name()?.name.clone()));
+    names.chain(report.outputs.iter().filter(|output| output.changed).map(|output| output.path.clone())).collect()
 }
 
 fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> {
@@ -72,8 +80,12 @@ fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> 
     }
     let folder = context.current_folder()?;
     config::find(&folder)?.ok_or_else(|| {
-        CommandError::usage(format_args!("there is no pk.config.json, .yaml or .yml in {} or above", folder.display()))
-            .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it")
+        CommandError::usage(format_args!(
+            "there is no {} in {} or above",
+            config::FILE_NAMES.join(", "),
+            folder.display()
+        ))
+        .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it")
     })
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &ReserveArgs) -> CommandResult {
 
 /// Reserves what the arguments ask for, and tells on stderr what the user should know of it.
 pub(super) fn select(context: &Context, selection: &SelectionArgs) -> Result<Vec<Granted>, CommandError> {
-    let requests = selection.requests()?;
+    let requests = selection.requests(&context.default_host()?)?;
     let store = context.store()?;
     if selection.yields_to_ephemeral() {
         context.printer.warn(

@@ -7,7 +7,7 @@ use crate::config::{OUTPUT_FIELDS, Output};
 use crate::document::{FieldPath, closest};
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
 use crate::plugins::{
-    Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
+    Broken, Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
 };
 use crate::reserve::Granted;
 
@@ -101,7 +101,7 @@ pub(super) fn render(
                 job.wrong("outputs", index, &FieldPath::root().key("map").join(&error.path), error.problem)
             })?,
             // Without a map: every key.
-            None => keys.iter().map(|(key, port)| (key.clone(), Value::String(port.clone()))).collect(),
+            None => reservations.iter().map(|port| (port.name.clone(), port.port.into())).collect(),
         };
         let request = Request {
             project: project.clone(),
@@ -152,12 +152,9 @@ fn put(
     let mut changed = false;
     for file in rendered.files {
         if file.path != resolved.target.shown() {
-            return Err(PrepareError::Invalid(format!(
-                "{} wants to write `{}`, but its output's file is `{}`, and no other",
-                resolved.plugin.origin(),
-                file.path,
-                resolved.target.shown()
-            )));
+            let reason = format!("it wants to write `{}` beside its output `{}`", file.path, resolved.target.shown());
+            let origin = resolved.plugin.origin().clone();
+            return Err(Broken { origin, reason, log: rendered.log }.into());
         }
         let handling = Handling { backup: output.backup, sensitive: file.sensitive };
         changed |= files.put(&resolved.target, file.text, handling)?;

@@ -58,7 +58,8 @@ pub fn abandon(store: &impl Store, granted: &[Granted]) -> Result<(), RegistryEr
         return Ok(());
     }
     store.transaction(|transaction| {
-        transaction.remove(|other| is_provisional(other) && new.iter().any(|granted| granted.reservation == *other));
+        transaction
+            .remove(|other| is_provisional(other) && new.iter().any(|granted| is_made_as(other, &granted.reservation)));
         for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
             if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
                 transaction.insert(old.clone());
@@ -66,6 +67,11 @@ pub fn abandon(store: &impl Store, granted: &[Granted]) -> Result<(), RegistryEr
         }
         Ok(())
     })
+}
+
+/// Whether the two are one reservation: another process that shares the name may have changed its owner since.
+fn is_made_as(a: &Reservation, b: &Reservation) -> bool {
+    is_same_name(a, b) && (a.port, a.created) == (b.port, b.created)
 }
 
 fn is_provisional(reservation: &Reservation) -> bool {

@@ -91,7 +91,7 @@ fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]
     for index in order(requests) {
         if granted[index].is_none() {
             let request = &requests[index];
-            let reservation = seats.choose(request, claims(requests, &granted, index))?;
+            let reservation = seats.choose(request, &claims(requests, &granted, index))?;
             granted[index] = Some(Granted {
                 reservation,
                 existed: false,
@@ -114,8 +114,14 @@ fn order(requests: &[Request]) -> Vec<usize> {
 /// The preferred ports of the other requests that are still to be served: not to be taken while there is another.
 fn claims(requests: &[Request], granted: &[Option<Granted>], mine: usize) -> HashSet<(Protocol, Port)> {
     let waiting = |&(index, _): &(usize, &Request)| index != mine && granted[index].is_none();
-    let preferred = |(_, request): (usize, &Request)| Some((request.protocol, request.choice.preferred()?));
-    requests.iter().enumerate().filter(waiting).filter_map(preferred).collect()
+    let preferred = |request: &Request| Some((request.protocol, request.choice.preferred()?));
+    let mut claims: HashSet<_> =
+        requests.iter().enumerate().filter(waiting).filter_map(|(_, request)| preferred(request)).collect();
+    // What somebody prefers too is theirs as much as the others'.
+    if let Some(own) = preferred(&requests[mine]) {
+        claims.remove(&own);
+    }
+    claims
 }
 
 /// Where the registry has what is asked for again: the same name, or the timed port of the same owner.
@@ -208,7 +214,7 @@ impl<'a, W: World> Seats<'a, W> {
 
     /// Takes the first free port of the request's choice. Ports that others prefer, and ports on which old connections linger,
     /// come last.
-    fn choose(&mut self, request: &Request, claimed: HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
+    fn choose(&mut self, request: &Request, claimed: &HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
         let mut tally = Tally::default();
         let mut last_resort = None;
         let world = self.world;

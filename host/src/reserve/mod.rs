@@ -96,7 +96,7 @@ fn in_the_way(blocker: &Blocker) -> String {
 }
 
 fn for_name(name: &Option<String>) -> String {
-    name.as_ref().map(|name| format!(" for {name}")).unwrap_or_default()
+    name.as_ref().map(|name| format!(" for `{name}`")).unwrap_or_default()
 }
 
 fn also_denied(denied: usize) -> String {
