@@ -178,7 +178,7 @@ fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError)
         None if failure.code == "bad-target" => format!("{}: ", resolved.target.shown()),
         None => String::new(),
     };
-    let help = failure.help.map(|help| format!("; {help}")).unwrap_or_default();
+    let help = failure.help.map(|help| format!(". {help}")).unwrap_or_default();
     let field = match failure.code.as_str() {
         "bad-map" => FieldPath::root().key("map"),
         "bad-input" => FieldPath::root().key("inputs"),

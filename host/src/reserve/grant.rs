@@ -199,6 +199,8 @@ struct Seats<'a, W> {
     world: &'a W,
     by_port: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
+    /// Where this transaction's own reservations begin. They are alive, however short their leases are.
+    own: usize,
 }
 
 impl<'a, W: World> Seats<'a, W> {
@@ -209,7 +211,8 @@ impl<'a, W: World> Seats<'a, W> {
                 by_port.entry((reservation.protocol, reservation.port)).or_default().push(index);
             }
         }
-        Self { transaction, world, by_port, stale: HashSet::new() }
+        let own = transaction.reservations().len();
+        Self { transaction, world, by_port, stale: HashSet::new(), own }
     }
 
     /// Takes the first free port of the request's choice. Ports that others prefer, and ports on which old connections linger,
@@ -253,7 +256,7 @@ impl<'a, W: World> Seats<'a, W> {
             if self.stale.contains(&index) || !reservation.covers(request.protocol, port, &request.addresses) {
                 continue;
             }
-            if why_stale(reservation, self.world).is_none() {
+            if index >= self.own || why_stale(reservation, self.world).is_none() {
                 return Some(&self.transaction.reservations()[index]);
             }
             self.stale.insert(index);
