@@ -1,6 +1,5 @@
 //! The sandbox for plugins with real components in it, called as the library is.
 
-mod bench;
 mod corpus;
 mod finding;
 mod remembering;
