@@ -3,13 +3,16 @@
 //! The rooms, from the ground up; each imports only from those before it:
 //!
 //! 1. [`model`]: the words of the domain as plain types
-//! 2. [`fs`] and [`os`]: files that survive a crash, and what only the operating system knows
+//! 2. [`fs`], [`os`] and [`document`]: files that survive a crash, what only the operating system knows, and places in
+//!    documents that people write
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
 //! 4. [`reserve`] and [`prepare`]: what the rooms do together
 //! 5. the command line
 
 pub mod model;
 
+#[cfg(feature = "plugins")]
+pub mod document;
 pub mod fs;
 pub mod os;
 
@@ -29,9 +32,16 @@ pub mod trust;
 pub mod prepare;
 pub mod reserve;
 
+#[cfg(feature = "cli")]
+mod app;
+#[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
+mod commands;
+
 /// The command line: parses the arguments, runs the command, and says how it ended.
 #[cfg(feature = "cli")]
 #[must_use]
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    cli::main()
 }

@@ -39,7 +39,7 @@ pub fn read<'de, T: serde::Deserialize<'de>>(json: &str) -> Result<T, Failure> {
     let options: Map<String, Value> = serde_json::from_str(json)
         .map_err(|error| Failure::bad_options(format!("the options can't be read as a JSON object: {error}")))?;
     T::deserialize(Options(options)).map_err(|error| match error {
-        Error::Unknown { name, known } if known.is_empty() => {
+        Error::Unknown { name, known: [] } => {
             Failure::bad_options(format!("there is no option `{name}`")).help("This type has no options of its own.")
         }
         Error::Unknown { name, known } => Failure {

@@ -22,7 +22,7 @@ macro_rules! export_plugin {
         #[allow(unsafe_code, reason = "the entry points of a component are called from outside of Rust")]
         const _: () = {
             type Exported = $crate::guest::Adapter<$plugin>;
-            $crate::guest::bindings::export!(Exported with_types_in $crate::guest::bindings);
+    $crate::guest::bindings::export!(Exported with_types_in $crate::guest::bindings);
         };
     };
 }

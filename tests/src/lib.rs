@@ -5,6 +5,7 @@
 
 #![cfg(unix)]
 
+pub mod builtin;
 pub mod hostile;
 mod markdown;
 mod namespace;
@@ -13,6 +14,7 @@ mod ports;
 mod run;
 mod sandbox;
 mod skip;
+mod snapshot;
 mod stand_in;
 mod wat_plugin;
 
@@ -23,5 +25,6 @@ pub use ports::Ports;
 pub use run::{Run, Running, all_at_once};
 pub use sandbox::{Programs, Sandbox};
 pub use skip::{program_or_skip, skipped};
+pub use snapshot::Snapshot;
 pub use stand_in::StandIn;
 pub use wat_plugin::WatPlugin;

@@ -68,12 +68,26 @@ impl<'a> Run<'a> {
 
     /// Runs it under a limit for the size of any file it writes, as on a full disk: what goes beyond fails with EFBIG.
     #[must_use]
-    pub fn with_largest_file(mut self, bytes: u64) -> Self {
+    pub fn with_largest_file(self, bytes: u64) -> Self {
         // POSIX counts `ulimit -f` in blocks of 512 bytes; the trap turns the signal into an error.
         let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", bytes / 512);
-        let program = std::mem::replace(&mut self.program, "sh".into());
-        let before = ["-c".into(), script.into(), "sh".into(), program];
-        self.arguments.splice(0..0, before);
+        self.started_by(&["sh", "-c", &script, "sh"])
+    }
+
+    /// Runs it so that the modes of files count, as they do for everyone but root.
+    #[must_use]
+    pub fn without_powers(self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            self.started_by(&["setpriv", "--bounding-set", "-dac_override,-dac_read_search"])
+        } else {
+            self
+        }
+    }
+
+    fn started_by(mut self, words: &[&str]) -> Self {
+        let program = std::mem::replace(&mut self.program, words[0].into());
+        let others = words[1..].iter().map(OsString::from);
+        self.arguments.splice(0..0, others.chain([program]));
         self
     }
 

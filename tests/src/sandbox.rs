@@ -1,6 +1,5 @@
 //! A home of its own for each test.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,18 +7,22 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Run, StandIn};
+use crate::{Run, Snapshot, StandIn};
 
-/// The programs that a test runs. Cargo tells only the tests themselves where they are.
+/// The programs that a test runs, and a folder for what they keep. Cargo tells only the tests themselves where they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Programs {
     /// `portkeeper-under-test`.
     pub portkeeper: &'static str,
     /// `stand-in`.
     pub stand_in: &'static str,
+    /// `CARGO_TARGET_TMPDIR`. Compiled plugins are kept there, so that not every test compiles them again.
+    pub target: &'static str,
 }
 
-/// A user of their own: home, state, cache and temporary folder, and an environment with nothing else in it.
+/// A user of their own: home, state, data and temporary folder, and an environment with nothing else in it.
+///
+/// Only the cache of compiled plugins is everybody's, as it is made to be: tests that are about it choose another one.
 #[derive(Debug)]
 pub struct Sandbox {
     root: TempDir,
@@ -190,44 +193,31 @@ impl Sandbox {
         ports
     }
 
-    /// Every file of the user's home, state, data, configuration and work, with what is in it: to show that nothing changed.
-    /// The cache and the temporary folder are nobody's loss.
-    ///
-    /// # Panics
-    /// When one can't be read.
+    /// All files of the user: to show that nothing changed. The cache and the temporary folder are nobody's loss.
     #[must_use]
-    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        for folder in ["home", "state", "data", "config", "work"] {
-            collect(&self.root().join(folder), &mut files);
-        }
-        files
+    pub fn everything(&self) -> Snapshot {
+        Snapshot::of(["home", "state", "data", "config", "work"].map(|folder| self.root().join(folder)))
+    }
+
+    /// The same without the registry, where other bytes may say the same.
+    #[must_use]
+    pub fn all_but_registry(&self) -> Snapshot {
+        Snapshot::of(["home", "data", "config", "work"].map(|folder| self.root().join(folder)))
     }
 
     fn environment(&self) -> Vec<(OsString, OsString)> {
         let folders = [
             ("HOME", "home"),
             ("XDG_STATE_HOME", "state"),
-            ("XDG_CACHE_HOME", "cache"),
             ("XDG_DATA_HOME", "data"),
             ("XDG_CONFIG_HOME", "config"),
             ("TMPDIR", "tmp"),
         ];
         let folders = folders.map(|(key, folder)| (key.into(), self.root().join(folder).into_os_string()));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        folders.into_iter().chain([("PATH".into(), path), ("LC_ALL".into(), "C".into())]).collect()
-    }
-}
-
-fn collect(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    let Ok(metadata) = path.symlink_metadata() else { return };
-    if metadata.is_dir() {
-        let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        entries.for_each(|entry| collect(&entry.expect("an entry").path(), files));
-    } else if metadata.is_symlink() {
-        files.insert(path.to_owned(), fs::read_link(path).expect("a link").into_os_string().into_encoded_bytes());
-    } else {
-        files.insert(path.to_owned(), fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+        let cache = Path::new(self.programs.target).join("cache").into_os_string();
+        let others = [("XDG_CACHE_HOME".into(), cache), ("PATH".into(), path), ("LC_ALL".into(), "C".into())];
+        folders.into_iter().chain(others).collect()
     }
 }
 

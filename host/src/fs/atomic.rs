@@ -32,14 +32,34 @@ impl Staged {
     /// # Errors
     /// The file or folder that an operation failed on, a full disk included.
     pub fn new(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{name}.");
         let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".tmp");
+        let prefix = temporary_name(path) + ".";
+        builder.prefix(&prefix);
+        Self::stage(&mut builder, path, bytes, mode)
+    }
+
+    /// The same for whoever holds a lock that lets nobody else write the file. The temporary file always has the same name, so
+    /// what a killed writer left behind is overwritten by the next one.
+    ///
+    /// # Errors
+    /// As [`Staged::new`].
+    pub fn under_lock(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
+        let name = temporary_name(path);
+        let left_behind = folder_of(path).join(&name);
+        match std::fs::remove_file(&left_behind) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(&left_behind),
+            _ => {}
+        }
+        let mut builder = Builder::new();
+        builder.prefix(&name).rand_bytes(0);
+        Self::stage(&mut builder, path, bytes, mode)
+    }
+
+    fn stage(builder: &mut Builder<'_, '_>, path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
         let old = || Some(std::fs::metadata(path).ok()?.permissions());
         let mode = mode.and_then(permissions).or_else(old);
         if mode.is_none() {
-            leave_to_umask(&mut builder);
+            leave_to_umask(builder);
         }
         let mut temp = builder.tempfile_in(folder_of(path)).at(folder_of(path))?;
         if let Some(mode) = mode {
@@ -64,6 +84,11 @@ impl Staged {
         self.temp.persist(&self.target).map_err(|error| error.error).at(&self.target)?;
         sync_folder(folder_of(&self.target))
     }
+}
+
+/// Beside the file, hidden, and recognisable.
+fn temporary_name(path: &Path) -> String {
+    format!(".{}.tmp", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// The folder that a file is in; the current one for a bare name.

@@ -1,6 +1,7 @@
 //! A project's identity.
 
-use std::path::PathBuf;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,25 @@ pub struct Project {
 }
 
 impl Project {
+    /// The project whose folder is `path`.
+    ///
+    /// # Errors
+    /// What the system reports about the folder.
+    pub fn at(path: &Path) -> std::io::Result<Self> {
+        let path = path.canonicalize()?;
+        let metadata = path.metadata()?;
+        let born = metadata.created().ok().and_then(|born| Timestamp::try_from(born).ok());
+        let (device, inode) = identity(&metadata);
+        let parent = path.parent().and_then(Self::identity_of).unwrap_or_default();
+        Ok(Self { path, device, inode, born, parent })
+    }
+
+    /// The device and inode of a folder; none where it can't be seen.
+    #[must_use]
+    pub fn identity_of(path: &Path) -> Option<(u64, u64)> {
+        path.metadata().ok().map(|metadata| identity(&metadata))
+    }
+
     /// Whether both are the same project: the same path, or the same folder under another path (moved, or mounted twice).
     ///
     /// A device number alone is no identity, because some file systems get a new one at every boot.
@@ -34,6 +54,17 @@ impl Project {
             && (self.device, self.inode, self.born) == (other.device, other.inode, other.born);
         self.path == other.path || same_folder
     }
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 #[cfg(test)]

@@ -97,4 +97,5 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
 
 #[cfg(test)]
 #[path = "linux_tests.rs"]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod tests;

@@ -77,10 +77,10 @@ impl PluginError {
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Unknown { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
-            Self::Unknown { types, .. } => {
+            Self::Unknown { nearest, types, .. } => {
+                let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? "));
                 let names = types.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
-                Some(format!("the output types are {}", list(&names)))
+                Some(format!("{}the output types are {}", meant.unwrap_or_default(), list(&names)))
             }
             Self::NotTrusted { path, .. } => {
                 Some(format!("if you know where it comes from: portkeeper trust {}", path.display()))

@@ -56,6 +56,12 @@ pub(super) fn kind(bytes: &[u8]) -> Result<Kind, Refusal> {
     }
 }
 
+/// Whether the bytes look like a plugin: WebAssembly in its binary format.
+#[must_use]
+pub fn is_plugin(bytes: &[u8]) -> bool {
+    kind(bytes).is_ok()
+}
+
 /// Whether the component can be compiled and linked here: it imports nothing but the interface's own, exports a version that
 /// this host serves, and does not unfold into more than it seems.
 pub(super) fn component(bytes: &[u8]) -> Result<(), Refusal> {

@@ -50,7 +50,7 @@ pub(super) const LOG_LINES: usize = 1_000;
 pub(super) const MESSAGE: usize = 4_000;
 
 /// A plugin's file, in bytes.
-pub(super) const FILE: u64 = 32 * 1024 * 1024;
+pub const FILE: u64 = 32 * 1024 * 1024;
 
 /// How often a file may instantiate components. Components nest, and each level may instantiate the one below several times:
 /// without a limit, thirty lines of them unfold into a billion instances while they are compiled. What the usual tools make

@@ -28,6 +28,7 @@ mod types;
 pub use catalogue::{Catalogue, ExplicitPlugin, Sources, TypeInfo};
 pub use engine::Engine;
 pub use error::{Broken, PluginError, RenderError};
-pub use limits::Limits;
+pub use inspect::is_plugin;
+pub use limits::{FILE as LARGEST_PLUGIN, Limits};
 pub use plugin::{Origin, Plugin};
 pub use types::{Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile};

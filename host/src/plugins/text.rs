@@ -1,6 +1,7 @@
 //! A plugin's words, made safe to show.
 
 use super::limits;
+use crate::document::harmless;
 
 /// A text of several lines, for a terminal: without control characters other than line feed and tab, without the characters
 /// that change the direction of what follows (UAX #9), and not longer than a message may be.
@@ -11,12 +12,6 @@ pub(super) fn message(text: &str) -> String {
 /// The same in one line: for names, versions and codes.
 pub(super) fn line(text: &str) -> String {
     shorten(text.chars().map(|c| if c.is_whitespace() { ' ' } else { harmless(c) }))
-}
-
-fn harmless(c: char) -> char {
-    let turns_direction =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if c.is_control() || turns_direction { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 fn shorten(chars: impl Iterator<Item = char>) -> String {

@@ -1,1 +1,28 @@
 //! What the kernel says about a port now.
+//!
+//! [`probe`] asks the only way that can't be fooled: it binds the port. Who is there when that fails, [`Sockets`] reads from the
+//! kernel's tables, and [`Processes`] finds the programs behind them.
+
+mod addresses;
+mod bind;
+mod error;
+mod port;
+mod processes;
+mod sockets;
+
+pub use addresses::local_addresses;
+pub use error::ProbeError;
+pub use port::{PortState, probe};
+pub use processes::{Process, Processes};
+pub use sockets::{Occupant, SocketState, Sockets};
+
+/// Waits until it is so. While another test starts a process, that has copies of all our sockets until it runs its program,
+/// so a port that a test has closed may be in use for a moment more.
+#[cfg(test)]
+fn eventually(is_so: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "still not so after 5 s");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}

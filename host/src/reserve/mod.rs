@@ -1,1 +1,133 @@
 //! Chooses ports and reserves them, all or none.
+//!
+//! A port is free when no live reservation overlaps it and the kernel lets us have it. What a choice depends on outside of the
+//! registry (clocks, processes, sockets, folders) stands behind [`World`], so that the rules here run in tests without any of
+//! it; [`Machine`] is the real one.
+
+mod choice;
+mod confirm;
+mod grant;
+mod machine;
+mod release;
+mod stale;
+mod world;
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+pub use choice::Choice;
+pub use confirm::{abandon, confirm};
+pub use grant::{Granted, Outcome, Request, rehearse, reserve};
+pub use machine::Machine;
+pub use release::{Released, collect, release, would_collect};
+pub use stale::{Stale, why_stale};
+pub use world::{Occupied, Presence, World, presence};
+
+use thiserror::Error;
+
+use crate::model::{Host, Port, Reservation};
+use crate::probe::ProbeError;
+use crate::registry::RegistryError;
+
+/// How long a reservation without another lease stays alive while nothing listens on it, and a provisional one in any case.
+pub const GRACE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Why nothing was reserved.
+#[derive(Debug, Error)]
+pub enum ReserveError {
+    /// The registry can't be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The kernel can't be asked.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The one port that was asked for is somebody's.
+    #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
+    NotFree {
+        /// The port.
+        port: Port,
+        /// The host.
+        host: Host,
+        /// Who has it.
+        by: Box<Blocker>,
+    },
+    /// No port of those asked for is free.
+    #[error(
+        "no free port{} among {choice} on {host}: {reserved} reserved, {in_use} in use{}. \
+         Ask for a wider range, or see `portkeeper status` for what can be released",
+        for_name(.name),
+        also_denied(*.denied)
+    )]
+    NoneFree {
+        /// The name that wanted one, if any.
+        name: Option<String>,
+        /// What was asked for.
+        choice: Choice,
+        /// The host.
+        host: Host,
+        /// How many of the ports are reserved.
+        reserved: usize,
+        /// How many are not reserved, but in use.
+        in_use: usize,
+        /// How many this user may not bind.
+        denied: usize,
+    },
+}
+
+/// What keeps a port from being free.
+#[derive(Debug)]
+pub enum Blocker {
+    /// A live reservation.
+    Reservation(Reservation),
+    /// Sockets of whoever; empty when they are not to be seen from here.
+    Sockets(Vec<Occupied>),
+}
+
+fn in_the_way(blocker: &Blocker) -> String {
+    match blocker {
+        Blocker::Reservation(reservation) => format!("reserved {}", Described(reservation)),
+        Blocker::Sockets(occupied) => match occupied.first() {
+            Some(first) => first.to_string(),
+            None => "something that can't be seen from here uses it".to_owned(),
+        },
+    }
+}
+
+fn for_name(name: &Option<String>) -> String {
+    name.as_ref().map(|name| format!(" for `{name}`")).unwrap_or_default()
+}
+
+fn also_denied(denied: usize) -> String {
+    if denied == 0 { String::new() } else { format!(", {denied} denied to this user") }
+}
+
+/// A reservation in the words of an error message.
+struct Described<'a>(&'a Reservation);
+
+impl std::fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use crate::model::Lease;
+        if let Some(owner) = &self.0.owner {
+            write!(f, "for {owner}, ")?;
+        }
+        match &self.0.lease {
+            Lease::Named(name) => {
+                write!(f, "as {}", name.name)?;
+                name.project.as_ref().map_or(Ok(()), |project| write!(f, " of {}", project.path.display()))
+            }
+            Lease::Process(process) => write!(f, "while process {} runs", process.pid),
+            Lease::Timed { until, .. } => {
+                write!(f, "until {until:.0}")?;
+                if self.0.owner.is_none() {
+                    f.write_str(" (to renew a reservation, make it with --owner and repeat that owner)")?;
+                }
+                Ok(())
+            }
+            Lease::Grace { length } => {
+                write!(f, "while something listens there, and for {} s in any case", length.as_secs_f64())
+            }
+        }
+    }
+}

@@ -106,8 +106,15 @@ fn env_text() -> impl Strategy<Value = String> {
         "[AB \t\"'`=#x\\\\]{0,8}",
         "\\PC{0,6}",
     ];
-    (any::<bool>(), proptest::collection::vec((line, prop_oneof!["\n", "\r\n"]), 0..8), "[AB=\"'x]{0,3}")
-        .prop_map(|(mark, lines, last)| format!("{}{}{last}", if mark { "\u{feff}" } else { "" }, lines.into_iter().map(|(a, b)| a + &b).collect::<String>()))
+    (any::<bool>(), proptest::collection::vec((line, prop_oneof!["\n", "\r\n"]), 0..8), "[AB=\"'x]{0,3}").prop_map(
+        |(mark, lines, last)| {
+            format!(
+                "{}{}{last}",
+                if mark { "\u{feff}" } else { "" },
+                lines.into_iter().map(|(a, b)| a + &b).collect::<String>()
+            )
+        },
+    )
 }
 
 proptest! {

@@ -31,7 +31,11 @@ impl Plugin for Env {
             file.set(key, value)?;
         }
         let response = Response::target(request, file.to_string());
-        Ok(request.entries.iter().filter_map(|(key, _)| duplicate(&file, key, request)).fold(response, Response::diagnostic))
+        Ok(request
+            .entries
+            .iter()
+            .filter_map(|(key, _)| duplicate(&file, key, request))
+            .fold(response, Response::diagnostic))
     }
 }
 
@@ -39,7 +43,8 @@ impl Plugin for Env {
 fn duplicate(file: &EnvFile, key: &str, request: &Request) -> Option<Diagnostic> {
     let lines = file.lines_of(key);
     let [.., earlier, last] = lines[..] else { return None };
-    let message = format!("`{key}` stands here too; the one in line {last} counts, and only that one is kept up to date");
+    let message =
+        format!("`{key}` stands here too; the one in line {last} counts, and only that one is kept up to date");
     Some(Diagnostic::warning(message).at(&request.target.path, u32::try_from(earlier).unwrap_or(u32::MAX)))
 }
 

@@ -13,7 +13,9 @@ use crate::sandbox;
 fn crowd(sandbox: &Sandbox, ports: &Ports, count: usize) -> Vec<Outcome> {
     let caller = |number| {
         let folder = sandbox.folder(format!("caller-{number}"));
-        sandbox.portkeeper(format!("reserve --range {ports} --owner caller-{number}")).within(folder)
+        // A busy machine may need more than the ten seconds that a person would wait.
+        let words = format!("reserve --range {ports} --owner caller-{number} --lock-timeout 2m");
+        sandbox.portkeeper(words).within(folder)
     };
     all_at_once((0..count).map(caller))
 }

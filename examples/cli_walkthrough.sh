@@ -1,0 +1,56 @@
+#!/bin/sh
+# A walk through the commands. Everything happens in a temporary folder, with a registry of its own.
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+export PORTKEEPER_REGISTRY="$folder/registry.json"
+
+say() { printf '\n# %s\n' "$1"; }
+run() {
+  printf '$ %s\n' "$*"
+  "$@"
+}
+
+say 'A port, as JSON: 8888 if it is free, else the next one.'
+run portkeeper reserve --preferred 8888 --range 8888-8988 --owner walkthrough
+
+say 'Just the number, for command lines.'
+run portkeeper port --profile frontend --owner walkthrough
+
+say 'Three ports, or none.'
+run portkeeper reserve --count 3 --range 5000-5100 --owner walkthrough
+
+say 'A port with a name, written into .env. Asked for again, it is the same one.'
+run portkeeper reserve --profile service --write-env
+run portkeeper reserve --profile service --write-env
+run cat .env
+
+say 'What is reserved, and what listens there.'
+run portkeeper status --format table
+
+say 'A whole stack: its ports and its files.'
+cat > pk.config.json <<'JSON'
+{
+  "ports": [
+    { "key": "API_PORT", "preferred": 8888, "range": [8888, 8988] },
+    { "key": "WEB_PORT", "preferred": 8080, "range": [8080, 8180] }
+  ],
+  "outputs": [
+    { "type": "env" },
+    { "type": "json", "map": { "api": { "url": "http://localhost:${API_PORT}" } } },
+    { "type": "runtime_js", "map": { "apiUrl": "http://localhost:${API_PORT}" } }
+  ]
+}
+JSON
+run portkeeper prepare --dry-run
+run portkeeper prepare
+run cat .env config.json runtime-config.js
+
+say 'Again: the same ports, and nothing to write. In CI, --check makes that an exit code.'
+run portkeeper prepare --check
+
+say 'Giving back.'
+run portkeeper release --owner walkthrough
+run portkeeper release --all
+run portkeeper status --json

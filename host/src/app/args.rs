@@ -1,0 +1,335 @@
+//! Arguments that several commands share.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
+
+use super::CommandError;
+use crate::model::{Host, Lease, Port, PortRange, Protocol};
+use crate::os;
+use crate::policy;
+use crate::probe;
+use crate::reserve::{Choice, GRACE, Request};
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Jsonl,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// The registry file [default: registry.json in the user's state folder]
+    #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_REGISTRY")]
+    pub(crate) registry: Option<PathBuf>,
+
+    /// The lock file of the registry [default: beside the registry]
+    #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_LOCK", hide = true)]
+    pub(crate) lock: Option<PathBuf>,
+
+    /// How long to wait while another process changes the registry
+    #[arg(long, global = true, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) lock_timeout: Duration,
+
+    /// How to print the answer
+    #[arg(long, global = true, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Print the answer as JSON: short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    json: bool,
+
+    /// Print nothing but the answer, warnings and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+impl GlobalArgs {
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format.or_else(|| self.json.then_some(Format::Json))
+    }
+}
+
+/// A preset for usual kinds of servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// Prefers 8888, then 8888-8988; written as SERVICE_PORT
+    Service,
+    /// Prefers 8080, then 8080-8180; written as FRONTEND_PORT
+    Frontend,
+    /// 8000-9000; written as PORT
+    Default,
+}
+
+impl Profile {
+    fn preferred(self) -> Option<Port> {
+        match self {
+            Self::Service => Port::new(8888),
+            Self::Frontend => Port::new(8080),
+            Self::Default => None,
+        }
+    }
+
+    fn range(self) -> Option<PortRange> {
+        let (first, last) = match self {
+            Self::Service => (8888, 8988),
+            Self::Frontend => (8080, 8180),
+            Self::Default => (8000, 9000),
+        };
+        PortRange::new(Port::new(first)?, Port::new(last)?).ok()
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Service => "SERVICE_PORT",
+            Self::Frontend => "FRONTEND_PORT",
+            Self::Default => "PORT",
+        }
+    }
+}
+
+/// Which ports to reserve, for whom, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArgs {
+    /// This port or none
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["preferred", "range", "profile"])]
+    port: Option<Port>,
+
+    /// This port if it is free, else one of the range
+    #[arg(long, value_name = "PORT")]
+    preferred: Option<Port>,
+
+    /// The ports to choose from, ascending: `--range 8000-8100` or `--range 8000 8100` [default: the policy's good ports]
+    #[arg(long, value_name = "A-B")]
+    range: Option<PortRange>,
+
+    /// A preset of preferred port, range and environment key
+    #[arg(long)]
+    profile: Option<Profile>,
+
+    /// How many ports: all of them or none
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    count: u16,
+
+    /// The host to reserve on. 127.0.0.1 and localhost stand for both loopback addresses
+    /// [default: 127.0.0.1, or what PORTKEEPER_HOST says]
+    #[arg(long)]
+    host: Option<Host>,
+
+    /// tcp or udp
+    #[arg(long, default_value = "tcp")]
+    protocol: Protocol,
+
+    /// Whom the port is for: shown by status, and a handle for release
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+
+    /// Keep the port for this long, whether it is used or not. The same --port and --owner again renew it
+    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease")]
+    ttl: Option<Duration>,
+
+    /// Keep the port while something listens on it, and for this long in any case [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease")]
+    grace: Option<Duration>,
+
+    /// Keep the port while this process runs
+    #[arg(long, value_name = "PID", group = "lease", value_parser = clap::value_parser!(u32).range(1..))]
+    for_pid: Option<u32>,
+
+    /// Write the port into the .env file, and keep it as long as its name: the next call gives the same port. Without a KEY the
+    /// profile's
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
+    write_env: Option<Option<String>>,
+
+    /// The file for --write-env
+    #[arg(long, value_name = "FILE", default_value = ".env", requires = "write_env")]
+    env_path: PathBuf,
+}
+
+/// Where and under which keys ports are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WriteEnv {
+    pub(crate) path: PathBuf,
+    pub(crate) keys: Vec<String>,
+}
+
+impl SelectionArgs {
+    /// Whether more than one port was asked for: the answer is a list then.
+    pub(crate) fn is_list(&self) -> bool {
+        self.count > 1
+    }
+
+    /// The file and the keys to write, if any.
+    pub(crate) fn write_env(&self) -> Option<WriteEnv> {
+        let key = match self.write_env.as_ref()? {
+            None => self.profile.unwrap_or(Profile::Default).key(),
+            Some(key) => key,
+        };
+        let keys = match self.count {
+            1 => vec![key.to_owned()],
+            count => (1..=count).map(|number| format!("{key}{number}")).collect(),
+        };
+        Some(WriteEnv { path: self.env_path.clone(), keys })
+    }
+
+    /// One request for each port. Those of `--write-env` get their names where the file is written.
+    pub(crate) fn requests(&self, default_host: &Host) -> Result<Vec<Request>, CommandError> {
+        if self.port.is_some() && self.count > 1 {
+            return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
+        }
+        if let Some(owner) = self.owner.as_ref().filter(|owner| owner.trim().is_empty()) {
+            return Err(CommandError::usage(format_args!("--owner `{owner}` is empty: leave it out, or name someone")));
+        }
+        let host = self.host.as_ref().unwrap_or(default_host);
+        let request = Request {
+            host: host.clone(),
+            addresses: probe::local_addresses(host)?,
+            protocol: self.protocol,
+            choice: self.choice(),
+            owner: self.owner.clone(),
+            lease: self.lease()?,
+        };
+        Ok(vec![request; usize::from(self.count)])
+    }
+
+    fn choice(&self) -> Choice {
+        match self.port {
+            Some(port) => Choice::exactly(port),
+            None => Choice::new(
+                self.preferred.or_else(|| self.profile.filter(|_| self.range.is_none())?.preferred()),
+                self.range.or_else(|| self.profile?.range()),
+            ),
+        }
+    }
+
+    fn lease(&self) -> Result<Lease, CommandError> {
+        if let Some(length) = self.ttl {
+            // The end is set when the reservation is made.
+            return Ok(Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length });
+        }
+        if let Some(pid) = self.for_pid {
+            let process = os::process_id(pid);
+            return process.map(Lease::Process).ok_or_else(|| {
+                CommandError::no(format_args!("--for-pid {pid}: no such process runs, or this user may not see it"))
+            });
+        }
+        Ok(Lease::Grace { length: self.grace.unwrap_or(GRACE) })
+    }
+
+    /// Whether the port comes from the policy, and the policy had to hand out ephemeral ones.
+    pub(crate) fn yields_to_ephemeral(&self) -> bool {
+        let policy = self.port.is_none() && self.range.is_none() && self.profile.is_none();
+        policy && policy::good_ports(self.protocol, os::ephemeral_ports(), 0).ephemeral_range_yielded()
+    }
+}
+
+/// A name that an environment variable can have.
+fn env_key(text: &str) -> Result<String, String> {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !text.is_empty() && text.bytes().all(word) && !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err("use letters, digits and `_`, with no digit first, as in SERVICE_PORT".to_owned())
+}
+
+/// A duration such as `90s`, `2h 30m` or `10`, which are seconds. Never negative.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration: write 30s, 10m, 2h or 1h 30m");
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(parsed).map_err(|_| format!("`{text}` is negative"))
+}
+
+/// Rewrites the two forms that take a value only if it looks like one: `--range A B`, and `--write-env KEY`.
+///
+/// Numbers are never names, and names of environment variables are upper case by custom, so nothing else can be meant.
+pub(crate) fn normalise(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments = arguments.into_iter().peekable();
+    let mut normal = Vec::new();
+    while let Some(argument) = arguments.next() {
+        if argument == "--" {
+            normal.push(argument);
+            break;
+        }
+        if argument == "--write-env" && arguments.peek().is_some_and(|next| is_env_key(next)) {
+            normal.extend(arguments.next().map(|key| join("--write-env=", &key, "")));
+        } else if argument == "--range" && arguments.peek().is_some_and(|next| is_number(next)) {
+            let first = arguments.next().unwrap_or_default();
+            let last = arguments.next_if(|next| is_number(next)).unwrap_or_default();
+            normal.push(argument);
+            normal.push(if last.is_empty() { first } else { join(&first.to_string_lossy(), &last, "-") });
+        } else {
+            normal.push(argument);
+        }
+    }
+    normal.extend(arguments);
+    normal
+}
+
+fn join(first: &str, second: &OsStr, between: &str) -> OsString {
+    let mut joined = OsString::from(first);
+    joined.push(between);
+    joined.push(second);
+    joined
+}
+
+fn is_number(text: &OsStr) -> bool {
+    text.to_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_env_key(text: &OsStr) -> bool {
+    let word = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.to_str()
+        .is_some_and(|text| text.bytes().all(word) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normalised(line: &str) -> String {
+        let words: Vec<_> = normalise(line.split(' ').map(OsString::from));
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_range_takes_a_second_word_only_if_it_is_a_number() {
+        assert_eq!(normalised("reserve --range 8000 8100 web"), "reserve --range 8000-8100 web");
+        assert_eq!(normalised("reserve --range 8000-8100 9"), "reserve --range 8000-8100 9");
+        assert_eq!(normalised("reserve --range 8000 web"), "reserve --range 8000 web");
+    }
+
+    #[test]
+    fn write_env_takes_a_word_only_if_it_is_a_key() {
+        assert_eq!(normalised("reserve --write-env API_PORT"), "reserve --write-env=API_PORT");
+        assert_eq!(normalised("reserve --write-env web"), "reserve --write-env web");
+        assert_eq!(normalised("reserve --write-env --count 2"), "reserve --write-env --count 2");
+    }
+
+    #[test]
+    fn nothing_after_two_dashes_is_touched() {
+        assert_eq!(normalised("run -- x --range 1 2"), "run -- x --range 1 2");
+    }
+
+    #[test]
+    fn durations_have_units_or_are_seconds() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!(duration("0.2s"), Ok(Duration::from_millis(200)));
+        for wrong in ["", "-1s", "soon", "1 fortnight"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a command works with.
+
+use std::path::PathBuf;
+
+use super::args::GlobalArgs;
+use super::{CommandError, Printer, Settings};
+use crate::fs::{Patience, Waiting};
+use crate::model::Host;
+use crate::registry::{FileStore, Notice};
+use crate::reserve::Released;
+
+/// What a command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) printer: Printer,
+    pub(crate) globals: GlobalArgs,
+}
+
+/// A note while waiting for a lock. A plain function, because waiting happens below every room that has a printer.
+static ANNOUNCE: fn(&Waiting) = |waiting| Printer::new(None, false).note(format_args!("waiting: {waiting}"));
+
+impl Context {
+    pub(crate) fn new(globals: GlobalArgs) -> Self {
+        Self { printer: Printer::new(globals.format(), globals.quiet), globals }
+    }
+
+    /// The user's folders.
+    pub(crate) fn settings(&self) -> Result<Settings, CommandError> {
+        Settings::from_environment().ok_or_else(|| {
+            CommandError::environment("there is no home folder: set HOME, or choose a file with --registry")
+        })
+    }
+
+    /// How long to wait for a lock, and whom to tell.
+    pub(crate) fn patience(&self) -> Patience<'static> {
+        Patience { timeout: self.globals.lock_timeout, announce: &ANNOUNCE }
+    }
+
+    /// The registry.
+    pub(crate) fn store(&self) -> Result<FileStore<'static>, CommandError> {
+        let store = match &self.globals.registry {
+            Some(path) => FileStore::new(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            None => FileStore::in_private_folder(self.settings()?.state),
+        };
+        let store = match &self.globals.lock {
+            Some(lock) => store.with_lock(lock),
+            None => store,
+        };
+        Ok(store.with_patience(self.patience()))
+    }
+
+    /// The host of requests that name none.
+    pub(crate) fn default_host(&self) -> Result<Host, CommandError> {
+        match std::env::var_os("PORTKEEPER_HOST") {
+            None => Ok(Host::default()),
+            Some(host) => host
+                .to_string_lossy()
+                .parse()
+                .map_err(|error| CommandError::usage(format_args!("PORTKEEPER_HOST: {error}"))),
+        }
+    }
+
+    /// The current folder.
+    pub(crate) fn current_folder(&self) -> Result<PathBuf, CommandError> {
+        std::env::current_dir()
+            .map_err(|error| CommandError::environment(format_args!("the current folder can't be found: {error}")))
+    }
+
+    /// Tells what the registry had to say.
+    pub(crate) fn tell_notices(&self, notices: &[Notice]) {
+        notices.iter().for_each(|notice| self.printer.warn(notice));
+    }
+
+    /// Tells what was collected on the way.
+    pub(crate) fn tell_collected(&self, collected: &[Released]) {
+        for Released { reservation, why } in collected {
+            self.printer.note(format_args!("released {}:{}: {why}", reservation.host, reservation.port));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! How a command ends: the one place that knows exit codes.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::config::{ConfigError, Problem};
+use crate::fs::PathError;
+use crate::output::FileError;
+use crate::plugins::PluginError;
+use crate::prepare::PrepareError;
+use crate::probe::ProbeError;
+use crate::registry::RegistryError;
+use crate::reserve::ReserveError;
+use crate::trust::TrustError;
+
+/// What a command's function returns.
+pub(crate) type CommandResult = Result<ExitCode, CommandError>;
+
+/// Why a command failed, in words for the user.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The exit code of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// 1: the answer is no.
+    No = 1,
+    /// 2: bad usage or bad config.
+    Usage = 2,
+    /// 3: the environment failed.
+    Environment = 3,
+}
+
+impl CommandError {
+    /// The answer is no (exit code 1).
+    pub(crate) fn no(message: impl fmt::Display) -> Self {
+        Self::new(Kind::No, message)
+    }
+
+    /// Bad usage or bad config (exit code 2).
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// The environment failed (exit code 3).
+    pub(crate) fn environment(message: impl fmt::Display) -> Self {
+        Self::new(Kind::Environment, message)
+    }
+
+    /// The same error with a line that says what to do.
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// The process' exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind as u8)
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+impl From<ReserveError> for CommandError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Registry(error) => error.into(),
+            ReserveError::Probe(error) => error.into(),
+            ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Config(error) => error.into(),
+            PrepareError::Plugin(error) => error.into(),
+            PrepareError::Reserve(error) => error.into(),
+            PrepareError::Probe(error) => error.into(),
+            PrepareError::Occupied(_) => {
+                Self::no(error).hint("without --require-free a port stays with its name, whoever uses it")
+            }
+            PrepareError::Invalid(_) | PrepareError::File(FileError::NotText(_) | FileError::TooLarge(_)) => {
+                Self::usage(error)
+            }
+            PrepareError::File(FileError::Io(_))
+            | PrepareError::Broken(_)
+            | PrepareError::Write(_)
+            | PrepareError::Folder(_)
+            | PrepareError::Lock(_)
+            | PrepareError::NotUndone { .. } => Self::environment(error),
+        }
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        match error.problem {
+            Problem::Unreadable(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<PluginError> for CommandError {
+    fn from(error: PluginError) -> Self {
+        let failed = match &error {
+            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
+                Self::usage(&error)
+            }
+            _ => Self::environment(&error),
+        };
+        match error.help() {
+            Some(help) => failed.hint(help),
+            None => failed,
+        }
+    }
+}
+
+impl From<TrustError> for CommandError {
+    fn from(error: TrustError) -> Self {
+        Self::environment(error)
+    }
+}
+
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        Self::environment(error)
+    }
+}
+
+impl From<PathError> for CommandError {
+    fn from(error: PathError) -> Self {
+        Self::environment(error)
+    }
+}
+
+impl From<ProbeError> for CommandError {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Unresolved { .. } | ProbeError::NotLocal { .. } => Self::usage(error),
+            _ => Self::environment(error),
+        }
+    }
+}

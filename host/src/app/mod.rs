@@ -1,0 +1,19 @@
+//! What every command needs: where things are, what to print with, and how to end.
+
+mod args;
+mod context;
+mod error;
+mod printer;
+mod settings;
+mod stage;
+mod table;
+mod view;
+
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, normalise};
+pub(crate) use context::Context;
+pub(crate) use error::{CommandError, CommandResult};
+pub(crate) use printer::Printer;
+pub(crate) use settings::Settings;
+pub(crate) use stage::Stage;
+pub(crate) use table::Table;
+pub(crate) use view::{ReservedView, StatusView, age, lease_text};

@@ -1,0 +1,172 @@
+//! Reservations as answers show them: the JSON that scripts rely on.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{Guarantee, Host, Lease, Port, Protocol, Reservation};
+use crate::probe::SocketState;
+use crate::reserve::{Granted, Occupied};
+
+/// A reservation, as `reserve` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReservedView<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) port: Port,
+    protocol: Protocol,
+    held: bool,
+    guarantee: Guarantee,
+    addresses: &'a [IpAddr],
+    owner: Option<&'a str>,
+    lease: LeaseView<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    occupied_by: Vec<OccupiedView<'a>>,
+}
+
+/// Why a reservation is alive.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum LeaseView<'a> {
+    /// While the process runs.
+    Process { pid: u32 },
+    /// While something listens, and for this long in any case.
+    Grace { seconds: serde_json::Number },
+    /// Until then.
+    Timed { until: Timestamp },
+    /// Until it is released.
+    Named { name: &'a str, project: Option<&'a Path> },
+}
+
+/// Who uses a port.
+#[derive(Debug, Serialize)]
+pub(crate) struct OccupiedView<'a> {
+    address: SocketAddr,
+    state: SocketState,
+    pid: Option<u32>,
+    command: Option<&'a str>,
+}
+
+/// A reservation, as `status` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatusView<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) port: Port,
+    pub(crate) protocol: Protocol,
+    pub(crate) addresses: &'a [IpAddr],
+    pub(crate) owner: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) project: Option<&'a Path>,
+    pub(crate) lease: LeaseView<'a>,
+    pub(crate) guarantee: Guarantee,
+    pub(crate) created: Timestamp,
+    pub(crate) age_seconds: i64,
+    /// Whether the reservation belongs to this machine and network namespace.
+    pub(crate) here: bool,
+    pub(crate) listening: Vec<OccupiedView<'a>>,
+}
+
+impl<'a> From<&'a Granted> for ReservedView<'a> {
+    fn from(granted: &'a Granted) -> Self {
+        let reservation = &granted.reservation;
+        Self {
+            host: &reservation.host,
+            port: reservation.port,
+            protocol: reservation.protocol,
+            held: false,
+            guarantee: Guarantee::Advisory,
+            addresses: &reservation.addresses,
+            owner: reservation.owner.as_deref(),
+            lease: LeaseView::from(&reservation.lease),
+            occupied_by: granted.occupied_by.iter().map(OccupiedView::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Lease> for LeaseView<'a> {
+    fn from(lease: &'a Lease) -> Self {
+        match lease {
+            Lease::Process(process) => Self::Process { pid: process.pid },
+            Lease::Grace { length } => Self::Grace { seconds: seconds(*length) },
+            Lease::Timed { until, .. } => Self::Timed { until: *until },
+            Lease::Named(name) => {
+                Self::Named { name: &name.name, project: name.project.as_ref().map(|project| project.path.as_path()) }
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a Occupied> for OccupiedView<'a> {
+    fn from(occupied: &'a Occupied) -> Self {
+        let Occupied { address, state, pid, command } = occupied;
+        Self { address: *address, state: *state, pid: *pid, command: command.as_deref() }
+    }
+}
+
+impl<'a> StatusView<'a> {
+    pub(crate) fn new(reservation: &'a Reservation, now: Timestamp, here: bool, occupied: &'a [Occupied]) -> Self {
+        let name = reservation.name();
+        Self {
+            host: &reservation.host,
+            port: reservation.port,
+            protocol: reservation.protocol,
+            addresses: &reservation.addresses,
+            owner: reservation.owner.as_deref(),
+            name: name.map(|name| name.name.as_str()),
+            project: name.and_then(|name| name.project.as_ref()).map(|project| project.path.as_path()),
+            lease: LeaseView::from(&reservation.lease),
+            guarantee: Guarantee::Advisory,
+            created: reservation.created,
+            age_seconds: now.duration_since(reservation.created).as_secs().max(0),
+            here,
+            listening: occupied.iter().map(OccupiedView::from).collect(),
+        }
+    }
+}
+
+/// Seconds, with a fraction only if there is one.
+fn seconds(length: Duration) -> serde_json::Number {
+    let fraction = (length.subsec_nanos() != 0).then(|| serde_json::Number::from_f64(length.as_secs_f64()));
+    fraction.flatten().unwrap_or_else(|| length.as_secs().into())
+}
+
+/// A lease in a few words for a table.
+pub(crate) fn lease_text(lease: &Lease) -> String {
+    match lease {
+        Lease::Process(process) => format!("process {}", process.pid),
+        Lease::Grace { length } => format!("grace {} s", length.as_secs_f64()),
+        Lease::Timed { until, .. } => format!("until {until:.0}"),
+        Lease::Named(name) if name.provisional => "being written".to_owned(),
+        Lease::Named(_) => "named".to_owned(),
+    }
+}
+
+/// An age in its two largest units.
+pub(crate) fn age(seconds: i64) -> String {
+    const UNITS: [(i64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let first = UNITS.iter().position(|(length, _)| seconds >= *length).unwrap_or(UNITS.len() - 1);
+    let mut rest = seconds;
+    let mut words = Vec::new();
+    for (length, unit) in UNITS.iter().skip(first).take(2) {
+        words.push(format!("{}{unit}", rest / length));
+        rest %= length;
+    }
+    words.retain(|word| !word.starts_with('0') || seconds == 0);
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_two_units_at_most() {
+        assert_eq!(age(0), "0s");
+        assert_eq!(age(59), "59s");
+        assert_eq!(age(60), "1m");
+        assert_eq!(age(3_725), "1h 2m");
+        assert_eq!(age(90_000), "1d 1h");
+    }
+}

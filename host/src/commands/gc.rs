@@ -1,0 +1,53 @@
+//! `portkeeper gc`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::{CommandResult, Context, Format};
+use crate::registry::Store;
+use crate::reserve::{Machine, Released, collect, would_collect};
+
+/// End the reservations that are stale, and say why
+///
+/// Stale is only what is proven: the process has ended, the time is up, nothing listens after the grace, the project's folder
+/// is gone. Every reserve collects most of them on its way, too.
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Only say what would be released
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
+    let (store, machine) = (context.store()?, Machine::here());
+    let released = if args.dry_run {
+        let snapshot = store.snapshot()?;
+        context.tell_notices(snapshot.notices());
+        would_collect(&snapshot, &machine)
+    } else {
+        collect(&store, &machine)?
+    };
+    let (printer, verb) = (&context.printer, if args.dry_run { "would release" } else { "released" });
+    match printer.format() {
+        Format::Table if released.is_empty() => printer.line("nothing is stale")?,
+        Format::Table => released.iter().try_for_each(|Released { reservation, why }| {
+            printer.line(format_args!("{verb} {}:{}: {why}", reservation.host, reservation.port))
+        })?,
+        Format::Jsonl => released.iter().map(view).try_for_each(|view| printer.json(&view))?,
+        Format::Json => printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() }))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn view(released: &Released) -> serde_json::Value {
+    let Released { reservation, why } = released;
+    json!({
+        "host": reservation.host,
+        "port": reservation.port,
+        "protocol": reservation.protocol,
+        "owner": reservation.owner,
+        "why": why.to_string(),
+    })
+}

@@ -1,0 +1,29 @@
+//! `portkeeper man`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::app::{CommandError, CommandResult, Context};
+
+/// Print the manual page, or write those of all commands into a folder
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write one page for each command into this folder
+    #[arg(value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+pub(crate) fn run(context: &Context, args: &ManArgs, command: clap::Command) -> CommandResult {
+    match &args.folder {
+        Some(folder) => clap_mangen::generate_to(command, folder)
+            .map_err(|error| CommandError::environment(format_args!("{}: {error}", folder.display())))?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command).render(&mut page)?;
+            context.printer.text(String::from_utf8_lossy(&page))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,24 @@
+//! `portkeeper port`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::reserve::select;
+use crate::app::{CommandResult, Context, SelectionArgs};
+
+/// Reserve a port, or several, and print the bare numbers
+///
+/// For command lines: `python3 -m http.server $(portkeeper port --profile service)`.
+#[derive(Debug, Args)]
+pub(crate) struct PortArgs {
+    #[command(flatten)]
+    selection: SelectionArgs,
+}
+
+pub(crate) fn run(context: &Context, args: &PortArgs) -> CommandResult {
+    for granted in select(context, &args.selection)? {
+        context.printer.line(granted.reservation.port)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

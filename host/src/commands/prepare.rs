@@ -1,0 +1,160 @@
+//! `portkeeper prepare`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::app::{CommandError, CommandResult, Context, Format, Stage, Table};
+use crate::config::{self, Config};
+use crate::model::Guarantee;
+use crate::plugins::{Diagnostic, Severity};
+use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
+use crate::reserve::{Granted, Machine};
+
+/// Reserve the ports of a whole stack, and write them into its files
+///
+/// One config names the ports and the files. All ports are reserved or none; everything is rendered before anything is written,
+/// and everything is written or nothing. Run again it gives the same ports and writes only what changed.
+#[derive(Debug, Args)]
+pub(crate) struct PrepareArgs {
+    /// The config [default: pk.config.json, .yaml or .yml in this folder or one above]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print what would change in the files as a unified diff, and change nothing
+    #[arg(long)]
+    diff: bool,
+
+    /// Change nothing, and exit with 1 if anything would change
+    #[arg(long)]
+    check: bool,
+
+    /// Exit with 1 if anything uses one of the ports already, be it your own server
+    #[arg(long)]
+    require_free: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
+    let config = Config::load(&path(context, args)?)?;
+    let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
+    let stage = Stage::new(context)?;
+    let report = prepare(
+        &Job::of_config(&config),
+        &stage.surroundings(),
+        &context.store()?,
+        &Machine::here(),
+        mode,
+        args.require_free,
+    )?;
+    tell(context, &report, mode);
+    let printer = &context.printer;
+    match printer.format_or_json() {
+        _ if args.diff => printer.text(&report.diff)?,
+        Format::Table => printer.text(table(&report, mode))?,
+        Format::Json | Format::Jsonl => printer.json(&answer(&report, mode))?,
+    }
+    if args.check && report.changes() {
+        let missing = outdated(&report).join(", ");
+        return Err(CommandError::no(format_args!("not as the config says: {missing}"))
+            .hint("`portkeeper prepare` brings it up to date, `portkeeper prepare --diff` shows what changes"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a prepare would change.
+fn outdated(report: &Report) -> Vec<String> {
+    let new = report.granted.iter().filter(|granted| !granted.existed);
+    let names = new.filter_map(|granted| Some(granted.reservation.name()?.name.clone()));
+    names.chain(report.outputs.iter().filter(|output| output.changed).map(|output| output.path.clone())).collect()
+}
+
+fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> {
+    if let Some(path) = &args.config {
+        return Ok(path.clone());
+    }
+    let folder = context.current_folder()?;
+    config::find(&folder)?.ok_or_else(|| {
+        CommandError::usage(format_args!(
+            "there is no {} in {} or above",
+            config::FILE_NAMES.join(", "),
+            folder.display()
+        ))
+        .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it")
+    })
+}
+
+/// What happened besides the answer.
+pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
+    context.tell_notices(&report.notices);
+    context.tell_collected(&report.collected);
+    let printer = &context.printer;
+    for Granted { reservation, replaced, occupied_by, .. } in &report.granted {
+        let name = reservation.name().map_or("", |name| &name.name);
+        if let Some(old) = replaced {
+            let verb = if mode == Mode::Write { "moved" } else { "would move" };
+            printer.note(format_args!(
+                "{name} {verb} from {} to {}: the old port no longer fits",
+                old.port, reservation.port
+            ));
+        }
+        if let Some(occupied) = occupied_by.first() {
+            printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port));
+        }
+    }
+    for orphan in &report.orphans {
+        let name = orphan.name().map_or("", |name| &name.name);
+        printer.note(format_args!("released {}:{}: the config no longer has {name}", orphan.host, orphan.port));
+    }
+    for OutputReport { path, diagnostics, .. } in &report.outputs {
+        for Diagnostic { severity, message, path: of, line } in diagnostics {
+            let place = line.map(|line| format!(":{line}")).unwrap_or_default();
+            let text = format!("{}{place}: {message}", of.as_deref().unwrap_or(path));
+            match severity {
+                Severity::Info => printer.note(text),
+                Severity::Warning => printer.warn(text),
+            }
+        }
+    }
+}
+
+fn status(output: &OutputReport, mode: Mode) -> &'static str {
+    match (output.changed, mode) {
+        (false, _) => "unchanged",
+        (true, Mode::Write) => "written",
+        (true, Mode::DryRun) => "would-write",
+    }
+}
+
+fn answer(report: &Report, mode: Mode) -> Value {
+    let reserved: Map<_, _> = report
+        .granted
+        .iter()
+        .filter_map(|granted| Some((granted.reservation.name()?.name.clone(), json!(granted.reservation.port))))
+        .collect();
+    let output =
+        |output: &OutputReport| json!({ "type": output.format, "path": output.path, "status": status(output, mode) });
+    json!({
+        "reserved": reserved,
+        "guarantee": Guarantee::Advisory,
+        "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
+    })
+}
+
+fn table(report: &Report, mode: Mode) -> String {
+    let mut ports = Table::new(&["KEY", "HOST", "PORT"]);
+    for Granted { reservation, .. } in &report.granted {
+        let name = reservation.name().map(|name| name.name.clone()).unwrap_or_default();
+        ports.row([name, reservation.host.to_string(), reservation.port.to_string()]);
+    }
+    let mut files = Table::new(&["FILE", "TYPE", "STATUS"]);
+    for output in &report.outputs {
+        files.row([output.path.clone(), output.format.clone(), status(output, mode).to_owned()]);
+    }
+    if report.outputs.is_empty() { ports.to_string() } else { format!("{ports}\n{files}") }
+}

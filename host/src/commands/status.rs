@@ -1,0 +1,81 @@
+//! `portkeeper status`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::app::{CommandResult, Context, Format, StatusView, Table, age, lease_text};
+use crate::model::Reservation;
+use crate::probe::SocketState;
+use crate::registry::Store;
+use crate::reserve::{Machine, Occupied, World};
+
+/// Show the reservations, and what listens on them now
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Only reservations of this machine and network namespace
+    #[arg(long)]
+    here: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
+    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here());
+    context.tell_notices(snapshot.notices());
+    let now = machine.now().wall;
+    let rows: Vec<_> = snapshot
+        .reservations()
+        .iter()
+        .map(|reservation| {
+            let here = machine.place().shares_ports_with(&reservation.place);
+            let occupied = if here { listeners(&machine, reservation) } else { Vec::new() };
+            (reservation, here, occupied)
+        })
+        .filter(|(_, here, _)| *here || !args.here)
+        .collect();
+    let views = rows.iter().map(|(reservation, here, occupied)| StatusView::new(reservation, now, *here, occupied));
+    match context.printer.format() {
+        Format::Table if rows.is_empty() => context.printer.line("no reservations")?,
+        Format::Table => {
+            let mut table =
+                Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "AGE", "LISTENING"]);
+            for (view, (reservation, _, occupied)) in views.zip(&rows) {
+                table.row(cells(&view, reservation, occupied));
+            }
+            context.printer.text(table)?;
+        }
+        format => context.printer.json_list(format, &views.collect::<Vec<_>>())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Most ports have no listener: the tables tell so at once, and processes are looked up only for those that have one.
+fn listeners(machine: &Machine, reservation: &Reservation) -> Vec<Occupied> {
+    let Reservation { protocol, port, addresses, .. } = reservation;
+    if !machine.is_listening(*protocol, *port, addresses) {
+        return Vec::new();
+    }
+    let mut occupied = machine.occupied_by(*protocol, *port, addresses);
+    occupied.retain(|occupied| occupied.state == SocketState::Listening);
+    occupied
+}
+
+fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]) -> [String; 9] {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let listening = match occupied.first() {
+        Some(Occupied { command: Some(command), pid: Some(pid), .. }) => format!("{command} ({pid})"),
+        Some(_) => "yes".to_owned(),
+        None if view.here => String::new(),
+        None => "another place".to_owned(),
+    };
+    [
+        view.host.to_string(),
+        view.port.to_string(),
+        view.protocol.to_string(),
+        text(view.owner),
+        text(view.name),
+        view.project.map(|path| path.display().to_string()).unwrap_or_default(),
+        lease_text(&reservation.lease),
+        age(view.age_seconds),
+        listening,
+    ]
+}

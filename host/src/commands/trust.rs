@@ -1,0 +1,96 @@
+//! `portkeeper trust`
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use serde_json::json;
+
+use crate::app::{CommandError, CommandResult, Context, Format, Table};
+use crate::config;
+use crate::fs::PathContext;
+use crate::model::Digest;
+use crate::plugins::{LARGEST_PLUGIN, is_plugin};
+use crate::trust::Trust;
+
+/// Let a project's plugin run, or let a project write a file that is not in it
+///
+/// A plugin that comes with a repository or a config is other people's code: it runs only after you have said so here, as it
+/// is now; changed, it has to be trusted anew. Any other file becomes an output that the configs of the current project may write.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true))]
+pub(crate) struct TrustArgs {
+    /// The plugin, or the file to be written
+    #[arg(value_name = "PATH", group = "what")]
+    path: Option<PathBuf>,
+
+    /// Trust it no more
+    #[arg(long, requires = "path")]
+    remove: bool,
+
+    /// Show everything that is trusted
+    #[arg(long, group = "what")]
+    list: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &TrustArgs) -> CommandResult {
+    let mut trust = Trust::load(&context.settings()?.trust_file())?;
+    match &args.path {
+        None => list(context, &trust)?,
+        Some(path) if args.remove => {
+            if !trust.remove(path, &context.patience())? {
+                return Err(CommandError::no(format_args!("{} was not trusted", path.display())));
+            }
+            context.printer.note(format_args!("{} is trusted no more", path.display()));
+        }
+        Some(path) => add(context, &mut trust, path)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandError> {
+    if let Some(bytes) = plugin(path)? {
+        let digest = Digest::of(&bytes);
+        trust.add_plugin(path, &digest, &context.patience())?;
+        context
+            .printer
+            .note(format_args!("{} may run, with the content that it has now (SHA-256 {digest})", path.display()));
+        return Ok(());
+    }
+    let folder = context.current_folder()?;
+    let project = config::find(&folder)?.and_then(|config| config.parent().map(Path::to_owned)).unwrap_or(folder);
+    trust.add_target(&project, path, &context.patience())?;
+    context.printer.note(format_args!("the configs in {} may write {}", project.display(), path.display()));
+    Ok(())
+}
+
+/// The bytes, when the file is a plugin.
+fn plugin(path: &Path) -> Result<Option<Vec<u8>>, CommandError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LARGEST_PLUGIN).read_to_end(&mut bytes)).at(path)?;
+    Ok(is_plugin(&bytes).then_some(bytes))
+}
+
+fn list(context: &Context, trust: &Trust) -> std::io::Result<()> {
+    let (trusted, printer) = (trust.list(), &context.printer);
+    if printer.format() != Format::Table {
+        let plugins =
+            trusted.plugins.iter().map(|plugin| json!({ "path": plugin.path, "sha256": plugin.sha256.to_string() }));
+        let targets = trusted.targets.iter().map(|target| json!({ "path": target.path, "project": target.project }));
+        return printer
+            .json(&json!({ "plugins": plugins.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() }));
+    }
+    let mut table = Table::new(&["KIND", "PATH", "SHA-256 OR PROJECT"]);
+    for plugin in trusted.plugins {
+        table.row(["plugin".into(), plugin.path.display().to_string(), plugin.sha256.to_string()]);
+    }
+    for target in trusted.targets {
+        table.row(["target".into(), target.path.display().to_string(), target.project.display().to_string()]);
+    }
+    printer.text(table)
+}

@@ -1,0 +1,50 @@
+//! What the types alone cannot refuse: misspelt fields, and ports that do not go together.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::document::{FieldPath, closest};
+
+use super::error::{Fault, Problem};
+use super::fields::{DOCUMENT_FIELDS, Document, PLUGIN_FIELDS, PORT_FIELDS};
+
+/// Refuses fields that there are none of. The fields of an output are left to its format.
+pub(super) fn known_fields(tree: &Map<String, Value>) -> Result<(), Fault> {
+    let top = FieldPath::root();
+    only(tree, DOCUMENT_FIELDS, &top)?;
+    for (index, port) in tree.get("ports").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        only_in(port, PORT_FIELDS, || top.clone().key("ports").index(index))?;
+    }
+    for (name, plugin) in tree.get("plugins").and_then(Value::as_object).into_iter().flatten() {
+        only_in(plugin, PLUGIN_FIELDS, || top.clone().key("plugins").key(name))?;
+    }
+    Ok(())
+}
+
+fn only_in(value: &Value, allowed: &'static [&'static str], at: impl Fn() -> FieldPath) -> Result<(), Fault> {
+    value.as_object().map_or(Ok(()), |object| only(object, allowed, &at()))
+}
+
+fn only(object: &Map<String, Value>, allowed: &'static [&'static str], at: &FieldPath) -> Result<(), Fault> {
+    let Some(name) = object.keys().find(|name| !allowed.contains(&name.as_str())) else { return Ok(()) };
+    let closest = closest(name, allowed.iter().copied());
+    Err(Fault::new(at.clone().key(name), Problem::UnknownField { name: name.clone(), closest, allowed }))
+}
+
+/// Refuses a config without ports, and keys that stand for two ports.
+pub(super) fn document(document: &Document) -> Result<(), Fault> {
+    let ports = FieldPath::root().key("ports");
+    if document.ports.is_empty() {
+        let help = "there is no port to reserve; a port needs at least a key: {\"key\": \"SERVICE_PORT\"}";
+        return Err(Fault::invalid(ports, help));
+    }
+    let mut seen = HashMap::new();
+    for (index, port) in document.ports.iter().enumerate() {
+        if let Some(first) = seen.insert(&port.key, index) {
+            let message = format!("the key {} is that of ports[{first}] already; every port needs its own", port.key);
+            return Err(Fault::invalid(ports.index(index).key("key"), message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Where the config of a folder is.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use super::error::{ConfigError, Problem};
+
+/// The names that a config is looked for under.
+pub const FILE_NAMES: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.config.yml"];
+
+/// The config in `start` or the nearest folder above it; none when there is none up to the root. `start` should be absolute: a relative
+/// folder is not left.
+///
+/// # Errors
+/// [`Problem::Ambiguous`] when one folder has two. [`Problem::ForeignOwner`] when the one that was found above `start` belongs neither
+/// to the owner of `start` nor to root: in a folder that everyone may write to, like /tmp, it may be a trap.
+pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
+    for folder in start.ancestors().filter(|folder| *folder != Path::new("")) {
+        let mut names = FILE_NAMES.into_iter().filter(|name| folder.join(name).is_file());
+        match (names.next(), names.next()) {
+            (None, _) => {}
+            (Some(name), None) => return trusted(start, folder, folder.join(name)).map(Some),
+            (Some(first), Some(second)) => {
+                return Err(ConfigError::new(folder, Problem::Ambiguous { first, second }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn trusted(start: &Path, folder: &Path, config: PathBuf) -> Result<PathBuf, ConfigError> {
+    let owner = |path: &Path| std::fs::metadata(path).ok().as_ref().and_then(owner);
+    let theirs = owner(&config).filter(|_| folder != start);
+    match theirs {
+        Some(other) if other != 0 && owner(start) != Some(other) => {
+            Err(ConfigError::new(&config, Problem::ForeignOwner(start.to_owned())))
+        }
+        _ => Ok(config),
+    }
+}
+
+/// The owner's user id, where the platform has one.
+#[cfg(unix)]
+fn owner(metadata: &Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::uid(metadata))
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Metadata) -> Option<u32> {
+    None
+}

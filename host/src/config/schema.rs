@@ -1,0 +1,35 @@
+//! The JSON Schema of a config, for editors.
+
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+
+use super::fields::Document;
+
+/// The JSON Schema (draft 2020-12) of `pk.config.json` and `pk.config.yaml`.
+///
+/// It takes whatever an output has besides its own fields, because that is for the output's format to judge.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>().to_value()
+}
+
+/// The words of [`crate::model::Port`], for the schema.
+pub(super) fn port(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["integer", "null"], "minimum": 1, "maximum": 65535 })
+}
+
+pub(super) fn range(_: &mut SchemaGenerator) -> Schema {
+    let port = || json_schema!({ "type": "integer", "minimum": 1, "maximum": 65535 });
+    json_schema!({ "anyOf": [
+        { "type": "array", "items": port(), "minItems": 2, "maxItems": 2 },
+        { "type": "string", "pattern": "^\\s*[0-9]{1,5}\\s*-\\s*[0-9]{1,5}\\s*$" },
+        { "type": "null" },
+    ]})
+}
+
+pub(super) fn host(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "minLength": 1, "maxLength": 255 })
+}
+
+pub(super) fn protocol(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["tcp", "udp", null] })
+}

@@ -1,0 +1,54 @@
+//! macOS: system settings by sysctl(3). There are no namespaces.
+
+use jiff::Timestamp;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use rustix::time::{ClockId, clock_gettime};
+use sysctl::Sysctl;
+
+pub(super) use super::processes::{parent, process_id};
+
+use super::Liveness;
+use crate::model::{Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
+
+pub(super) fn place() -> Place {
+    Place {
+        // The hardware's own (ioreg(8), IOPlatformUUID).
+        machine: sysinfo::Product::uuid().unwrap_or_default(),
+        boot: setting("kern.bootsessionuuid").unwrap_or_default(),
+        network: NetworkNamespace::Initial,
+        processes: 0,
+    }
+}
+
+fn setting(name: &str) -> Option<String> {
+    sysctl::Ctl::new(name).and_then(|setting| setting.value_string()).ok()
+}
+
+pub(super) fn now() -> Moment {
+    // Here the monotonic clock counts time asleep as well (clock_gettime(3)).
+    let since_boot = clock_gettime(ClockId::Monotonic);
+    Moment { wall: Timestamp::now(), since_boot: since_boot.try_into().unwrap_or_default() }
+}
+
+pub(super) fn liveness(process: &ProcessId) -> Liveness {
+    match process_id(process.pid) {
+        Some(now) if now == *process => Liveness::Alive,
+        Some(_) => Liveness::Ended,
+        None => unseen(process.pid),
+    }
+}
+
+/// A process that is not shown has ended, is a zombie, or is closed to this user; the last is told by EPERM (kill(2)).
+fn unseen(pid: u32) -> Liveness {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Liveness::Ended };
+    match test_kill_process(pid) {
+        Err(Errno::PERM) => Liveness::Unknown,
+        _ => Liveness::Ended,
+    }
+}
+
+pub(super) fn ephemeral_ports() -> Option<PortRange> {
+    let port = |name| setting(name)?.parse::<Port>().ok();
+    PortRange::new(port("net.inet.ip.portrange.first")?, port("net.inet.ip.portrange.last")?).ok()
+}

@@ -1,0 +1,51 @@
+//! Windows: machine and boot from the registry. There are no namespaces.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use windows_registry::LOCAL_MACHINE;
+
+pub(super) use super::processes::{parent, process_id};
+
+use super::Liveness;
+use crate::model::{Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
+
+/// Made when Windows is installed.
+const MACHINE: (&str, &str) = (r"SOFTWARE\Microsoft\Cryptography", "MachineGuid");
+
+/// Counts the boots.
+const BOOT: (&str, &str) =
+    (r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters", "BootId");
+
+pub(super) fn place() -> Place {
+    let machine = LOCAL_MACHINE.open(MACHINE.0).and_then(|key| key.get_string(MACHINE.1)).unwrap_or_default();
+    let boot = LOCAL_MACHINE.open(BOOT.0).and_then(|key| key.get_u32(BOOT.1)).ok();
+    Place {
+        // The count alone would be the same on many machines.
+        boot: boot.map(|boot| format!("{machine}-{boot}")).unwrap_or_default(),
+        machine,
+        network: NetworkNamespace::Initial,
+        processes: 0,
+    }
+}
+
+/// Time since the boot in whole seconds, time asleep included (`GetTickCount64`).
+pub(super) fn now() -> Moment {
+    let since_boot = Duration::from_secs(sysinfo::System::uptime().unwrap_or_default());
+    Moment { wall: Timestamp::now(), since_boot }
+}
+
+/// The list of processes is open to all users, but when one of another user started is not.
+pub(super) fn liveness(process: &ProcessId) -> Liveness {
+    match process_id(process.pid) {
+        Some(now) if now == *process => Liveness::Alive,
+        Some(_) => Liveness::Ended,
+        None if super::processes::is_listed(process.pid) => Liveness::Unknown,
+        None => Liveness::Ended,
+    }
+}
+
+/// What Windows has had since Vista, unless its administrator changed it (`netsh int ipv4 show dynamicport tcp`).
+pub(super) fn ephemeral_ports() -> Option<PortRange> {
+    PortRange::new(Port::new(49_152)?, Port::new(65_535)?).ok()
+}

@@ -1,0 +1,373 @@
+//! Where an output may be written.
+//!
+//! A config can come with a repository that was cloned from anywhere. So what it names must lie inside its project when every
+//! symbolic link is resolved, and not in the version control's folder, where a file can become a command (gitconfig(5), githooks(5)).
+//! Exceptions are the user's.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::FileType;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::fs::{PathContext, PathError};
+
+/// As many symbolic links as Linux follows in one path (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+
+/// A file that an output may be written to, or an input may be read from. It need not exist, and neither need its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    pub(super) real: PathBuf,
+    pub(super) shown: String,
+}
+
+/// Why a path cannot be a target.
+#[derive(Debug, Error)]
+pub enum TargetError {
+    /// It leads out of the project.
+    #[error(
+        "`{shown}` leads to {}, outside of the project; if that is what you want, allow it with: portkeeper trust {}",
+        .real.display(), .real.display()
+    )]
+    Outside {
+        /// The path as the config writes it.
+        shown: String,
+        /// Where it leads.
+        real: PathBuf,
+    },
+    /// It leads into the folder of a version control.
+    #[error(
+        "`{shown}` leads to {}, which belongs to the version control; if that is what you want, allow it with: portkeeper trust {}",
+        .real.display(), .real.display()
+    )]
+    VersionControl {
+        /// The path as the config writes it.
+        shown: String,
+        /// Where it leads.
+        real: PathBuf,
+    },
+    /// It is not the path of a file.
+    #[error("`{0}` is not the path of a file: {1}")]
+    NotAPath(String, &'static str),
+    /// There is something else than a file.
+    #[error("`{0}` is {1}, not a file")]
+    NotAFile(String, &'static str),
+    /// Something on the way is not a folder.
+    #[error("`{shown}` cannot be a file, because {} is not a folder", .file.display())]
+    UnderAFile {
+        /// The path as the config writes it.
+        shown: String,
+        /// What is there in place of a folder.
+        file: PathBuf,
+    },
+    /// Links that lead to each other.
+    #[error("`{0}` leads through more than {MOST_LINKS} symbolic links")]
+    TooManyLinks(String),
+    /// The system refused to look.
+    #[error(transparent)]
+    Io(#[from] PathError),
+}
+
+impl Target {
+    /// The file without symbolic links, absolute.
+    #[must_use]
+    pub fn real(&self) -> &Path {
+        &self.real
+    }
+
+    /// The path as the config writes it.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+}
+
+/// The file that `path` means, relative to the folder `project`, after every symbolic link: also of folders on the way, and of a last
+/// link that leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's folder.
+///
+/// # Errors
+/// [`TargetError`] says why there can be no such output.
+pub fn resolve_target(project: &Path, path: &str, is_trusted: &dyn Fn(&Path) -> bool) -> Result<Target, TargetError> {
+    if let Some(why) = not_a_path(path) {
+        return Err(TargetError::NotAPath(path.to_owned(), why));
+    }
+    let shown = path.to_owned();
+    let project = project.canonicalize().at(project)?;
+    let real = follow(&project, path)?;
+    let inside = real.strip_prefix(&project).ok();
+    if is_version_control(inside.unwrap_or(&real)) && !is_trusted(&real) {
+        return Err(TargetError::VersionControl { shown, real });
+    }
+    if inside.is_none() && !is_trusted(&real) {
+        return Err(TargetError::Outside { shown, real });
+    }
+    match std::fs::symlink_metadata(&real) {
+        Ok(metadata) if !metadata.is_file() => Err(TargetError::NotAFile(shown, kind(metadata.file_type()))),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(&real)?,
+        _ => Ok(Target { real, shown }),
+    }
+}
+
+fn not_a_path(path: &str) -> Option<&'static str> {
+    let last = path.rsplit(std::path::is_separator).next().unwrap_or_default();
+    match last {
+        _ if path.contains('\0') => Some("it has a NUL byte"),
+        _ if path.trim().is_empty() => Some("it is empty"),
+        _ if path.starts_with("~/") => Some("`~` means nothing here; write the path relative to the config's folder"),
+        "" | "." | ".." => Some("it names a folder"),
+        _ if cfg!(windows) && is_device(last) => Some("the name is that of a device on Windows"),
+        _ => None,
+    }
+}
+
+/// Whether Windows keeps the name for a device, whatever follows the first dot ("Naming Files, Paths, and Namespaces").
+fn is_device(name: &str) -> bool {
+    let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+}
+
+/// Whether the path leads into (or is) `.git`, the one of the project or of another repository in it, under any name that some file
+/// system takes for it: upper case, the short name of NTFS, trailing dots and blanks, streams, and the characters that HFS+ ignores.
+fn is_version_control(path: &Path) -> bool {
+    path.components().any(|component| {
+        let name = component.as_os_str().to_string_lossy();
+        let name = name.split(':').next().unwrap_or_default().to_lowercase();
+        let ignored =
+            |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+        let name = name.replace(ignored, "");
+        matches!(name.trim_end_matches(['.', ' ']), ".git" | "git~1" | ".hg" | ".jj" | ".svn")
+    })
+}
+
+/// Follows the path as the kernel does, and goes on where nothing exists yet. (`canonicalize` stops there, and for a link that leads to
+/// nothing says nothing about where it leads.)
+fn follow(project: &Path, path: &str) -> Result<PathBuf, TargetError> {
+    let mut real = project.to_owned();
+    let mut links = 0;
+    let mut rest: VecDeque<OsString> = parts(Path::new(path)).collect();
+    while let Some(part) = rest.pop_front() {
+        match Path::new(&part).components().next() {
+            Some(Component::CurDir) | None => continue,
+            Some(Component::ParentDir) => {
+                real.pop();
+                continue;
+            }
+            Some(Component::RootDir | Component::Prefix(_)) => {
+                real.push(part);
+                continue;
+            }
+            Some(Component::Normal(_)) => {}
+        }
+        let next = real.join(&part);
+        match std::fs::symlink_metadata(&next) {
+            Ok(metadata) if metadata.is_symlink() => {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(TargetError::TooManyLinks(path.to_owned()));
+                }
+                let aim = std::fs::read_link(&next).at(&next)?;
+                parts(&aim).collect::<Vec<_>>().into_iter().rev().for_each(|part| rest.push_front(part));
+            }
+            Ok(metadata) if !metadata.is_dir() && !rest.is_empty() => {
+                return Err(TargetError::UnderAFile { shown: path.to_owned(), file: next });
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at(&next)?,
+            _ => real = next,
+        }
+    }
+    Ok(real)
+}
+
+fn parts(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().map(|component| component.as_os_str().to_owned())
+}
+
+#[cfg(unix)]
+fn kind(file: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match file {
+        _ if file.is_dir() => "a folder",
+        _ if file.is_fifo() => "a pipe",
+        _ if file.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(file: FileType) -> &'static str {
+    if file.is_dir() { "a folder" } else { "a device" }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{create_dir, create_dir_all, write};
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A folder with a home in it and, in that, a project.
+    fn home() -> (TempDir, PathBuf, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().canonicalize().unwrap();
+        let project = home.join("project");
+        create_dir(&project).unwrap();
+        write(home.join(".bashrc"), "").unwrap();
+        (folder, home, project)
+    }
+
+    fn resolve(project: &Path, path: &str) -> Result<PathBuf, TargetError> {
+        resolve_target(project, path, &|_| false).map(|target| target.real)
+    }
+
+    #[test]
+    fn a_path_inside_is_resolved_whether_or_not_it_exists() {
+        let (_keep, _, project) = home();
+        for (path, real) in [
+            (".env", ".env"),
+            ("./a//b/../c.json", "a/c.json"),
+            ("new/folder/x", "new/folder/x"),
+            ("...", "..."),
+            (".gitignore", ".gitignore"),
+            ("a.git/x", "a.git/x"),
+            ("é/ü", "é/ü"),
+        ] {
+            assert_eq!(resolve(&project, path).unwrap(), project.join(real), "{path}");
+        }
+        let absolute = project.join("x").to_str().unwrap().to_owned();
+        assert_eq!(resolve(&project, &absolute).unwrap(), project.join("x"));
+    }
+
+    #[test]
+    fn links_inside_the_project_are_followed_to_what_they_mean() {
+        let (_keep, home, project) = home();
+        create_dir_all(project.join("conf/real")).unwrap();
+        symlink("conf/real", project.join("short")).unwrap();
+        symlink("../nothing-yet", project.join("conf/real/later")).unwrap();
+        symlink(home.join("project"), home.join("other-name")).unwrap();
+        assert_eq!(resolve(&project, "short/.env").unwrap(), project.join("conf/real/.env"));
+        assert_eq!(resolve(&project, "short/later").unwrap(), project.join("conf/nothing-yet"));
+        assert_eq!(resolve(&project, "short/../x").unwrap(), project.join("conf/x"), "as the kernel does");
+        assert_eq!(resolve(&home.join("other-name"), ".env").unwrap(), project.join(".env"));
+    }
+
+    #[test]
+    fn nothing_leads_out_of_the_project() {
+        let (_keep, home, project) = home();
+        symlink("../.bashrc", project.join(".env")).unwrap();
+        symlink(home.join("not-yet"), project.join("dangling")).unwrap();
+        symlink("..", project.join("up")).unwrap();
+        symlink("up", project.join("up2")).unwrap();
+        let absolute = home.join(".bashrc").to_str().unwrap().to_owned();
+        let paths = [
+            ".env",
+            "dangling",
+            "up/.bashrc",
+            "up2/x",
+            "../x",
+            "a/../../x",
+            "../project-2/x",
+            "/etc/hosts",
+            "up/new/x",
+            &absolute,
+            "/dev/null",
+            "../../../../../../../../../../../../etc/passwd",
+        ];
+        for path in paths {
+            let error = resolve(&project, path).unwrap_err();
+            assert!(matches!(error, TargetError::Outside { .. }), "{path}: {error}");
+        }
+        assert!(resolve(&project, ".env").unwrap_err().to_string().contains("portkeeper trust /"));
+        assert_eq!(resolve(&project, "up/project/x").unwrap(), project.join("x"), "out and in again");
+        let real = home.join(".bashrc");
+        assert_eq!(resolve_target(&project, ".env", &|path| path == real).unwrap().real(), real, "the user may");
+    }
+
+    #[test]
+    fn the_version_control_is_left_alone() {
+        let (_keep, _, project) = home();
+        create_dir_all(project.join(".git/hooks")).unwrap();
+        symlink(".git/hooks", project.join("h")).unwrap();
+        for path in [
+            ".git/config",
+            ".GIT/config",
+            ".git",
+            "sub/.git/hooks/post-checkout",
+            "h/pre-commit",
+            "a/../.Git/x",
+            "GIT~1/x",
+            ".git./x",
+            ".git /x",
+            ".git::$INDEX_ALLOCATION/x",
+            ".g\u{200c}it/config",
+            ".hg/hgrc",
+            ".jj/x",
+        ] {
+            let error = resolve(&project, path).unwrap_err();
+            assert!(matches!(error, TargetError::VersionControl { .. }), "{path}: {error}");
+        }
+        assert!(resolve_target(&project, ".git/x", &|_| true).is_ok(), "the user may");
+    }
+
+    #[test]
+    fn only_a_file_can_be_a_target() {
+        let (_keep, _, project) = home();
+        create_dir(project.join("folder")).unwrap();
+        write(project.join("file"), "").unwrap();
+        symlink("loop", project.join("loop")).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(project.join("socket")).unwrap();
+        let error = |path: &str| resolve(&project, path).unwrap_err().to_string();
+        assert_eq!(error("folder"), "`folder` is a folder, not a file");
+        assert_eq!(error("socket"), "`socket` is a socket, not a file");
+        assert!(error("file/x").contains("is not a folder"));
+        assert!(error("loop").contains("more than 40 symbolic links"));
+        for (path, why) in [
+            ("", "empty"),
+            (" ", "empty"),
+            ("a/", "folder"),
+            (".", "folder"),
+            ("a/..", "folder"),
+            ("~/x", "`~`"),
+            ("a\0", "NUL"),
+        ] {
+            assert!(error(path).contains(why), "{path}: {}", error(path));
+        }
+        assert!(resolve_target(&project, "/dev/full", &|_| true).unwrap_err().to_string().contains("a device"));
+        drop(socket);
+        assert!(matches!(resolve(&project, &"x".repeat(300)), Err(TargetError::Io(_))));
+    }
+
+    #[test]
+    fn the_names_of_devices_are_known() {
+        for name in ["nul", "CON", "aux.env", "Com1", "LPT9.txt", "nul "] {
+            assert!(is_device(name), "{name}");
+        }
+        for name in ["com", "com10", "console", ".env", "nul2"] {
+            assert!(!is_device(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_path_it_ends_inside(path in "(\\.\\./|\\./|/|a/|up/|down/|\\.git/|file|x|\\.\\.){1,8}") {
+            let (_keep, _, project) = home();
+            symlink("..", project.join("up")).unwrap();
+            create_dir_all(project.join("a/b")).unwrap();
+            symlink("a/b", project.join("down")).unwrap();
+            write(project.join("file"), "").unwrap();
+            if let Ok(real) = resolve(&project, &path) {
+                prop_assert!(real.starts_with(&project) && real != project, "{}", real.display());
+                prop_assert!(!real.components().any(|part| matches!(part, Component::ParentDir)));
+                if let Ok(canonical) = real.canonicalize() {
+                    prop_assert_eq!(canonical, real);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Several files, all or none.
+//!
+//! First every new text is written and synced under a temporary name: whatever is likely to fail (a full disk, a folder that may not be
+//! written to) fails here, before anything has changed. Then one rename after the other puts them in place, each after a last look at the
+//! file. Until the caller lets go of [`Written`], the old files are there under a second name, and a rename brings them back: that needs no
+//! space, and they come back with everything that belongs to them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, TempPath};
+use thiserror::Error;
+
+use crate::fs::{PathContext, PathError};
+
+use super::{place, read};
+
+/// A file that shall be another.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// Without symbolic links.
+    pub(super) path: PathBuf,
+    /// What was read; none when there was no such file.
+    pub(super) old: Option<Vec<u8>>,
+    pub(super) new: Vec<u8>,
+    pub(super) backup: bool,
+    pub(super) sensitive: bool,
+}
+
+/// Why the files were not written, and what has become of them.
+#[derive(Debug, Error)]
+#[error("{fault}; {}", after(.undo.as_ref()))]
+pub struct WriteError {
+    /// Which file could not be written, and why.
+    pub fault: Fault,
+    /// What could not be put back; none when everything is as it was.
+    pub undo: Option<UndoError>,
+}
+
+/// Why a file was not written.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// The system refused.
+    #[error(transparent)]
+    Io(#[from] PathError),
+    /// Someone else has written the file since it was read.
+    #[error("{}: changed by someone else in the meantime, so it was not written; run the command again", .0.display())]
+    Changed(PathBuf),
+    /// The file's folder has become a link to somewhere else since it was resolved.
+    #[error("{}: the folder was replaced by a symbolic link in the meantime", .0.display())]
+    Moved(PathBuf),
+}
+
+/// Files and folders that could not be put back.
+#[derive(Debug, Error)]
+pub struct UndoError(pub Vec<PathError>);
+
+impl fmt::Display for UndoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not everything could be put back:")?;
+        self.0.iter().try_for_each(|error| write!(f, " {error};"))
+    }
+}
+
+fn after(undo: Option<&UndoError>) -> String {
+    undo.map_or_else(|| "nothing was changed".to_owned(), UndoError::to_string)
+}
+
+/// Files that have been written and can still be put back. Dropping it keeps them as they are now.
+#[derive(Debug, Default)]
+#[must_use = "undo() puts the old files back; to drop it is to keep the new ones"]
+pub struct Written {
+    files: Vec<Placed>,
+    folders: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Placed {
+    change: Change,
+    metadata: Option<Metadata>,
+    aside: Option<TempPath>,
+    backup: Option<PathBuf>,
+}
+
+/// A change whose new text is on the disk under a temporary name.
+struct Staged {
+    change: Change,
+    metadata: Option<Metadata>,
+    file: NamedTempFile,
+}
+
+pub(super) fn write(changes: Vec<Change>) -> Result<Written, WriteError> {
+    let mut written = Written::default();
+    match written.apply(changes) {
+        Ok(()) => Ok(written),
+        Err(fault) => Err(WriteError { fault, undo: written.undo().err() }),
+    }
+}
+
+impl Written {
+    /// The backups that were made.
+    pub fn backups(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().filter_map(|file| file.backup.as_deref())
+    }
+
+    fn apply(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
+        for change in &changes {
+            place::make_folders(&change.path, &mut self.folders)?;
+        }
+        for staged in stage_all(changes)? {
+            put_in_place(staged, &mut self.files)?;
+        }
+        Ok(self.sync()?)
+    }
+
+    /// Makes the new names survive a power failure, each folder once.
+    fn sync(&self) -> Result<(), PathError> {
+        let paths = self.files.iter().map(|file| &file.change.path).chain(&self.folders);
+        let folders: BTreeSet<_> = paths.map(|path| place::folder(path)).collect();
+        folders.into_iter().try_for_each(|folder| place::sync_folder(folder).at(folder))
+    }
+
+    /// Puts everything back as it was: old files with all that belongs to them; new files, backups and folders are removed.
+    /// A file that someone else has changed since it was written is left alone.
+    ///
+    /// # Errors
+    /// [`UndoError`] lists what could not be put back; the rest is.
+    pub fn undo(mut self) -> Result<(), UndoError> {
+        let touched: BTreeSet<_> = self.files.iter().map(|file| place::folder(&file.change.path).to_owned()).collect();
+        let mut errors: Vec<_> = self.files.drain(..).rev().filter_map(|file| file.put_back().err()).collect();
+        for folder in self.folders.drain(..).rev() {
+            // Someone else may have put a file there, which then keeps its folder.
+            if let Err(error) = fs::remove_dir(&folder).at(&folder)
+                && error.source.kind() != io::ErrorKind::DirectoryNotEmpty
+            {
+                errors.push(error);
+            }
+        }
+        for folder in touched.iter().filter(|folder| folder.exists()) {
+            errors.extend(place::sync_folder(folder).at(folder).err());
+        }
+        if errors.is_empty() { Ok(()) } else { Err(UndoError(errors)) }
+    }
+}
+
+/// Stages every change, each in a thread of its own: a sync is waiting, and a file system does many at the cost of one.
+fn stage_all(mut changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
+    /// More at once gain nothing.
+    const THREADS: usize = 16;
+    let mut staged = Vec::with_capacity(changes.len());
+    while !changes.is_empty() {
+        let rest = changes.split_off(changes.len().min(THREADS));
+        let batch = std::mem::replace(&mut changes, rest);
+        let results: Vec<_> = match batch.len() {
+            1 => batch.into_iter().map(stage).collect(),
+            _ => std::thread::scope(|scope| {
+                let threads: Vec<_> = batch.into_iter().map(|change| scope.spawn(|| stage(change))).collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                    .collect()
+            }),
+        };
+        staged.extend(results.into_iter().collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(staged)
+}
+
+fn stage(change: Change) -> Result<Staged, PathError> {
+    let path = &change.path;
+    let metadata = change.old.as_ref().map(|_| place::writable(path).at(path)).transpose()?;
+    let file = place::stage(path, &change.new, metadata.as_ref(), change.sensitive).at(path)?;
+    Ok(Staged { change, metadata, file })
+}
+
+/// Makes the staged file the real one, and adds it to `placed` as soon as there is something to undo.
+fn put_in_place(staged: Staged, placed: &mut Vec<Placed>) -> Result<(), Fault> {
+    let Staged { change, metadata, file } = staged;
+    let path = change.path.clone();
+    let folder = place::folder(&path);
+    if folder.canonicalize().at(folder)? != folder {
+        return Err(Fault::Moved(path));
+    }
+    if read::bytes(&path).at(&path)? != change.old {
+        return Err(Fault::Changed(path));
+    }
+    let mut next = Placed { change, metadata, aside: None, backup: None };
+    next.keep_old()?;
+    let renamed = match next.change.old {
+        Some(_) => file.persist(&path),
+        None => file.persist_noclobber(&path),
+    };
+    match renamed {
+        Ok(_) => {
+            placed.push(next);
+            Ok(())
+        }
+        Err(error) => {
+            next.remove_backup()?;
+            match next.change.old {
+                None if error.error.kind() == io::ErrorKind::AlreadyExists => Err(Fault::Changed(path)),
+                _ => Err(error.error).at(path)?,
+            }
+        }
+    }
+}
+
+impl Placed {
+    /// Gives the old file a second name, and copies it when a backup is wanted.
+    fn keep_old(&mut self) -> Result<(), PathError> {
+        let (Some(old), Some(metadata)) = (&self.change.old, &self.metadata) else { return Ok(()) };
+        if self.change.backup {
+            self.backup = place::back_up(&self.change.path, old, metadata)?;
+        }
+        self.aside = place::keep_aside(&self.change.path);
+        Ok(())
+    }
+
+    fn put_back(mut self) -> Result<(), PathError> {
+        let path = &self.change.path;
+        if read::bytes(path).at(path)?.as_ref() != Some(&self.change.new) {
+            return Err(io::Error::other("changed by someone else since; it is left as it is")).at(path);
+        }
+        match (&self.change.old, self.aside.take()) {
+            (None, _) => fs::remove_file(path).at(path)?,
+            (Some(_), Some(aside)) => aside.persist(path).map_err(|error| error.error).at(path)?,
+            (Some(old), None) => {
+                let file = place::stage(path, old, self.metadata.as_ref(), self.change.sensitive).at(path)?;
+                file.persist(path).map(drop).map_err(|error| error.error).at(path)?;
+            }
+        }
+        self.remove_backup()
+    }
+
+    fn remove_backup(&mut self) -> Result<(), PathError> {
+        self.backup.take().map_or(Ok(()), |backup| fs::remove_file(&backup).at(&backup))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_hard_links_the_old_text_comes_back_from_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("f");
+        fs::write(&path, "old").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        #[cfg(unix)]
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o640);
+        fs::set_permissions(&path, permissions).unwrap();
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        let change = Change {
+            path: path.clone(),
+            old: Some(b"old".to_vec()),
+            new: b"new".to_vec(),
+            backup: true,
+            sensitive: false,
+        };
+        let mut written = write(vec![change]).unwrap();
+        written.files[0].aside = None;
+        written.undo().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::metadata(&path).unwrap().permissions(), permissions);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn more_files_than_threads_are_written_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let change = |index: u8| Change {
+            path: folder.join(index.to_string()),
+            old: None,
+            new: vec![index],
+            backup: false,
+            sensitive: false,
+        };
+        drop(write((0..50).map(change).collect()).unwrap());
+        for index in 0..50 {
+            assert_eq!(fs::read(folder.join(index.to_string())).unwrap(), [index]);
+        }
+    }
+}

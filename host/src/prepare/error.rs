@@ -1,0 +1,64 @@
+//! Why a prepare did nothing.
+
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::fs::{LockError, PathError};
+use crate::output::{FileError, UndoError, WriteError};
+use crate::plugins::{Broken, PluginError};
+use crate::probe::ProbeError;
+use crate::reserve::{Granted, ReserveError};
+
+/// Why a prepare did nothing.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    /// The config is wrong, or does not fit what is there.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The same, where there is no config: the command line is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// A plugin can't be run.
+    #[error(transparent)]
+    Plugin(PluginError),
+    /// A plugin does not work.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// No ports.
+    #[error(transparent)]
+    Reserve(#[from] ReserveError),
+    /// A host that is none of this machine.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// A port is in use, and it was to be free.
+    #[error("port {} of {} is in use: {}", .0.reservation.port, name(.0), user(.0))]
+    Occupied(Box<Granted>),
+    /// A file can't be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file can't be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The project's folder can't be used.
+    #[error(transparent)]
+    Folder(#[from] PathError),
+    /// Another prepare of the project takes too long.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The names could not be confirmed, and not every file could be put back.
+    #[error("{error}; and after that {undo}")]
+    NotUndone {
+        /// Why it failed.
+        error: ReserveError,
+        /// What is not as it was.
+        undo: UndoError,
+    },
+}
+
+fn name(granted: &Granted) -> &str {
+    granted.reservation.name().map_or("the request", |name| &name.name)
+}
+
+fn user(granted: &Granted) -> String {
+    granted.occupied_by.first().map(ToString::to_string).unwrap_or_default()
+}

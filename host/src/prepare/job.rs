@@ -1,0 +1,149 @@
+//! What is to be reserved and written, whether a config or the command line says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{PrepareError, Surroundings};
+use crate::config::{Config, Output};
+use crate::document::FieldPath;
+use crate::fs::PathContext;
+use crate::model::{Host, Lease, LeaseName, Project, Protocol};
+use crate::plugins::{ExplicitPlugin, Sources};
+use crate::probe::local_addresses;
+use crate::reserve::{Choice, Request};
+
+/// What is to be reserved and written.
+#[derive(Debug)]
+pub struct Job<'a> {
+    folder: PathBuf,
+    config: Option<&'a Config>,
+    ports: Vec<Wanted>,
+    outputs: Vec<Output>,
+}
+
+/// A port that is wanted under a name.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    /// As it was written; none: the default host.
+    pub(super) host: Option<Host>,
+    pub(super) protocol: Protocol,
+    choice: Choice,
+    owner: Option<String>,
+}
+
+impl<'a> Job<'a> {
+    /// What a config asks for.
+    #[must_use]
+    pub fn of_config(config: &'a Config) -> Self {
+        let wanted = |port: &crate::config::PortEntry| Wanted {
+            name: port.key.clone(),
+            host: port.host.as_ref().or(config.host.as_ref()).cloned(),
+            protocol: port.protocol,
+            choice: Choice::new(port.preferred, port.range),
+            owner: port.owner.as_ref().or(config.owner.as_ref()).cloned(),
+        };
+        Self {
+            folder: config.folder().to_owned(),
+            config: Some(config),
+            ports: config.ports.iter().map(wanted).collect(),
+            outputs: config.outputs.clone(),
+        }
+    }
+
+    /// Ports that are written into one `.env` file: each request under its name. They belong to the file's folder.
+    #[must_use]
+    pub fn of_env_file(path: &Path, ports: Vec<(String, Request)>) -> Self {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let output = Output {
+            format: "env".to_owned(),
+            path: path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            map: None,
+            inputs: None,
+            backup: false,
+            options: serde_json::Map::new(),
+        };
+        let wanted = |(name, request): (String, Request)| Wanted {
+            name,
+            host: Some(request.host),
+            protocol: request.protocol,
+            choice: request.choice,
+            owner: request.owner,
+        };
+        Self {
+            folder: folder.to_owned(),
+            config: None,
+            ports: ports.into_iter().map(wanted).collect(),
+            outputs: vec![output],
+        }
+    }
+
+    /// The folder that paths are relative to, and that names belong to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn ports(&self) -> &[Wanted] {
+        &self.ports
+    }
+
+    pub(super) fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// Where plugins are looked for.
+    pub(super) fn sources(&self, around: &Surroundings<'_>) -> Sources {
+        let explicit = |(name, source): (&String, &crate::config::PluginSource)| {
+            let path = self.folder.join(&source.path);
+            let path = std::path::absolute(&path).unwrap_or(path);
+            (name.clone(), ExplicitPlugin { path, sha256: source.sha256.clone() })
+        };
+        let explicit = self.config.map(|config| config.plugins.iter().map(explicit).collect::<IndexMap<_, _>>());
+        Sources {
+            explicit: explicit.unwrap_or_default(),
+            // What stands in the folder of a .env file has not been asked for.
+            project: self.config.map(|_| self.folder.clone()),
+            user: around.plugins.cloned(),
+        }
+    }
+
+    /// The requests, with hosts looked up.
+    pub(super) fn requests(&self, around: &Surroundings<'_>) -> Result<Vec<Request>, PrepareError> {
+        let project = Arc::new(Project::at(&self.folder).at(&self.folder)?);
+        let config = self.config.and_then(|config| Some(config.path.file_name()?.to_string_lossy().into_owned()));
+        let request = |(index, wanted): (usize, &Wanted)| {
+            let host = wanted.host.as_ref().unwrap_or(around.host).clone();
+            let addresses = local_addresses(&host).map_err(|error| match self.config {
+                Some(_) => self.wrong("ports", index, &FieldPath::root().key("host"), error),
+                None => error.into(),
+            })?;
+            let lease = Lease::Named(LeaseName {
+                name: wanted.name.clone(),
+                project: Some(Arc::clone(&project)),
+                config: config.clone(),
+                provisional: true,
+            });
+            let Wanted { protocol, choice, owner, .. } = wanted;
+            Ok(Request { host, addresses, protocol: *protocol, choice: *choice, owner: owner.clone(), lease })
+        };
+        self.ports.iter().enumerate().map(request).collect()
+    }
+
+    /// An error about a field of the entry at `index` of `list`, with its line where there is a config.
+    pub(super) fn wrong(
+        &self,
+        list: &str,
+        index: usize,
+        field: &FieldPath,
+        problem: impl std::fmt::Display,
+    ) -> PrepareError {
+        let field = FieldPath::root().key(list).index(index).join(field);
+        match self.config {
+            Some(config) => PrepareError::Config(config.error_at(field, problem)),
+            None => PrepareError::Invalid(problem.to_string()),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The outputs of a job: first which plugin and which file each means, then, when the ports are known, what goes into it.
+
+use serde_json::{Map, Value};
+
+use super::{Job, OutputReport, PrepareError, Surroundings};
+use crate::config::{OUTPUT_FIELDS, Output};
+use crate::document::{FieldPath, closest};
+use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
+use crate::plugins::{
+    Broken, Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
+};
+use crate::reserve::Granted;
+
+/// An output whose plugin and files are known.
+pub(super) struct Resolved {
+    plugin: Plugin,
+    target: Target,
+    inputs: Vec<Target>,
+}
+
+/// Finds the plugin and the files of each output.
+pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Resolved>, PrepareError> {
+    let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
+    let catalogue = Catalogue::new(around.engine, job.sources(around), &is_trusted);
+    let plugins = plugins(job, &catalogue)?;
+    let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
+        let wrong = |field: &str, problem: &dyn std::fmt::Display| {
+            job.wrong("outputs", index, &FieldPath::root().key(field), problem)
+        };
+        check_options(output, plugin.metadata()).map_err(|(option, problem)| wrong(&option, &problem))?;
+        let locate =
+            |path: &str| resolve_target(job.folder(), path, &|real| around.trust.trusts_target(job.folder(), real));
+        let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
+        let path = path
+            .ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;
+        let target = locate(path).map_err(|error| wrong("path", &error))?;
+        let inputs = match &output.inputs {
+            Some(inputs) => inputs.iter().map(|input| locate(input)).collect::<Result<_, _>>(),
+            None => {
+                let defaults = plugin.metadata().default_inputs.iter().map(|input| locate(input));
+                defaults.filter(|input| input.as_ref().map_or(true, |input| input.real().exists())).collect()
+            }
+        };
+        Ok(Resolved { inputs: inputs.map_err(|error| wrong("inputs", &error))?, target, plugin })
+    };
+    job.outputs().iter().zip(plugins).enumerate().map(resolve).collect()
+}
+
+/// All plugins at once, so that those that are not compiled yet are compiled side by side. What is wrong with which, is found
+/// out one by one.
+fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, PrepareError> {
+    let formats: Vec<_> = job.outputs().iter().map(|output| output.format.as_str()).collect();
+    if let Ok(plugins) = catalogue.find_all(&formats) {
+        return Ok(plugins);
+    }
+    let find = |(index, format): (usize, &&str)| {
+        catalogue.find(format).map_err(|error| match error {
+            PluginError::Unknown { .. } => {
+                let help = error.help().unwrap_or_default();
+                job.wrong("outputs", index, &FieldPath::root().key("type"), format_args!("{error}; {help}"))
+            }
+            error => PrepareError::Plugin(error),
+        })
+    };
+    formats.iter().enumerate().map(find).collect()
+}
+
+/// Whether the format knows all of the output's options; else which one it does not, and what may have been meant.
+fn check_options(output: &Output, metadata: &Metadata) -> Result<(), (String, String)> {
+    let schema = &metadata.options_schema;
+    let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
+    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+        return Ok(());
+    }
+    let Some(unknown) = output.options.keys().find(|option| !known.contains_key(*option)) else { return Ok(()) };
+    let names = || known.keys().map(String::as_str).chain(OUTPUT_FIELDS.iter().copied());
+    let advice = match closest(unknown, names()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Err((unknown.clone(), format!("the type `{}` has no option `{unknown}`; {advice}", output.format)))
+}
+
+/// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text.
+pub(super) fn render(
+    job: &Job<'_>,
+    around: &Surroundings<'_>,
+    outputs: &[Resolved],
+    granted: &[Granted],
+    files: &mut FileSet,
+) -> Result<Vec<OutputReport>, PrepareError> {
+    let port = |granted: &Granted| granted.reservation.port.to_string();
+    let keys: Vec<_> =
+        job.ports().iter().zip(granted).map(|(wanted, granted)| (wanted.name.clone(), port(granted))).collect();
+    let reservations = reservations(job, granted);
+    let variables = Variables::new(&keys, around.environment);
+    let project = project_name(job);
+    let render = |(index, (output, resolved)): (usize, (&Output, &Resolved))| {
+        let map = match &output.map {
+            Some(map) => expand_map(map, &variables).map_err(|error| {
+                job.wrong("outputs", index, &FieldPath::root().key("map").join(&error.path), error.problem)
+            })?,
+            // Without a map: every key.
+            None => reservations.iter().map(|port| (port.name.clone(), port.port.into())).collect(),
+        };
+        let request = Request {
+            project: project.clone(),
+            reservations: reservations.clone(),
+            entries: entries(&map),
+            map: json(&map),
+            target: read(&resolved.target, files)?,
+            inputs: resolved.inputs.iter().map(|input| read(input, files)).collect::<Result<_, _>>()?,
+            options: json(&output.options),
+            attrs: Vec::new(),
+        };
+        let rendered = resolved.plugin.render(&request).map_err(|error| explain(job, index, resolved, error))?;
+        put(output, resolved, rendered, files)
+    };
+    job.outputs().iter().zip(outputs).enumerate().map(render).collect()
+}
+
+fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
+    let reserved = job.ports().iter().zip(granted).map(|(wanted, granted)| ReservedPort {
+        name: wanted.name.clone(),
+        port: granted.reservation.port.get(),
+        protocol: wanted.protocol.to_string(),
+        host: wanted.host.as_ref().map(ToString::to_string),
+        attrs: Vec::new(),
+    });
+    reserved.collect()
+}
+
+fn project_name(job: &Job<'_>) -> String {
+    let folder = job.folder().canonicalize().unwrap_or_else(|_| job.folder().to_owned());
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn json(map: &Map<String, Value>) -> String {
+    serde_json::to_string(map).unwrap_or_default()
+}
+
+fn read(target: &Target, files: &mut FileSet) -> Result<TextFile, PrepareError> {
+    Ok(TextFile { path: target.shown().to_owned(), text: files.text(target)?.map(str::to_owned) })
+}
+
+fn put(
+    output: &Output,
+    resolved: &Resolved,
+    rendered: Rendered,
+    files: &mut FileSet,
+) -> Result<OutputReport, PrepareError> {
+    let mut changed = false;
+    for file in rendered.files {
+        if file.path != resolved.target.shown() {
+            let reason = format!("it wants to write `{}` beside its output `{}`", file.path, resolved.target.shown());
+            let origin = resolved.plugin.origin().clone();
+            return Err(Broken { origin, reason, log: rendered.log }.into());
+        }
+        let handling = Handling { backup: output.backup, sensitive: file.sensitive };
+        changed |= files.put(&resolved.target, file.text, handling)?;
+    }
+    Ok(OutputReport {
+        format: output.format.clone(),
+        path: resolved.target.shown().to_owned(),
+        changed,
+        diagnostics: rendered.diagnostics,
+    })
+}
+
+/// A plugin's own no is about the config or about the file that it was to render; either way the user can mend it.
+fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError) -> PrepareError {
+    let failure = match error {
+        RenderError::Broken(broken) => return broken.into(),
+        RenderError::Failed(failure) => failure,
+    };
+    let place = match failure.line {
+        Some(line) => format!("{}:{line}: ", resolved.target.shown()),
+        None if failure.code == "bad-target" => format!("{}: ", resolved.target.shown()),
+        None => String::new(),
+    };
+    let help = failure.help.map(|help| format!("; {help}")).unwrap_or_default();
+    let field = match failure.code.as_str() {
+        "bad-map" => FieldPath::root().key("map"),
+        "bad-input" => FieldPath::root().key("inputs"),
+        "bad-target" => FieldPath::root().key("path"),
+        _ => FieldPath::root(),
+    };
+    job.wrong("outputs", index, &field, format_args!("{place}{}{help}", failure.message))
+}

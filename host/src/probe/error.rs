@@ -1,0 +1,68 @@
+//! Why a port could not be probed.
+
+use std::io;
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use crate::model::{Host, Port, Protocol};
+
+/// Why a port could not be probed.
+#[derive(Debug, Error)]
+pub enum ProbeError {
+    /// The resolver does not know the host.
+    #[error("the host `{host}` can't be resolved: {reason}; check its spelling, or use an IP address of this machine")]
+    Unresolved {
+        /// As it was asked for.
+        host: Host,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// The host is known, but another machine. Ports can be reserved on this one only.
+    #[error(
+        "{address} is not an address of this machine; use localhost, 0.0.0.0 for all addresses, or one that this machine has"
+    )]
+    NotLocal {
+        /// The address that can't be bound.
+        address: IpAddr,
+    },
+    /// This user may not bind the port.
+    #[error(
+        "this user may not bind {protocol} port {port} (ports below {} are for root, unless the machine is set up otherwise)",
+        first_unprivileged()
+    )]
+    Denied {
+        /// The protocol.
+        protocol: Protocol,
+        /// The port.
+        port: Port,
+    },
+    /// The system refused for a reason that has nothing to do with the port, for example too many open files.
+    #[error("can't test {protocol} port {port} on {address}: {source}")]
+    Failed {
+        /// The protocol.
+        protocol: Protocol,
+        /// The port.
+        port: Port,
+        /// The address.
+        address: IpAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Neither of the kernel's interfaces to its tables works.
+    #[error("can't read the kernel's table of {protocol} sockets: {source}")]
+    Tables {
+        /// The protocol.
+        protocol: Protocol,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The lowest port that needs no privilege (`ip_unprivileged_port_start`, ip(7)).
+fn first_unprivileged() -> u16 {
+    std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(1024)
+}

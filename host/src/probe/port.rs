@@ -1,0 +1,100 @@
+//! Whether a port can be had.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use super::ProbeError;
+use super::bind::{Sharing, bind_all, covering};
+use crate::model::{Port, Protocol};
+
+/// What the kernel says about a port now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortState {
+    /// Anyone may bind it.
+    Free,
+    /// Nobody is there, but connections of an earlier server still fade away (TIME_WAIT, or closing without a process). A server
+    /// that sets `SO_REUSEADDR`, as most do, can bind it; others can't for about a minute.
+    Lingering,
+    /// Somebody is there: listening, bound without listening, connected, or behind a forwarding rule.
+    Taken,
+}
+
+/// How long to wait for an answer. On the machine itself it comes at once, or with the wake-up of a forwarded server; only a
+/// firewall that drops packets makes us wait, and there nobody answers.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Whether the port can be had on all of the addresses together. They must be addresses of this machine
+/// ([`local_addresses`](super::local_addresses)); either wildcard means all of them.
+///
+/// The port is bound for a moment, never listened on. A TCP port is connected to, as well: one that a firewall forwards to a
+/// container has no listener, and binds without complaint.
+///
+/// # Errors
+/// [`ProbeError::Denied`] for a port that this user may not bind, [`ProbeError::NotLocal`], and [`ProbeError::Failed`] for the
+/// rest.
+pub fn probe(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+    let addresses = covering(addresses);
+    match bind_all(protocol, port, &addresses, Sharing::Nothing)? {
+        // Our sockets stay open meanwhile: a connection from the port to itself would answer, too (RFC 9293, 3.5).
+        Some(_ours) if protocol == Protocol::Tcp && is_answered(port, &addresses) => Ok(PortState::Taken),
+        Some(_) => Ok(PortState::Free),
+        None if protocol == Protocol::Tcp => in_use(port, &addresses),
+        // Nothing is left of a closed UDP socket.
+        None => Ok(PortState::Taken),
+    }
+}
+
+/// Whether somebody accepts a connection at the port.
+pub(super) fn is_answered(port: Port, addresses: &[IpAddr]) -> bool {
+    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let all = addresses.iter().any(IpAddr::is_unspecified);
+    let targets = if all { &loopback } else { addresses };
+    targets.iter().any(|&address| {
+        let target = SocketAddr::new(address, port.get());
+        Socket::new(Domain::for_address(target), Type::STREAM, None)
+            .and_then(|socket| socket.connect_timeout(&target.into(), PATIENCE))
+            .is_ok()
+    })
+}
+
+/// A plain bind has failed: is somebody there, or only what is left of them?
+#[cfg(target_os = "linux")]
+fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+    use super::{SocketState, Sockets};
+
+    if bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)?.is_none() {
+        return Ok(PortState::Taken);
+    }
+    // A socket that is bound with SO_REUSEADDR and does not listen lets us in as well. Only the tables tell it from a remnant.
+    let Ok(sockets) = Sockets::read(Protocol::Tcp) else { return Ok(PortState::Taken) };
+    let occupants = sockets.occupants(port, addresses);
+    if occupants.is_empty() {
+        // The last of them may have gone just now. Otherwise it is someone whom this kernel does not show.
+        let gone = bind_all(Protocol::Tcp, port, addresses, Sharing::Nothing)?.is_some();
+        return Ok(if gone { PortState::Free } else { PortState::Taken });
+    }
+    let lingering = occupants.iter().all(|occupant| occupant.state == SocketState::Remnant);
+    Ok(if lingering { PortState::Lingering } else { PortState::Taken })
+}
+
+/// Elsewhere on Unix a bind with `SO_REUSEADDR` succeeds beside remnants and beside sockets on overlapping addresses; of those
+/// the listening ones answer.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+    let remnants =
+        bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)?.is_some_and(|_ours| !is_answered(port, addresses));
+    Ok(if remnants { PortState::Lingering } else { PortState::Taken })
+}
+
+/// On Windows remnants are in nobody's way.
+#[cfg(windows)]
+fn in_use(_: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
+    Ok(PortState::Taken)
+}
+
+#[cfg(test)]
+#[path = "port_tests.rs"]
+#[cfg_attr(target_os = "linux", expect(clippy::print_stderr, reason = "a test that is skipped says so"))]
+mod tests;

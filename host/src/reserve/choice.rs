@@ -1,0 +1,93 @@
+//! Which ports a request accepts, and in which order.
+
+use std::fmt;
+
+use crate::model::{Port, PortRange};
+
+/// The ports that a request accepts, in the order of its preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    first: Option<Port>,
+    then: Then,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Range(PortRange),
+    Good,
+}
+
+impl Choice {
+    /// This port or none.
+    #[must_use]
+    pub const fn exactly(port: Port) -> Self {
+        Self { first: Some(port), then: Then::Nothing }
+    }
+
+    /// The preferred port if there is one, then the range ascending, or the policy's good ports where there is no range.
+    #[must_use]
+    pub fn new(preferred: Option<Port>, range: Option<PortRange>) -> Self {
+        Self { first: preferred, then: range.map_or(Then::Good, Then::Range) }
+    }
+
+    /// The only port that will do, if it is one.
+    #[must_use]
+    pub fn only(&self) -> Option<Port> {
+        match self.then {
+            Then::Nothing => self.first,
+            _ => None,
+        }
+    }
+
+    /// The port that is tried first, before those of a range.
+    #[must_use]
+    pub fn preferred(&self) -> Option<Port> {
+        self.first
+    }
+
+    /// Whether a port that somebody already has would do.
+    #[must_use]
+    pub fn accepts(&self, port: Port) -> bool {
+        self.first == Some(port)
+            || match self.then {
+                Then::Nothing => false,
+                Then::Range(range) => range.contains(port),
+                Then::Good => true,
+            }
+    }
+
+    /// How many ports it accepts at most: those with few are served before those with many.
+    pub(super) fn breadth(&self) -> usize {
+        match self.then {
+            Then::Nothing => 1,
+            Then::Range(range) => range.len(),
+            Then::Good => usize::MAX,
+        }
+    }
+
+    /// The candidates, each once. `good` are the policy's.
+    pub(super) fn candidates(
+        self,
+        good: impl FnOnce() -> Box<dyn Iterator<Item = Port>>,
+    ) -> impl Iterator<Item = Port> {
+        let rest: Box<dyn Iterator<Item = Port>> = match self.then {
+            Then::Nothing => Box::new(std::iter::empty()),
+            Then::Range(range) => Box::new(range.ports()),
+            Then::Good => good(),
+        };
+        self.first.into_iter().chain(rest.filter(move |&port| Some(port) != self.first))
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.first, self.then) {
+            (Some(port), Then::Nothing) => write!(f, "{port}"),
+            (Some(port), Then::Range(range)) if !range.contains(port) => write!(f, "{port} and {range}"),
+            (_, Then::Range(range)) => write!(f, "{range}"),
+            (Some(port), Then::Good) => write!(f, "{port} and the good ports"),
+            (None, _) => write!(f, "the good ports"),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The second half of a reservation whose port is written into files: the files are written between the two.
+//!
+//! Names are reserved provisionally, which lasts as long as a grace. When the files are there the names are confirmed; when
+//! they could not be written the names are abandoned; and when the process dies in between, the grace ends them.
+
+use std::collections::HashSet;
+
+use super::ReserveError;
+use super::grant::Granted;
+use super::world::World;
+use super::{Blocker, stale::why_stale};
+use crate::model::{Lease, LeaseName, Reservation};
+use crate::registry::{RegistryError, Store};
+
+/// Makes provisional names lasting, and ends the names that the same config had before and no longer has.
+///
+/// # Errors
+/// [`ReserveError::NotFree`] when writing took so long that somebody else has a port by now; then nothing has changed.
+pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<Vec<Reservation>, ReserveError> {
+    let settled = |granted: &Granted| granted.existed && !is_provisional(&granted.reservation);
+    let orphaned = |reservation: &Reservation| is_orphan(reservation, granted);
+    if granted.iter().all(settled) && !store.snapshot()?.reservations().iter().any(orphaned) {
+        return Ok(Vec::new());
+    }
+    store.transaction(|transaction| {
+        for Granted { reservation, .. } in granted {
+            let lasting = confirmed(reservation);
+            let same = |other: &Reservation| is_same_name(other, reservation) && other.overlaps(reservation);
+            match transaction.reservations().iter().position(same) {
+                Some(index) => transaction.replace(index, lasting),
+                None => {
+                    let rival = |other: &&Reservation| other.overlaps(reservation) && why_stale(other, world).is_none();
+                    if let Some(rival) = transaction.reservations().iter().find(rival) {
+                        let by = Box::new(Blocker::Reservation(rival.clone()));
+                        return Err(ReserveError::NotFree {
+                            port: reservation.port,
+                            host: reservation.host.clone(),
+                            by,
+                        });
+                    }
+                    transaction.insert(lasting);
+                }
+            }
+        }
+        Ok(transaction
+            .remove(|reservation| world.place().shares_ports_with(&reservation.place) && orphaned(reservation)))
+    })
+}
+
+/// Ends the names that were new and are still provisional, and gives back what they replaced. A name that another process has
+/// confirmed meanwhile stays: it is in that process' files.
+///
+/// # Errors
+/// [`RegistryError`].
+pub fn abandon(store: &impl Store, granted: &[Granted]) -> Result<(), RegistryError> {
+    let new: Vec<_> = granted.iter().filter(|granted| !granted.existed).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    store.transaction(|transaction| {
+        transaction
+            .remove(|other| is_provisional(other) && new.iter().any(|granted| is_made_as(other, &granted.reservation)));
+        for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
+            if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
+                transaction.insert(old.clone());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whether the two are one reservation: another process that shares the name may have changed its owner since.
+fn is_made_as(a: &Reservation, b: &Reservation) -> bool {
+    is_same_name(a, b) && (a.port, a.created) == (b.port, b.created)
+}
+
+fn is_provisional(reservation: &Reservation) -> bool {
+    reservation.name().is_some_and(|name| name.provisional)
+}
+
+fn confirmed(reservation: &Reservation) -> Reservation {
+    let mut reservation = reservation.clone();
+    if let Lease::Named(name) = &mut reservation.lease {
+        name.provisional = false;
+    }
+    reservation
+}
+
+fn is_same_name(a: &Reservation, b: &Reservation) -> bool {
+    a.name().zip(b.name()).is_some_and(|(a, b)| a.is_same(b))
+}
+
+/// Whether the reservation is a name that the config of the granted ones once asked for, and now does not.
+fn is_orphan(reservation: &Reservation, granted: &[Granted]) -> bool {
+    let Some(LeaseName { name, project: Some(project), config: Some(config), .. }) = reservation.name() else {
+        return false;
+    };
+    let names: Vec<_> = granted.iter().filter_map(|granted| granted.reservation.name()).collect();
+    let same_config = |other: &&LeaseName| {
+        other.config.as_ref() == Some(config) && other.project.as_ref().is_some_and(|other| other.is_same(project))
+    };
+    let kept: HashSet<_> = names.iter().map(|other| &other.name).collect();
+    names.first().is_some_and(same_config) && !kept.contains(name)
+}

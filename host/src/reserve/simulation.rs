@@ -1,0 +1,170 @@
+//! A world without clocks, sockets or files, for the tests of this room.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::world::{Occupied, Presence, World};
+use super::{Choice, Request};
+use crate::model::{
+    Caller, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange, ProcessId, Project, Protocol,
+};
+use crate::os::Liveness;
+use crate::probe::{PortState, ProbeError};
+use crate::registry::{RegistryError, Snapshot, Store, Transaction};
+
+/// A world in which everything is set by hand.
+pub(super) struct Simulation {
+    pub(super) place: Arc<Place>,
+    pub(super) now: Cell<Moment>,
+    pub(super) ports: RefCell<HashMap<u16, PortState>>,
+    pub(super) ended: RefCell<HashSet<u32>>,
+    pub(super) gone: RefCell<HashSet<String>>,
+}
+
+impl Simulation {
+    pub(super) fn new() -> Self {
+        let now =
+            Moment { wall: Timestamp::from_second(1_800_000_000).unwrap(), since_boot: Duration::from_secs(5_000) };
+        Self {
+            place: place("b", NetworkNamespace::Initial, 1),
+            now: Cell::new(now),
+            ports: RefCell::default(),
+            ended: RefCell::default(),
+            gone: RefCell::default(),
+        }
+    }
+
+    /// Lets time go by on both clocks.
+    pub(super) fn pass(&self, seconds: u64) {
+        let Moment { wall, since_boot } = self.now.get();
+        let wall = wall + SignedDuration::from_secs(i64::try_from(seconds).unwrap());
+        self.now.set(Moment { wall, since_boot: since_boot + Duration::from_secs(seconds) });
+    }
+
+    /// Moves the wall clock alone.
+    pub(super) fn set_clock(&self, shift: i64) {
+        let now = self.now.get();
+        self.now.set(Moment { wall: now.wall + SignedDuration::from_secs(shift), ..now });
+    }
+
+    /// Starts the machine anew: processes are gone, the boot clock starts at zero.
+    pub(super) fn reboot(&mut self) {
+        self.place = place("b2", self.place.network, 1);
+        self.now.set(Moment { since_boot: Duration::from_secs(10), ..self.now.get() });
+        self.ports.borrow_mut().clear();
+    }
+
+    pub(super) fn set(&self, port: u16, state: PortState) {
+        self.ports.borrow_mut().insert(port, state);
+    }
+
+    fn state(&self, port: Port) -> PortState {
+        self.ports.borrow().get(&port.get()).copied().unwrap_or(PortState::Free)
+    }
+}
+
+impl World for Simulation {
+    fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    fn now(&self) -> Moment {
+        self.now.get()
+    }
+
+    fn probe(&self, _: Protocol, port: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
+        Ok(self.state(port))
+    }
+
+    fn is_listening(&self, _: Protocol, port: Port, _: &[IpAddr]) -> bool {
+        self.state(port) == PortState::Taken
+    }
+
+    fn occupied_by(&self, _: Protocol, _: Port, _: &[IpAddr]) -> Vec<Occupied> {
+        Vec::new()
+    }
+
+    fn liveness(&self, process: &ProcessId) -> Liveness {
+        if self.ended.borrow().contains(&process.pid) { Liveness::Ended } else { Liveness::Alive }
+    }
+
+    fn presence(&self, project: &Project) -> Presence {
+        let gone = self.gone.borrow().contains(project.path.to_str().unwrap());
+        if gone { Presence::Gone } else { Presence::There }
+    }
+
+    fn good_ports(&self, _: Protocol) -> Box<dyn Iterator<Item = Port> + '_> {
+        Box::new(range(20_000, 20_099).ports())
+    }
+
+    fn caller(&self) -> Option<Caller> {
+        None
+    }
+}
+
+/// A store in memory.
+#[derive(Default)]
+pub(super) struct Memory(RefCell<Snapshot>);
+
+impl Memory {
+    pub(super) fn ports(&self) -> Vec<u16> {
+        self.0.borrow().reservations().iter().map(|reservation| reservation.port.get()).collect()
+    }
+}
+
+impl Store for Memory {
+    fn snapshot(&self) -> Result<Snapshot, RegistryError> {
+        Ok(self.0.borrow().clone())
+    }
+
+    fn transaction<T, E: From<RegistryError>>(
+        &self,
+        change: impl FnOnce(&mut Transaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut transaction = Transaction::rehearse(self.0.borrow().clone());
+        let answer = change(&mut transaction)?;
+        self.0.replace((*transaction).clone());
+        Ok(answer)
+    }
+}
+
+pub(super) fn place(boot: &str, network: NetworkNamespace, processes: u64) -> Arc<Place> {
+    Arc::new(Place { machine: "m".into(), boot: boot.into(), network, processes })
+}
+
+pub(super) fn port(number: u16) -> Port {
+    Port::new(number).unwrap()
+}
+
+pub(super) fn range(first: u16, last: u16) -> PortRange {
+    PortRange::new(port(first), port(last)).unwrap()
+}
+
+pub(super) fn request(choice: Choice, lease: Lease) -> Request {
+    let host = Host::default();
+    let addresses = host.literal_addresses().unwrap();
+    Request { host, addresses, protocol: Protocol::Tcp, choice, owner: None, lease }
+}
+
+pub(super) fn grace(seconds: u64) -> Lease {
+    Lease::Grace { length: Duration::from_secs(seconds) }
+}
+
+pub(super) fn timed(seconds: u64) -> Lease {
+    Lease::Timed { until: Timestamp::UNIX_EPOCH, length: Duration::from_secs(seconds) }
+}
+
+pub(super) fn named(name: &str, project: &str) -> Lease {
+    let project = Project { path: project.into(), device: 1, inode: 0, born: None, parent: (1, 1) };
+    Lease::Named(LeaseName {
+        name: name.into(),
+        project: Some(Arc::new(project)),
+        config: Some("pk.config.json".into()),
+        provisional: true,
+    })
+}

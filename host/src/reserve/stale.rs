@@ -1,0 +1,111 @@
+//! Whether the reason for a reservation still holds.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::GRACE;
+use super::world::{Presence, World};
+use crate::model::{Lease, LeaseName, ProcessId, Reservation};
+use crate::os::Liveness;
+
+/// Why a reservation is no longer alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stale {
+    /// The process that it was for has ended.
+    ProcessEnded {
+        /// Its pid.
+        pid: u32,
+    },
+    /// Nothing listens on the port, and its grace is over.
+    GraceOver {
+        /// How long that was.
+        length: Duration,
+    },
+    /// Its time is up.
+    TimeOver {
+        /// Since when, by the wall clock at its making.
+        until: Timestamp,
+    },
+    /// The folder of its project is gone.
+    ProjectGone {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Whoever reserved it died before writing it into any file.
+    NeverWritten,
+}
+
+impl fmt::Display for Stale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProcessEnded { pid } => write!(f, "process {pid} has ended"),
+            Self::GraceOver { length } => {
+                write!(f, "nothing listens there, and its grace of {} s is over", length.as_secs_f64())
+            }
+            Self::TimeOver { until } => write!(f, "its time was up at {until:.0}"),
+            Self::ProjectGone { path } => write!(f, "its project {} is gone", path.display()),
+            Self::NeverWritten => f.write_str("the command that made it ended before it wrote the port anywhere"),
+        }
+    }
+}
+
+/// Why the reservation is no longer alive; none while it is, and while that can't be seen from here.
+///
+/// Reservations of other places are never judged: their ports, processes and folders are not ours to see.
+#[must_use]
+pub fn why_stale(reservation: &Reservation, world: &impl World) -> Option<Stale> {
+    if !world.place().shares_ports_with(&reservation.place) {
+        return None;
+    }
+    match &reservation.lease {
+        Lease::Process(process) => process_ended(process, reservation, world),
+        &Lease::Grace { length } => grace_is_over(length, reservation, world).then_some(Stale::GraceOver { length }),
+        &Lease::Timed { until, length } => {
+            time_is_over(until, length, reservation, world).then_some(Stale::TimeOver { until })
+        }
+        Lease::Named(name) if name.provisional => {
+            grace_is_over(GRACE, reservation, world).then_some(Stale::NeverWritten)
+        }
+        Lease::Named(name) => project_gone(name, world),
+    }
+}
+
+fn process_ended(process: &ProcessId, reservation: &Reservation, world: &impl World) -> Option<Stale> {
+    let here = world.place();
+    let ended = if here.shares_processes_with(&reservation.place) {
+        world.liveness(process) == Liveness::Ended
+    } else {
+        // No process outlives its boot. One of another pid namespace can't be seen.
+        !here.is_same_boot(&reservation.place)
+    };
+    ended.then_some(Stale::ProcessEnded { pid: process.pid })
+}
+
+fn grace_is_over(length: Duration, reservation: &Reservation, world: &impl World) -> bool {
+    let Reservation { protocol, port, addresses, .. } = reservation;
+    age_in_this_boot(reservation, world).is_none_or(|age| age >= length)
+        && !world.is_listening(*protocol, *port, addresses)
+}
+
+/// Within the boot the clock that never jumps decides. After a reboot only the wall clock is left; if it shows a time before
+/// the reservation was made, it says nothing about how much time went by, and the promise is not to outlive the duration.
+fn time_is_over(until: Timestamp, length: Duration, reservation: &Reservation, world: &impl World) -> bool {
+    match age_in_this_boot(reservation, world) {
+        Some(age) => age >= length,
+        None => !(reservation.created..until).contains(&world.now().wall),
+    }
+}
+
+/// The reservation's age; none when it was made in another boot.
+fn age_in_this_boot(reservation: &Reservation, world: &impl World) -> Option<Duration> {
+    let same_boot = world.place().is_same_boot(&reservation.place);
+    same_boot.then(|| world.now().since_boot.saturating_sub(reservation.created_since_boot))
+}
+
+fn project_gone(name: &LeaseName, world: &impl World) -> Option<Stale> {
+    let project = name.project.as_ref()?;
+    (world.presence(project) == Presence::Gone).then(|| Stale::ProjectGone { path: project.path.clone() })
+}

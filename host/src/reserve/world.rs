@@ -1,0 +1,91 @@
+//! What a choice depends on outside of the registry.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
+use crate::os::Liveness;
+use crate::probe::{PortState, ProbeError, SocketState};
+
+/// Clocks, processes, sockets and folders, as seen from one place.
+pub trait World {
+    /// Where we are.
+    fn place(&self) -> &Arc<Place>;
+
+    /// Both clocks, now.
+    fn now(&self) -> Moment;
+
+    /// Whether the kernel lets us have the port on all of the addresses.
+    ///
+    /// # Errors
+    /// [`ProbeError`], for example when this user may not bind the port.
+    fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError>;
+
+    /// Whether anything listens on the port, on any of the addresses. What can't be seen counts as listening.
+    fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool;
+
+    /// Who uses the port, as far as it can be seen.
+    fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied>;
+
+    /// Whether a process of this place still runs.
+    fn liveness(&self, process: &ProcessId) -> Liveness;
+
+    /// Whether a project's folder is still there.
+    fn presence(&self, project: &Project) -> Presence;
+
+    /// The policy's good ports, each once.
+    fn good_ports(&self, protocol: Protocol) -> Box<dyn Iterator<Item = Port> + '_>;
+
+    /// On whose behalf we run.
+    fn caller(&self) -> Option<Caller>;
+}
+
+/// A socket on a port, and the process that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occupied {
+    /// The socket's own address.
+    pub address: SocketAddr,
+    /// What it does there.
+    pub state: SocketState,
+    /// The process; none where this user may not see it.
+    pub pid: Option<u32>,
+    /// The process' name.
+    pub command: Option<String>,
+}
+
+impl fmt::Display for Occupied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.command, self.pid) {
+            (Some(command), Some(pid)) => write!(f, "{command} (pid {pid})")?,
+            (None, Some(pid)) => write!(f, "pid {pid}")?,
+            _ => f.write_str("a process that this user may not see")?,
+        }
+        write!(f, " is {} on {}", self.state, self.address)
+    }
+}
+
+/// Whether a project's folder is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    There,
+    /// It is provably gone.
+    Gone,
+    /// It can't be seen: unmounted, unreadable, or its parent changed too.
+    Unknown,
+}
+
+/// Looks for a project's folder. It is gone only if the system says that there is no such file while the parent is the very
+/// folder that it was; anything else, such as an unmounted disk, proves nothing.
+#[must_use]
+pub fn presence(project: &Project) -> Presence {
+    match std::fs::symlink_metadata(&project.path) {
+        Ok(_) => Presence::There,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let parent = project.path.parent().and_then(Project::identity_of);
+            if parent == Some(project.parent) { Presence::Gone } else { Presence::Unknown }
+        }
+        Err(_) => Presence::Unknown,
+    }
+}

@@ -1,0 +1,98 @@
+//! The programs that are compared, each with a home of its own on the same file system.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use portkeeper_tests::{Programs, Run, Sandbox};
+
+use crate::python::Python;
+
+const PROGRAMS: Programs =
+    Programs { portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"), stand_in: env!("CARGO_BIN_EXE_stand-in") };
+
+/// The argument with which this program becomes [`peak_memory_of_child`].
+pub(crate) const PEAK_MEMORY: &str = "--peak-memory";
+
+/// What every case needs.
+pub(crate) struct Bench {
+    /// A port that is free on this machine. Every program asks for it, so that all do the same work.
+    pub(crate) port: u16,
+    /// The Python tool, where it can be installed.
+    pub(crate) python: Option<Python>,
+    floor: PathBuf,
+}
+
+impl Bench {
+    /// Builds and installs what is compared.
+    pub(crate) fn new() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // The system's temporary folder may be in memory, where a sync costs nothing.
+        tempfile::env::override_temp_dir(folder).expect("no temporary file was made before");
+        Self { port: free_port(), python: Python::installed(folder), floor: compiled_floor(folder) }
+    }
+
+    /// The path of portkeeper's release build.
+    pub(crate) fn portkeeper_path() -> &'static Path {
+        Path::new(PROGRAMS.portkeeper)
+    }
+
+    /// A home with nothing in it.
+    pub(crate) fn home() -> Sandbox {
+        Sandbox::new(PROGRAMS)
+    }
+
+    /// The floor program, with a registry of the size that a few reservations have.
+    pub(crate) fn floor<'a>(&self, home: &'a Sandbox) -> Run<'a> {
+        home.write("registry.json", [b' '; 1024]);
+        home.program(&self.floor).arg(self.port.to_string())
+    }
+
+    /// portkeeper, asked for the port.
+    pub(crate) fn reserve<'a>(&self, home: &'a Sandbox) -> Run<'a> {
+        home.portkeeper(format!("reserve {}", self.selection()))
+    }
+
+    /// How portkeeper is asked for the port.
+    pub(crate) fn selection(&self) -> String {
+        format!("--preferred {} --range {}-{}", self.port, self.port, self.port + 100)
+    }
+}
+
+/// Runs it and tells the peak of its resident memory in KiB.
+pub(crate) fn peak_memory(run: &Run<'_>) -> u64 {
+    let inner = run.command();
+    let mut outer = Command::new(std::env::current_exe().expect("the path of this program"));
+    outer.arg(PEAK_MEMORY).arg(inner.get_program()).args(inner.get_args());
+    outer.current_dir(inner.get_current_dir().expect("a folder")).env_clear();
+    outer.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let output = outer.output().expect("this program starts");
+    assert!(output.status.success(), "{run}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
+
+/// Runs the command and tells the peak of its resident memory in KiB (`ru_maxrss`, getrusage(2)).
+///
+/// A child is charged for its parent's memory until it calls exec, so this has to happen in a small process: the benchmark starts
+/// itself for it.
+pub(crate) fn peak_memory_of_child(command: &[String]) -> i64 {
+    let (program, arguments) = command.split_first().expect("a program");
+    let output = Command::new(program).args(arguments).output().expect("the program starts");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").max_rss()
+}
+
+fn compiled_floor(folder: &Path) -> PathBuf {
+    let program = folder.join("floor");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/speed/floor.c");
+    let status = Command::new("cc").args(["-O2", "-o"]).arg(&program).arg(source).status().expect("cc, a C compiler");
+    assert!(status.success(), "cc could not compile the floor program");
+    program
+}
+
+fn free_port() -> u16 {
+    let free =
+        |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok() && TcpListener::bind(("::1", *port)).is_ok();
+    (23_456..24_456).find(free).expect("a free port in 23456-24455")
+}

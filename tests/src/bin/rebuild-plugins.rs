@@ -1,0 +1,188 @@
+//! Builds the built-in formats to components, and puts them and their digests where the host embeds them.
+//!
+//! `cargo run -p portkeeper-tests --bin rebuild-plugins [--check] [FORMAT...]`; with `--check` it changes nothing and compares what
+//! it built with what is committed. Without a format: all of them.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool of the repository, not a part of the product")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use portkeeper_tests::builtin::{self, Digest, FORMATS};
+use wasmparser::{Parser, Payload};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// All that a plugin may import, and the types that its exports need.
+const ALLOWED_IMPORTS: [&str; 2] = ["portkeeper:output/log@0.1.0", "portkeeper:output/types@0.1.0"];
+
+fn main() -> ExitCode {
+    let (check, formats): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument == "--check");
+    let formats = if formats.is_empty() { FORMATS.map(str::to_owned).to_vec() } else { formats };
+    match run(!check.is_empty(), &formats) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("rebuild-plugins: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Builds the formats; false when a committed component is not what its sources give.
+fn run(check: bool, formats: &[String]) -> Result<bool, Box<dyn Error>> {
+    let root = builtin::root();
+    let toolchain = Toolchain::find(&root)?;
+    let rustc = toolchain.version()?;
+    println!("building with {rustc}");
+    let folder = toolchain.build(&root, formats)?;
+    let mut same = true;
+    for format in formats {
+        let module = std::fs::read(folder.join(format!("portkeeper_plugin_{}.wasm", format.replace('-', "_"))))?;
+        let component = encode(&module).map_err(|error| format!("{format}: {error}"))?;
+        let digest = Digest {
+            sources: builtin::sources(&root, format)?,
+            component: builtin::sha256(&component),
+            rustc: rustc.clone(),
+        };
+        let size = component.len();
+        if check {
+            same &= compare(&root, format, &digest)?;
+        } else {
+            std::fs::create_dir_all(root.join("host/builtin"))?;
+            std::fs::write(builtin::component_path(&root, format), component)?;
+            std::fs::write(builtin::digest_path(&root, format), digest.to_string())?;
+            println!("{format}: {size} bytes");
+        }
+    }
+    Ok(same)
+}
+
+/// Says whether what is committed is what was just built.
+fn compare(root: &Path, format: &str, built: &Digest) -> Result<bool, Box<dyn Error>> {
+    let text = std::fs::read_to_string(builtin::digest_path(root, format))?;
+    let committed = Digest::read(&text).ok_or_else(|| format!("{format}.digest is incomplete"))?;
+    let found = builtin::sha256(&std::fs::read(builtin::component_path(root, format))?);
+    if committed.rustc != built.rustc {
+        eprintln!("{format}: NOT COMPARED: it was built with {}, and here is {}", committed.rustc, built.rustc);
+        return Ok(true);
+    }
+    let same = found == built.component;
+    println!(
+        "{format}: {}",
+        if same { "the committed component is what its sources give" } else { "DIFFERS: rebuild it" }
+    );
+    Ok(same)
+}
+
+/// Makes a component of a core module, and checks that it can reach nothing but the log.
+fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let component = wit_component::ComponentEncoder::default().module(module)?.validate(true).encode()?;
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(&component) {
+        match payload? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) if depth > 0 => depth -= 1,
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    let name = import?.name.name;
+                    if !ALLOWED_IMPORTS.contains(&name) {
+                        return Err(format!("it imports {name}").into());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(component)
+}
+
+/// A compiler for WebAssembly.
+struct Toolchain {
+    cargo: PathBuf,
+    rustc: PathBuf,
+    /// Whether the standard library must be built too, because there is only its source.
+    build_std: bool,
+}
+
+impl Toolchain {
+    /// The usual toolchain when it has the target, else Debian's.
+    fn find(root: &Path) -> Result<Self, Box<dyn Error>> {
+        let usual = Self { cargo: "cargo".into(), rustc: "rustc".into(), build_std: false };
+        let sysroot = usual.ask(root, &["--print", "sysroot"])?;
+        if Path::new(&sysroot).join("lib/rustlib").join(TARGET).join("lib").is_dir() {
+            return Ok(usual);
+        }
+        if Path::new("/usr/bin/cargo").exists() && Path::new("/usr/lib/rustlib/src/rust/library/std").is_dir() {
+            return Ok(Self { cargo: "/usr/bin/cargo".into(), rustc: "/usr/bin/rustc".into(), build_std: true });
+        }
+        Err(format!(
+            "there is no Rust for {TARGET} here. Add it with `rustup target add {TARGET}`, or on Debian and Ubuntu with \
+             `apt-get install rustc-web cargo-web rust-web-src lld-19`"
+        )
+        .into())
+    }
+
+    fn version(&self) -> Result<String, Box<dyn Error>> {
+        self.ask(&builtin::root(), &["--version"])
+    }
+
+    fn ask(&self, folder: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+        let output = Command::new(&self.rustc).args(arguments).current_dir(folder).output()?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Builds the formats, and says where their core modules are.
+    fn build(&self, root: &Path, formats: &[String]) -> Result<PathBuf, Box<dyn Error>> {
+        let target_folder = root.join("target/plugins");
+        let mut cargo = Command::new(&self.cargo);
+        cargo.current_dir(root).args(["build", "--locked", "--profile", "plugin", "--target", TARGET]);
+        for format in formats {
+            cargo.args(["--package", &format!("portkeeper-plugin-{format}")]);
+        }
+        if self.build_std {
+            cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker());
+        }
+        let flags = self.flags(root)?.join("\x1f");
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags).env("CARGO_TARGET_DIR", &target_folder).env("RUSTC", &self.rustc);
+        for inherited in ["RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_INCREMENTAL"] {
+            cargo.env_remove(inherited);
+        }
+        if !cargo.status()?.success() {
+            return Err("the plugins could not be built".into());
+        }
+        Ok(target_folder.join(TARGET).join("plugin"))
+    }
+
+    /// What makes the bytes the same on every machine: no path of this one in them.
+    fn flags(&self, root: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+        let mut flags = vec![remap(root, "")];
+        let sysroot = PathBuf::from(self.ask(root, &["--print", "sysroot"])?);
+        flags.push(remap(&sysroot.join("lib/rustlib/src/rust"), "/rust"));
+        for registry in std::fs::read_dir(cargo_home().join("registry/src"))? {
+            flags.push(remap(&registry?.path(), "/crates"));
+        }
+        if self.build_std {
+            // A plugin that panics traps, with or without a message: leaving the messages out halves its size.
+            let small = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none"];
+            flags.extend(small.map(str::to_owned));
+        }
+        Ok(flags)
+    }
+}
+
+fn remap(from: &Path, to: &str) -> String {
+    format!("--remap-path-prefix={}={to}", from.display())
+}
+
+/// The linker: Rust's own where it is, else LLVM's under the name that Debian gives it.
+fn linker() -> &'static str {
+    ["/usr/bin/rust-lld", "/usr/bin/wasm-ld"].into_iter().find(|path| Path::new(path).exists()).unwrap_or("wasm-ld-19")
+}
+
+fn cargo_home() -> PathBuf {
+    let home = || std::env::home_dir().unwrap_or_default().join(".cargo");
+    std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
+}

@@ -1,0 +1,68 @@
+//! The committed components of the built-in formats are built from the sources beside them. No WebAssembly toolchain is needed to
+//! see that.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use portkeeper_tests::builtin::{self, Digest, FORMATS};
+
+const REBUILD: &str = "cargo run -p portkeeper-tests --bin rebuild-plugins";
+
+#[test]
+fn every_component_matches_its_sources() {
+    let root = builtin::root();
+    for format in FORMATS {
+        let text = std::fs::read_to_string(builtin::digest_path(&root, format)).expect("a digest is committed");
+        let digest = Digest::read(&text).expect("the digest is complete");
+        let component = std::fs::read(builtin::component_path(&root, format)).expect("a component is committed");
+        assert_eq!(
+            digest.component,
+            builtin::sha256(&component),
+            "{format}.wasm is not the one of its digest: {REBUILD}"
+        );
+        let sources = builtin::sources(&root, format).expect("the sources can be read");
+        assert_eq!(digest.sources, sources, "the sources of {format} have changed since it was built: {REBUILD}");
+    }
+}
+
+#[test]
+fn every_folder_of_plugins_is_a_built_in_format() {
+    let folders = std::fs::read_dir(builtin::root().join("plugins")).expect("the plugins are there");
+    let mut names: Vec<_> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, FORMATS);
+}
+
+#[test]
+fn no_component_names_the_machine_that_built_it() {
+    for format in FORMATS {
+        let bytes = std::fs::read(builtin::component_path(&builtin::root(), format)).expect("a component is committed");
+        let text = String::from_utf8_lossy(&bytes);
+        for place in ["/root/", "/home/", "/Users/", "/work/", "/usr/lib/", ".cargo/"] {
+            assert!(!text.contains(place), "{format}.wasm holds a path with {place}");
+        }
+    }
+}
+
+#[test]
+fn host_and_sdk_speak_the_same_interface() {
+    let root = builtin::root();
+    assert_eq!(files(&root.join("host/wit")), files(&root.join("plugin-sdk/wit")));
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(&next).expect("the folder is there") {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                found.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    found
+}

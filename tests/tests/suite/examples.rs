@@ -1,0 +1,53 @@
+//! The documents' commands and the examples, run as they are written.
+
+use std::path::{Path, PathBuf};
+
+use portkeeper_tests::{Sandbox, blocks_for_testing, program_or_skip};
+
+use crate::sandbox;
+
+#[test]
+fn the_readme_is_true() {
+    run_marked_blocks(&sandbox(), "README.md");
+}
+
+#[test]
+fn the_patterns_for_docker_are_true() {
+    let sandbox = sandbox();
+    let _ = sandbox.shell(&format!("cp -R '{}'/* .", in_repository("examples/docker").display())).ok();
+    run_marked_blocks(&sandbox, "examples/docker/README.md");
+}
+
+#[test]
+fn the_walk_through_the_command_line_gives_everything_back() {
+    let script = std::fs::read_to_string(in_repository("examples/cli_walkthrough.sh")).unwrap();
+    let outcome = sandbox().shell(&script).ok();
+    assert!(outcome.stdout.trim_end().ends_with("[]"), "{outcome}");
+}
+
+#[test]
+fn the_example_server_answers_on_its_reserved_port() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let sandbox = sandbox();
+    let script = std::fs::read_to_string(in_repository("examples/run_server.sh")).unwrap();
+    let outcome = sandbox.shell(&script).ok();
+    assert!(outcome.stdout.contains("says: served on a reserved port"), "{outcome}");
+    assert!(sandbox.reserved().is_empty(), "{outcome}");
+}
+
+/// Runs what the document marks for it, in its order and in one sandbox: later blocks may build on earlier ones.
+fn run_marked_blocks(sandbox: &Sandbox, document: &str) {
+    let text = std::fs::read_to_string(in_repository(document)).unwrap();
+    let blocks = blocks_for_testing(&text);
+    assert!(blocks.len() >= 4, "{document} has lost its marks");
+    for block in blocks {
+        let outcome = sandbox.shell(&block.script).run();
+        assert!(outcome.status.success(), "{document}, line {}\n{outcome}", block.line);
+    }
+}
+
+fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}

@@ -1,0 +1,299 @@
+//! The registry file: damage, other versions, other users, links, locks and full disks.
+
+use std::fs::{File, Permissions, hard_link, read, remove_file, rename, set_permissions, write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use portkeeper_tests::{Namespace, Own, Ports, Sandbox, skipped};
+use serde_json::json;
+
+use crate::sandbox;
+
+/// A registry that was written twice, so that a former state stands beside it. Returns the ports.
+fn used_twice() -> (Sandbox, [u16; 2]) {
+    let sandbox = sandbox();
+    let reserve = || sandbox.portkeeper("port --ttl 1h").ok().port();
+    let ports = [reserve(), reserve()];
+    (sandbox, ports)
+}
+
+fn previous(sandbox: &Sandbox) -> std::path::PathBuf {
+    sandbox.state().join("registry.json.prev")
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().mode() & 0o7777
+}
+
+#[test]
+fn it_is_the_same_from_every_folder() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let reserve = |folder: &str| sandbox.portkeeper(format!("port --range {ports}")).within(sandbox.folder(folder));
+    assert_eq!([reserve("a").ok().port(), reserve("b/c").ok().port()], [ports.at(0), ports.at(1)]);
+    assert!(sandbox.registry().is_file());
+}
+
+#[test]
+fn another_file_can_be_chosen() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = sandbox.portkeeper(format!("port --range {ports}"));
+    let _ = reserve.clone().words("--registry other.json").ok();
+    let _ = reserve.clone().env("PORTKEEPER_REGISTRY", sandbox.work().join("third.json")).ok();
+    assert!(sandbox.has("other.json") && sandbox.has("third.json") && !sandbox.registry().exists());
+    let lock = sandbox.work().join("my.lock");
+    let _ = reserve.env("PORTKEEPER_LOCK", &lock).ok();
+    assert!(lock.is_file() && !sandbox.lock().exists());
+}
+
+#[test]
+fn a_truncated_file_is_recovered_from_the_former_one_and_kept() {
+    let (sandbox, ports) = used_twice();
+    let whole = read(sandbox.registry()).unwrap();
+    for length in [whole.len() - 2, whole.len() / 2, 1, 0] {
+        write(sandbox.registry(), &whole[..length]).unwrap();
+        let former = read(previous(&sandbox)).unwrap();
+        let status = sandbox.portkeeper("status").ok();
+        status.says("registry.json");
+        assert_eq!(status.ports(), ports[..1], "{length}");
+        assert_eq!(read(sandbox.registry()).unwrap(), whole[..length], "reading changes nothing");
+        assert_eq!(read(previous(&sandbox)).unwrap(), former);
+    }
+    let reserve = sandbox.portkeeper("port --ttl 1h").ok();
+    reserve.says("damaged");
+    assert_eq!(sandbox.reserved().len(), 2, "the recovered one and the new one");
+    let kept = std::fs::read_dir(sandbox.state()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(kept.into_iter().any(|path| path.to_string_lossy().contains("damaged")), "the damaged file is kept aside");
+    sandbox.portkeeper("status").ok().is_silent();
+}
+
+#[test]
+fn the_damaged_bytes_are_kept_to_the_last_one() {
+    let (sandbox, _) = used_twice();
+    let garbage = b"\x00\xff{\"version\": 1, oh no";
+    write(sandbox.registry(), garbage).unwrap();
+    let _ = sandbox.portkeeper("reserve").ok();
+    let paths = std::fs::read_dir(sandbox.state()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(paths.into_iter().any(|path| read(path).unwrap() == garbage));
+}
+
+#[test]
+fn when_no_former_state_helps_nothing_is_chosen() {
+    let (sandbox, _) = used_twice();
+    for damage in ["", "{}", "null", "[]", "not json", "{\"version\":1,\"reservations\":[{}]}", "{\"version\":\"x\"}"] {
+        write(sandbox.registry(), damage).unwrap();
+        write(previous(&sandbox), "damaged as well").unwrap();
+        let before = sandbox.everything();
+        for words in ["reserve", "port", "release 8000", "gc", "status"] {
+            sandbox.portkeeper(words).refused(3).says("registry.json");
+        }
+        before.assert_unchanged(damage);
+    }
+}
+
+#[test]
+fn a_newer_format_is_read_and_never_written() {
+    let (sandbox, ports) = used_twice();
+    let text = std::fs::read_to_string(sandbox.registry()).unwrap();
+    let newer = text.replacen("\"version\":1", "\"version\":999,\"new\":{\"thing\":[1]}", 1);
+    assert_ne!(text, newer);
+    write(sandbox.registry(), &newer).unwrap();
+    let mut sorted = ports;
+    sorted.sort_unstable();
+    assert_eq!(sandbox.reserved(), sorted);
+    for words in ["reserve", "release 8000", "release --all", "gc"] {
+        sandbox.portkeeper(words).refused(3).says("999");
+    }
+    assert_eq!(std::fs::read_to_string(sandbox.registry()).unwrap(), newer);
+}
+
+#[test]
+fn links_in_place_of_the_registry_or_its_lock_are_refused() {
+    for name in ["registry.json", "registry.json.lock"] {
+        let (sandbox, _) = used_twice();
+        let target = sandbox.write("precious", "precious");
+        let path = sandbox.state().join(name);
+        remove_file(&path).unwrap();
+        symlink(&target, &path).unwrap();
+        sandbox.portkeeper("reserve").refused(3).says(name).says("symbolic link");
+        assert_eq!(sandbox.read("precious"), "precious");
+        assert!(path.is_symlink());
+    }
+}
+
+#[test]
+fn a_link_to_nowhere_is_not_followed_either() {
+    let sandbox = sandbox();
+    let _ = sandbox.portkeeper("reserve").ok();
+    let path = sandbox.lock();
+    remove_file(&path).unwrap();
+    symlink(sandbox.work().join("made-by-an-attacker"), &path).unwrap();
+    let _ = sandbox.portkeeper("reserve").refused(3);
+    assert!(!sandbox.has("made-by-an-attacker"));
+}
+
+#[test]
+fn files_and_folders_are_the_users_alone() {
+    let (sandbox, _) = used_twice();
+    assert_eq!(mode(&sandbox.state()), 0o700);
+    for path in [sandbox.registry(), sandbox.lock(), previous(&sandbox)] {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_generous_umask_changes_nothing_about_that() {
+    let sandbox = sandbox();
+    let _ = sandbox.shell("umask 000; portkeeper reserve; portkeeper reserve").ok();
+    assert_eq!((mode(&sandbox.state()), mode(&sandbox.registry()), mode(&sandbox.lock())), (0o700, 0o600, 0o600));
+}
+
+#[test]
+fn a_state_folder_of_another_user_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return skipped("ROOT", "only root can give a folder to another user");
+    }
+    let (sandbox, _) = used_twice();
+    let nobody = 65534;
+    chown(sandbox.state(), Some(nobody), Some(nobody)).unwrap();
+    let before = sandbox.everything();
+    sandbox.portkeeper("reserve").refused(3).says(sandbox.state().to_string_lossy()).says("HOME");
+    before.assert_unchanged("this");
+}
+
+#[test]
+fn missing_rights_are_an_error_of_the_environment() {
+    let (sandbox, _) = used_twice();
+    for (path, mode, commands) in [
+        (sandbox.registry(), 0o000, &["reserve", "status"] as &[_]),
+        (sandbox.lock(), 0o000, &["reserve"]),
+        (sandbox.state(), 0o500, &["reserve", "release --all"]),
+        (sandbox.state(), 0o000, &["reserve", "status"]),
+        (sandbox.root().join("state"), 0o000, &["reserve", "status"]),
+    ] {
+        let usual = path.metadata().unwrap().permissions();
+        set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        for words in commands {
+            sandbox.portkeeper(words).without_powers().refused(3).says("state").says("permission denied");
+        }
+        set_permissions(&path, usual).unwrap();
+    }
+    assert_eq!(sandbox.reserved().len(), 2);
+}
+
+#[test]
+fn a_folder_in_place_of_the_registry_is_an_error_of_the_environment() {
+    let (sandbox, _) = used_twice();
+    remove_file(sandbox.registry()).unwrap();
+    std::fs::create_dir(sandbox.registry()).unwrap();
+    for words in ["reserve", "status"] {
+        sandbox.portkeeper(words).refused(3).says("registry.json");
+    }
+}
+
+#[test]
+fn a_lock_that_is_never_let_go_names_the_file_and_the_option() {
+    let (sandbox, _) = used_twice();
+    let lock = File::open(sandbox.lock()).unwrap();
+    lock.lock().unwrap();
+    let before = sandbox.everything();
+    let outcome = sandbox.portkeeper("reserve --lock-timeout 0.2s").refused(3);
+    outcome.says("registry.json.lock").says("--lock-timeout");
+    before.assert_unchanged("this");
+    assert_eq!(sandbox.reserved().len(), 2, "reading needs no lock");
+}
+
+#[test]
+fn a_lock_that_is_let_go_is_waited_for() {
+    let (sandbox, _) = used_twice();
+    let lock = File::open(sandbox.lock()).unwrap();
+    lock.lock().unwrap();
+    let waiter = sandbox.portkeeper("reserve --ttl 1h").start();
+    lock.unlock().unwrap();
+    waiter.finish().expect_code(0);
+    assert_eq!(sandbox.reserved().len(), 3);
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let (sandbox, _) = used_twice();
+    let _ = sandbox.portkeeper("reserve --count 40 --ttl 1h").ok();
+    let before = sandbox.everything();
+    sandbox.portkeeper("reserve").with_largest_file(1024).refused(3).says("registry.json");
+    before.assert_unchanged("this");
+}
+
+#[test]
+fn a_file_system_without_room_loses_nothing() {
+    let Some(namespace) = Namespace::or_skip(Own::Mounts) else { return };
+    let sandbox = sandbox();
+    let state = sandbox.root().join("state");
+    std::fs::create_dir(&state).unwrap();
+    let state = state.display();
+    let script = format!(
+        "mount -t tmpfs -o size=64k,mode=700 none {state}
+         portkeeper reserve --ttl 1h --count 5 > before
+         cp {state}/portkeeper/registry.json saved
+         cat /dev/zero > {state}/portkeeper/filler 2> /dev/null || true
+         code=0; portkeeper reserve --count 50 > answer 2> error || code=$?
+         cmp {state}/portkeeper/registry.json saved
+         rm {state}/portkeeper/filler
+         portkeeper status > after
+         ls {state}/portkeeper > names
+         echo $code"
+    );
+    let outcome = sandbox.shell(&script).inside(&namespace).ok();
+    assert_eq!(outcome.stdout.trim(), "3", "{}\n{outcome}", sandbox.read("error"));
+    assert_eq!(sandbox.read("answer"), "");
+    assert!(sandbox.read("error").contains("no space left"), "{}", sandbox.read("error"));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&sandbox.read("after")).unwrap().as_array().unwrap().len(), 5);
+    assert!(sandbox.read("names").lines().all(|name| name.starts_with("registry.json")), "{}", sandbox.read("names"));
+}
+
+#[test]
+fn a_crash_between_keeping_and_replacing_is_harmless() {
+    // At that instant both names are of one file.
+    let (sandbox, ports) = used_twice();
+    remove_file(previous(&sandbox)).unwrap();
+    hard_link(sandbox.registry(), previous(&sandbox)).unwrap();
+    let _ = sandbox.portkeeper("release").words(&ports[0].to_string()).ok();
+    assert_eq!(sandbox.reserved(), [ports[1]]);
+    // And a moment before, there is no former state at all.
+    rename(previous(&sandbox), sandbox.work().join("moved")).unwrap();
+    let _ = sandbox.portkeeper("reserve --ttl 1h").ok();
+    assert_eq!(sandbox.reserved().len(), 2);
+}
+
+#[test]
+fn an_entry_of_another_machine_is_listed_and_left_alone() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let _ = sandbox.portkeeper(format!("reserve --range {ports} --grace 0s")).ok();
+    let text = std::fs::read_to_string(sandbox.registry()).unwrap();
+    let mut registry: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for place in registry["places"].as_array_mut().unwrap() {
+        place["machine"] = json!("0123456789abcdef0123456789abcdef");
+        place["boot"] = json!("00000000-0000-4000-8000-000000000000");
+    }
+    write(sandbox.registry(), registry.to_string()).unwrap();
+    assert_eq!(sandbox.portkeeper("gc --json").ok().json()["released"], json!([]));
+    assert_eq!(sandbox.reserved(), [ports.first()]);
+    assert_eq!(sandbox.portkeeper("status --here").ok().json(), json!([]));
+    let _ = sandbox.portkeeper(format!("reserve --range {ports}")).ok();
+    assert_eq!(sandbox.reserved(), [ports.first(), ports.first()], "its port is not ours");
+}
+
+#[test]
+fn after_a_reboot_names_stay_and_the_rest_is_over() {
+    let (sandbox, ports) = (sandbox(), Ports::take(3));
+    let process = sandbox.process();
+    let reserve = |flags: String| sandbox.portkeeper(format!("port {flags}")).ok().port();
+    let named = reserve(format!("--port {} --write-env", ports.at(0)));
+    let _ = reserve(format!("--port {} --grace 1h", ports.at(1)));
+    let _ = reserve(format!("--port {} --for-pid {}", ports.at(2), process.pid()));
+    let text = std::fs::read_to_string(sandbox.registry()).unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let rebooted = text.replace(boot.trim(), "00000000-0000-4000-8000-000000000000");
+    assert_ne!(text, rebooted);
+    write(sandbox.registry(), rebooted).unwrap();
+    let _ = sandbox.portkeeper("gc").ok();
+    assert_eq!(sandbox.reserved(), [named], "neither a process nor a grace outlives its boot");
+}
