@@ -30,7 +30,7 @@ pub fn refused(output_type: &str) -> Vec<Hostile> {
         file("an unknown version", &flipped, "unknown version"),
         file("half a component", &honest[..honest.len() / 2], "broken"),
         file("its magic alone", &honest[..8], "does not export"),
-        file("a core module without an interface", &text("(module)"), "core module"),
+        file("a core module without an interface", &text("(module)"), "does not export"),
         file("a component that is no plugin", &text("(component)"), "does not export"),
         file("a core module for WASI", &text(WASI_MODULE), "wasi_snapshot_preview1"),
         file("a component for WASI", &text(WASI_COMPONENT), "wasi:cli/environment@0.2.6"),

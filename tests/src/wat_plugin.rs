@@ -194,7 +194,7 @@ impl WatPlugin {
 
 /// Bytes that stand in memory from the start.
 #[must_use]
-pub fn data(address: usize, bytes: &[u8]) -> String {
+pub(crate) fn data(address: usize, bytes: &[u8]) -> String {
     let escaped = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
     format!("(data (i32.const {address}) \"{escaped}\")")
 }

@@ -25,3 +25,19 @@ pub(super) static BUILT_IN: &[BuiltIn] = &[
 pub(super) fn of_type(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|plugin| plugin.types.contains(&name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::{Catalogue, Engine, Limits, Sources};
+
+    #[test]
+    fn the_table_says_what_the_plugins_say() {
+        let engine = Engine::new(None, Limits::default());
+        let catalogue = Catalogue::new(&engine, Sources::default(), &|_, _| false);
+        for built_in in BUILT_IN {
+            let plugin = catalogue.find(built_in.types[0]).unwrap();
+            assert_eq!(plugin.metadata().output_types, built_in.types);
+        }
+    }
+}

@@ -78,10 +78,10 @@ impl<'a> Catalogue<'a> {
         self.load(name, self.resolve(name)?)
     }
 
-    /// The plugins of several types, in their order. What must be compiled is compiled at the same time.
+    /// The plugins of several types, in their order. None runs before all are there and may run.
     ///
     /// # Errors
-    /// As for [`find`](Self::find): the first error in the order of the names. No plugin runs before all are found.
+    /// As for [`find`](Self::find): the first error in the order of the names.
     pub fn find_all(&self, names: &[&str]) -> Result<Vec<Plugin>, PluginError> {
         let candidates = names.iter().map(|name| self.resolve(name)).collect::<Result<Vec<_>, _>>()?;
         names.iter().zip(candidates).map(|(name, candidate)| self.load(name, candidate)).collect()

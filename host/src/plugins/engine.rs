@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use wasmtime::Config;
 use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, OptLevel};
 
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::cache::Cache;
@@ -155,7 +155,12 @@ fn config() -> Config {
         .memory_guard_size(0)
         // Checks in the code instead of a SIGSEGV handler for the whole process, which a library should not install.
         .signals_based_traps(false)
+        // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
         .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        // A render takes a fraction of a millisecond either way, compiling for it takes hundreds. (The single-pass register
+        // allocator would halve that again, but wasmtime does not vouch for it where code is hostile.)
+        .cranelift_opt_level(OptLevel::None)
         .concurrency_support(false);
     config
 }
