@@ -59,7 +59,7 @@ impl<'a> Job<'a> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let output = Output {
             format: "env".to_owned(),
-            path: path.file_name().map(|name| name.to_string_lossy().into_owned()),
+            path: Some(std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()),
             map: None,
             inputs: None,
             backup: false,

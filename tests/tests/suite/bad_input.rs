@@ -104,7 +104,7 @@ fn keys_that_no_file_can_hold() {
         let sandbox = used_sandbox();
         let before = sandbox.everything();
         let outcome = sandbox.portkeeper("reserve").arg(format!("--write-env={key}")).refused(2);
-        outcome.says("name of a variable");
+        outcome.says("use letters, digits and `_`");
         before.assert_unchanged(key);
     }
 }

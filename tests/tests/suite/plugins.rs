@@ -31,7 +31,7 @@ fn a_plugin_in_the_users_folder_serves_its_type() {
     let answer = sandbox.portkeeper("prepare").ok().json();
     assert_eq!(answer["outputs"][1], json!({ "type": TYPE, "path": "out.txt", "status": "written" }));
     let written: Value = serde_json::from_str(&sandbox.read("out.txt")).unwrap();
-    assert_eq!(written, json!({ "SERVICE_PORT": ports.first().to_string() }));
+    assert_eq!(written, json!({ "SERVICE_PORT": ports.first() }));
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][1]["status"], "unchanged");
 }
 
