@@ -3,7 +3,7 @@
 //! `cargo run --example basic_reserve` in a folder where it may write.
 
 use portkeeper::{PortRegistry, Selection};
-use serde_json::json;
+use serde_json::{Map, json};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let registry = PortRegistry::open()?;
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Comments, order and other keys stay as they are in both files.
     registry.write_env(".env", [("PORT", reserved.port().to_string())])?;
     let server = json!({ "host": reserved.host(), "port": reserved.port() });
-    registry.update_config_json("config.json", &json!({ "server": server }))?;
+    registry.update_config_json("config.json", &Map::from_iter([("server".to_owned(), server)]))?;
 
     // Here `reserved` is dropped and the port is released. `reserved.keep()` would let it live on.
     Ok(())

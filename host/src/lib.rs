@@ -7,7 +7,7 @@
 //!    documents that people write
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
 //! 4. [`reserve`] and [`prepare`]: what the rooms do together
-//! 5. the command line
+//! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
 
@@ -31,6 +31,12 @@ pub mod trust;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;
+
+mod port_registry;
+mod settings;
+
+pub use port_registry::{PortRegistry, Reserved, Selection, SetupError};
+pub use settings::Settings;
 
 #[cfg(feature = "cli")]
 mod app;

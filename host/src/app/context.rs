@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::args::GlobalArgs;
-use super::{CommandError, Printer, Settings};
+use super::{CommandError, Printer};
 use crate::fs::{Patience, Waiting};
 use crate::model::Host;
 use crate::registry::{FileStore, Notice};
 use crate::reserve::Released;
+use crate::settings::Settings;
 
 /// What a command works with.
 #[derive(Debug)]

@@ -102,6 +102,7 @@ impl From<PrepareError> for CommandError {
             | PrepareError::Write(_)
             | PrepareError::Folder(_)
             | PrepareError::Lock(_)
+            | PrepareError::Trust(_)
             | PrepareError::NotUndone { .. } => Self::environment(error),
         }
     }

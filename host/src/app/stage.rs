@@ -1,10 +1,11 @@
 //! What a prepare is surrounded by, owned.
 
-use super::{CommandError, Context, Settings};
+use super::{CommandError, Context};
 use crate::fs::Patience;
 use crate::model::Host;
 use crate::plugins::{Engine, Limits};
 use crate::prepare::Surroundings;
+use crate::settings::Settings;
 use crate::trust::Trust;
 
 /// What a prepare is surrounded by: the environment, the plugins, and what the user trusts.

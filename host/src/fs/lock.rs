@@ -27,6 +27,13 @@ pub struct Patience<'a> {
     pub announce: &'a (dyn Fn(&Waiting) + Sync),
 }
 
+impl Default for Patience<'_> {
+    /// Ten seconds, and nobody to tell.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), announce: &|_| () }
+    }
+}
+
 impl fmt::Debug for Patience<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Patience").field("timeout", &self.timeout).finish_non_exhaustive()

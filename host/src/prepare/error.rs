@@ -8,6 +8,7 @@ use crate::output::{FileError, UndoError, WriteError};
 use crate::plugins::{Broken, PluginError};
 use crate::probe::ProbeError;
 use crate::reserve::{Granted, ReserveError};
+use crate::trust::TrustError;
 
 /// Why a prepare did nothing.
 #[derive(Debug, Error)]
@@ -30,6 +31,9 @@ pub enum PrepareError {
     /// A host that is none of this machine.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// What the user trusts can't be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// A port is in use, and it was to be free.
     #[error("port {} of {} is in use: {}", .0.reservation.port, name(.0), user(.0))]
     Occupied(Box<Granted>),

@@ -80,6 +80,28 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// One file in a format, with these values as they are: no ports, and no variables.
+    #[must_use]
+    pub fn of_file(
+        path: &Path,
+        format: &str,
+        values: serde_json::Map<String, serde_json::Value>,
+        backup: bool,
+    ) -> Self {
+        let mut job = Self::of_env_file(path, Vec::new());
+        for output in &mut job.outputs {
+            format.clone_into(&mut output.format);
+            output.map = Some(values.clone());
+            output.backup = backup;
+        }
+        job
+    }
+
+    /// Whether variables stand in the maps. Values that a program gives are meant as they are.
+    pub(super) fn has_variables(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// The folder that paths are relative to, and that names belong to.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -103,8 +103,11 @@ pub fn prepare(
     let requests = job.requests(around)?;
     let write = mode == Mode::Write;
     let _lock = if write { lock(job, around)? } else { None };
-    let Outcome { granted, collected, notices } =
-        if write { reserve(store, world, &requests)? } else { rehearse(store, world, &requests)? };
+    let Outcome { granted, collected, notices } = match requests.as_slice() {
+        [] => Outcome::default(),
+        requests if write => reserve(store, world, requests)?,
+        requests => rehearse(store, world, requests)?,
+    };
     let finish = || {
         if require_free {
             refuse_occupied(&granted)?;

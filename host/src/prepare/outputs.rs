@@ -97,6 +97,7 @@ pub(super) fn render(
     let project = project_name(job);
     let render = |(index, (output, resolved)): (usize, (&Output, &Resolved))| {
         let map = match &output.map {
+            Some(map) if !job.has_variables() => map.clone(),
             Some(map) => expand_map(map, &variables).map_err(|error| {
                 job.wrong("outputs", index, &FieldPath::root().key("map").join(&error.path), error.problem)
             })?,

@@ -1,17 +1,13 @@
 //! The registry as one JSON file, with a lock file beside it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::format::{self, Decoded, VERSION};
 use super::{Notice, RegistryError, Snapshot, Store, Transaction};
-use crate::fs::{Lock, PathError, Patience, Staged, Waiting, create_private_dir, read_private};
+use crate::fs::{Lock, PathError, Patience, Staged, create_private_dir, read_private};
 
 /// No registry is that large: 65535 ports of two protocols on a few hosts are some 50 MB.
 const LARGEST: u64 = 256 << 20;
-
-/// How long a lock is waited for when nobody says otherwise.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A registry file.
 ///
@@ -35,8 +31,7 @@ impl<'a> FileStore<'a> {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let lock = beside(&path, "lock");
-        let patience = Patience { timeout: TIMEOUT, announce: &|_: &Waiting| () };
-        Self { path, lock, private_folder: None, patience }
+        Self { path, lock, private_folder: None, patience: Patience::default() }
     }
 
     /// The registry in a folder that is the user's alone. A write makes the folder, and refuses one of another user.
@@ -178,6 +173,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use jiff::Timestamp;
 

@@ -17,6 +17,9 @@ use crate::registry::{RegistryError, Store};
 /// # Errors
 /// [`ReserveError::NotFree`] when writing took so long that somebody else has a port by now; then nothing has changed.
 pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<Vec<Reservation>, ReserveError> {
+    if granted.is_empty() {
+        return Ok(Vec::new());
+    }
     let settled = |granted: &Granted| granted.existed && !is_provisional(&granted.reservation);
     let orphaned = |reservation: &Reservation| is_orphan(reservation, granted);
     if granted.iter().all(settled) && !store.snapshot()?.reservations().iter().any(orphaned) {

@@ -45,7 +45,7 @@ pub struct Granted {
 }
 
 /// What a call to [`reserve`] came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// One for each request, in their order.
     pub granted: Vec<Granted>,

@@ -4,27 +4,29 @@ use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
-/// The user's folders.
+/// The user's folders, where portkeeper keeps what is neither a project's nor the machine's.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Registry and trust: what must not be lost.
-    pub(crate) state: PathBuf,
+    pub state: PathBuf,
     /// Compiled plugins: what can be made again.
-    pub(crate) cache: PathBuf,
+    pub cache: PathBuf,
     /// The user's own plugins.
-    pub(crate) plugins: PathBuf,
+    pub plugins: PathBuf,
 }
 
 impl Settings {
     /// What the user trusts.
-    pub(crate) fn trust_file(&self) -> PathBuf {
+    #[must_use]
+    pub fn trust_file(&self) -> PathBuf {
         self.state.join("trust.json")
     }
 
     /// The platform's places; none when there is no home folder.
     ///
     /// Linux and macOS: the XDG Base Directory Specification. Windows: the known folders.
-    pub(crate) fn from_environment() -> Option<Self> {
+    #[must_use]
+    pub fn from_environment() -> Option<Self> {
         let base = etcetera::choose_base_strategy().ok()?;
         let state = base.state_dir().unwrap_or_else(|| base.data_dir());
         Some(Self {
