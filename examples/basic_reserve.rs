@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example basic_reserve` in a folder where it may write.
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use portkeeper::{PortRegistry, Selection};
 use serde_json::{Map, json};
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example run_server`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;

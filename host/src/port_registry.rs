@@ -130,7 +130,7 @@ mod files {
             values: impl IntoIterator<Item = (K, V)>,
         ) -> Result<bool, PrepareError> {
             let values = values.into_iter().map(|(name, value)| (name.into(), Value::String(value.into())));
-            self.write(&Job::of_file(path.as_ref(), "env", values.collect(), false))
+            self.write(&Job::of_file(path.as_ref(), "env", &values.collect(), false))
         }
 
         /// Merges an object into a JSON file, deeply. Everything else in it stays as it is, comments included; the text from before
@@ -143,7 +143,7 @@ mod files {
             path: impl AsRef<Path>,
             values: &Map<String, Value>,
         ) -> Result<bool, PrepareError> {
-            self.write(&Job::of_file(path.as_ref(), "json", values.clone(), true))
+            self.write(&Job::of_file(path.as_ref(), "json", values, true))
         }
 
         fn write(&self, job: &Job<'_>) -> Result<bool, PrepareError> {

@@ -1,4 +1,4 @@
-//! The fields of a config as types. Their comments are what editors show; see [`super::schema`].
+//! The fields of a config as types. Their comments are what editors show; see [`super::schema()`].
 
 use std::collections::BTreeMap;
 

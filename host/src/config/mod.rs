@@ -5,7 +5,7 @@
 //! stands is not kept: when there is something to complain about, `locate` walks through the text once more. So an error found
 //! long after parsing still names the line, with [`Config::error_at`].
 //!
-//! [`find`] looks for the config of a folder, [`schema`] describes one to editors.
+//! [`find()`] looks for the config of a folder, [`schema()`] describes one to editors.
 
 mod check;
 mod error;

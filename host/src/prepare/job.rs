@@ -85,7 +85,7 @@ impl<'a> Job<'a> {
     pub fn of_file(
         path: &Path,
         format: &str,
-        values: serde_json::Map<String, serde_json::Value>,
+        values: &serde_json::Map<String, serde_json::Value>,
         backup: bool,
     ) -> Self {
         let mut job = Self::of_env_file(path, Vec::new());

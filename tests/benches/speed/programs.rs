@@ -9,8 +9,11 @@ use portkeeper_tests::{Programs, Run, Sandbox};
 
 use crate::python::Python;
 
-const PROGRAMS: Programs =
-    Programs { portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"), stand_in: env!("CARGO_BIN_EXE_stand-in") };
+const PROGRAMS: Programs = Programs {
+    portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"),
+    stand_in: env!("CARGO_BIN_EXE_stand-in"),
+    target: env!("CARGO_TARGET_TMPDIR"),
+};
 
 /// The argument with which this program becomes [`peak_memory_of_child`].
 pub(crate) const PEAK_MEMORY: &str = "--peak-memory";
