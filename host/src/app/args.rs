@@ -146,8 +146,8 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "PID", group = "lease", value_parser = clap::value_parser!(u32).range(1..))]
     for_pid: Option<u32>,
 
-    /// Write the port into the .env file, and keep it as long as its name: the next call gives the same port. Without a KEY the
-    /// profile's
+    /// Write the port into the .env file, and keep it as long as its name: the next call gives the same port. Without a KEY:
+    /// the profile's, else PORT
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
     write_env: Option<Option<String>>,
 
