@@ -16,10 +16,11 @@ use crate::reserve::{Granted, Machine};
 /// Reserve the ports of a whole stack, and write them into its files
 ///
 /// One config names the ports and the files. All ports are reserved or none; everything is rendered before anything is written,
-/// and everything is written or nothing. Run again it gives the same ports and writes only what changed.
+/// and everything is written or nothing. Run again it gives the same ports and writes only what changed. A key that is no longer
+/// in the config is released.
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
-    /// The config [default: pk.config.json, .yaml or .yml in this folder or one above]
+    /// The config [default: pk.config.json, .yaml or .yml in this folder or the nearest above]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -31,7 +32,7 @@ pub(crate) struct PrepareArgs {
     #[arg(long)]
     diff: bool,
 
-    /// Change nothing, and exit with 1 if anything would change
+    /// Change nothing, and exit with 1 if a port or a file would change
     #[arg(long)]
     check: bool,
 

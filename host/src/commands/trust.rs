@@ -18,7 +18,8 @@ use crate::trust::Trust;
 /// Let a project's plugin run, or let a project write a file that is not in it
 ///
 /// A plugin that comes with a repository or a config is other people's code: it runs only after you have said so here, as it
-/// is now; changed, it has to be trusted anew. Any other file becomes an output that the configs of the current project may write.
+/// is now; changed, it has to be trusted anew. Any other file becomes one that the configs of the current project may write, though
+/// it is not in the project's folder.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct TrustArgs {
@@ -26,7 +27,7 @@ pub(crate) struct TrustArgs {
     #[arg(value_name = "PATH", group = "what")]
     path: Option<PathBuf>,
 
-    /// Trust it no more
+    /// Take the trust back
     #[arg(long, requires = "path")]
     remove: bool,
 
