@@ -44,8 +44,8 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
                 }
             }
         }
-        Ok(transaction
-            .remove(|reservation| world.place().shares_ports_with(&reservation.place) && orphaned(reservation)))
+        let leaving = orphans(transaction, world, granted);
+        Ok(transaction.remove(|reservation| leaving.contains(reservation)))
     })
 }
 
