@@ -105,19 +105,20 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
 struct Toolchain {
     cargo: PathBuf,
     rustc: PathBuf,
-    /// None where the compiler brings its own.
+    /// None where the compiler brings its own, as all but Debian's do.
     linker: Option<&'static str>,
 }
 
 impl Toolchain {
     /// The usual toolchain when it has the standard library's source, else Debian's.
     fn find(root: &Path) -> Result<Self, Box<dyn Error>> {
-        let usual = Self { cargo: "cargo".into(), rustc: "rustc".into(), linker: None };
-        let debian = Self { cargo: "/usr/bin/cargo".into(), rustc: "/usr/bin/rustc".into(), linker: Some(linker()) };
-        for toolchain in [usual, debian] {
+        for folder in ["", "/usr/bin/"] {
+            let [cargo, rustc] = ["cargo", "rustc"].map(|name| PathBuf::from(format!("{folder}{name}")));
+            let mut toolchain = Self { cargo, rustc, linker: None };
             // One that is not installed can't be asked.
             let sysroot = toolchain.ask(root, &["--print", "sysroot"]).unwrap_or_default();
             if Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir() {
+                toolchain.linker = (sysroot == "/usr").then(linker);
                 return Ok(toolchain);
             }
         }
