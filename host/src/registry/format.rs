@@ -189,3 +189,7 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;
