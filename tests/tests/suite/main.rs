@@ -20,6 +20,7 @@ mod prepare_refused;
 mod property;
 mod registry_file;
 mod releasing;
+mod third_party;
 mod write_env;
 
 /// A user with an empty home.
