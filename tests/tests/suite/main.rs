@@ -6,6 +6,7 @@ use portkeeper_tests::{Programs, Sandbox};
 
 mod bad_input;
 mod choosing;
+mod compose;
 mod concurrency;
 mod config;
 mod documents;
