@@ -50,6 +50,10 @@ run cat .env config.json runtime-config.js
 say 'Again: the same ports, and nothing to write. In CI, --check makes that an exit code.'
 run portkeeper prepare --check
 
+say 'A file that was edited by hand: --diff shows what the next prepare would put right, and changes nothing.'
+echo 'API_PORT=1' > .env
+run portkeeper prepare --diff
+
 say 'Giving back.'
 run portkeeper release --owner walkthrough
 run portkeeper release --all

@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reserved = registry.reserve(&Selection::new().owner("run_server"))?;
     let address = (reserved.host().to_string(), reserved.port().get());
 
-    // Nobody else who asks portkeeper gets the port before the server is up, however long that takes within the grace.
+    // Nobody else who asks portkeeper gets the port before the server is up, however long that takes: it is reserved until
+    // `reserved` is dropped, or this process ends.
     let listener = TcpListener::bind(&address)?;
     let server = thread::spawn(move || answer_once(&listener));
 

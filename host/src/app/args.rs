@@ -29,7 +29,7 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// The registry file [default: registry.json in the user's state folder]
+    /// The registry file [default: portkeeper/registry.json in the user's state folder]
     #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_REGISTRY")]
     pub(crate) registry: Option<PathBuf>,
 
@@ -37,11 +37,11 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_LOCK", hide = true)]
     pub(crate) lock: Option<PathBuf>,
 
-    /// How long to wait while another process changes the registry
+    /// How long to wait while another process changes the registry: 500ms, 30s, 2m
     #[arg(long, global = true, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
 
-    /// How to print the answer
+    /// How to print the answer [default: json for reserve and prepare; for others table on a terminal, json elsewhere]
     #[arg(long, global = true, value_name = "FORMAT")]
     format: Option<Format>,
 
@@ -101,11 +101,11 @@ impl Profile {
 /// Which ports to reserve, for whom, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct SelectionArgs {
-    /// This port or none
+    /// This port, or none
     #[arg(long, value_name = "PORT", conflicts_with_all = ["preferred", "range", "profile"])]
     port: Option<Port>,
 
-    /// This port if it is free, else one of the range
+    /// This port if it is free, else one of the range; without a range a good one
     #[arg(long, value_name = "PORT")]
     preferred: Option<Port>,
 
@@ -126,7 +126,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long)]
     host: Option<Host>,
 
-    /// tcp or udp
+    /// The transport protocol: tcp or udp
     #[arg(long, default_value = "tcp")]
     protocol: Protocol,
 
@@ -134,7 +134,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
 
-    /// Keep the port for this long, whether it is used or not. The same --port and --owner again renew it
+    /// Keep the port for this long, whether it is used or not: 90s, 10m, 2h. The same --port with the same --owner renews it
     #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease")]
     ttl: Option<Duration>,
 
@@ -146,12 +146,12 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "PID", group = "lease", value_parser = clap::value_parser!(u32).range(1..))]
     for_pid: Option<u32>,
 
-    /// Write the port into the .env file, and keep it as long as its name: the next call gives the same port. Without a KEY the
-    /// profile's
+    /// Write the port into the .env file, and keep it until it is released: the next call gives the same port. Without a KEY the
+    /// profile's, else PORT. With --count the keys are KEY1, KEY2 and so on
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
     write_env: Option<Option<String>>,
 
-    /// The file for --write-env
+    /// The file for --write-env. The same key in another folder is another port
     #[arg(long, value_name = "FILE", default_value = ".env", requires = "write_env")]
     env_path: PathBuf,
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context};
+use crate::app::{CommandResult, Context};
+use crate::fs::PathContext;
 
 /// Print the manual page, or write those of all commands into a folder
 #[derive(Debug, Args)]
@@ -17,8 +18,7 @@ pub(crate) struct ManArgs {
 
 pub(crate) fn run(context: &Context, args: &ManArgs, command: clap::Command) -> CommandResult {
     match &args.folder {
-        Some(folder) => clap_mangen::generate_to(command, folder)
-            .map_err(|error| CommandError::environment(format_args!("{}: {error}", folder.display())))?,
+        Some(folder) => clap_mangen::generate_to(command, folder).at(folder)?,
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(command).render(&mut page)?;

@@ -16,10 +16,11 @@ use crate::reserve::{Granted, Machine};
 /// Reserve the ports of a whole stack, and write them into its files
 ///
 /// One config names the ports and the files. All ports are reserved or none; everything is rendered before anything is written,
-/// and everything is written or nothing. Run again it gives the same ports and writes only what changed.
+/// and everything is written or nothing. Run again it gives the same ports and writes only what changed. A key that is no longer
+/// in the config is released.
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
-    /// The config [default: pk.config.json, .yaml or .yml in this folder or one above]
+    /// The config [default: pk.config.json, .yaml or .yml in this folder or the nearest above]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -31,7 +32,7 @@ pub(crate) struct PrepareArgs {
     #[arg(long)]
     diff: bool,
 
-    /// Change nothing, and exit with 1 if anything would change
+    /// Change nothing, and exit with 1 if a port or a file would change
     #[arg(long)]
     check: bool,
 
@@ -71,7 +72,11 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
 fn outdated(report: &Report) -> Vec<String> {
     let new = report.granted.iter().filter(|granted| !granted.existed);
     let names = new.filter_map(|granted| Some(granted.reservation.name()?.name.clone()));
-    names.chain(report.outputs.iter().filter(|output| output.changed).map(|output| output.path.clone())).collect()
+    let orphans = report.orphans.iter().filter_map(|orphan| Some(orphan.name()?.name.clone()));
+    names
+        .chain(orphans)
+        .chain(report.outputs.iter().filter(|output| output.changed).map(|output| output.path.clone()))
+        .collect()
 }
 
 fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> {
@@ -81,7 +86,7 @@ fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> 
     let folder = context.current_folder()?;
     config::find(&folder)?.ok_or_else(|| {
         CommandError::usage(format_args!(
-            "there is no {} in {} or above",
+            "there is none of {} in {} or above",
             config::FILE_NAMES.join(", "),
             folder.display()
         ))
@@ -109,7 +114,8 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     }
     for orphan in &report.orphans {
         let name = orphan.name().map_or("", |name| &name.name);
-        printer.note(format_args!("released {}:{}: the config no longer has {name}", orphan.host, orphan.port));
+        let verb = if mode == Mode::Write { "released" } else { "would release" };
+        printer.note(format_args!("{verb} {}:{}: the config no longer has {name}", orphan.host, orphan.port));
     }
     for OutputReport { path, diagnostics, .. } in &report.outputs {
         for Diagnostic { severity, message, path: of, line } in diagnostics {

@@ -9,11 +9,14 @@ use crate::app::{CommandResult, Context, Format};
 use crate::model::{Host, Port, Reservation};
 use crate::reserve::{Machine, release};
 
-/// End reservations
+/// End reservations, and say which
+///
+/// A port that is not reserved is an error (exit code 1); the others are released all the same. Reservations of other machines,
+/// containers and network namespaces that share the registry stay.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct ReleaseArgs {
-    /// The ports
+    /// The ports to release
     #[arg(value_name = "PORT", group = "what")]
     ports: Vec<Port>,
 
@@ -25,7 +28,7 @@ pub(crate) struct ReleaseArgs {
     #[arg(long, group = "what")]
     all: bool,
 
-    /// Only reservations on this host, as it was written
+    /// Only reservations that were made on this host, in the same spelling
     #[arg(long)]
     host: Option<Host>,
 
@@ -44,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
         .filter(|&&port| !released.iter().any(|reservation| reservation.port == port))
         .map(|port| format!("port {port} is not reserved{}", on(args.host.as_ref())))
         .chain((args.ports.is_empty() && released.is_empty()).then(|| match &args.owner {
-            Some(owner) => format!("nothing is reserved for {owner}{}", on(args.host.as_ref())),
+            Some(owner) => format!("no reservation has the owner `{owner}`{}", on(args.host.as_ref())),
             None => format!("nothing is reserved{}", on(args.host.as_ref())),
         }))
         .collect();

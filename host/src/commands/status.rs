@@ -13,7 +13,7 @@ use crate::reserve::{Machine, Occupied, World};
 /// Show the reservations, and what listens on them now
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Only reservations of this machine and network namespace
+    /// Leave out reservations of other machines, containers and network namespaces that share the registry
     #[arg(long)]
     here: bool,
 }

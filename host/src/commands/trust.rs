@@ -18,7 +18,8 @@ use crate::trust::Trust;
 /// Let a project's plugin run, or let a project write a file that is not in it
 ///
 /// A plugin that comes with a repository or a config is other people's code: it runs only after you have said so here, as it
-/// is now; changed, it has to be trusted anew. Any other file becomes an output that the configs of the current project may write.
+/// is now; changed, it has to be trusted anew. Any other file becomes one that the configs of the current project may write, though
+/// it is not in the project's folder.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct TrustArgs {
@@ -26,7 +27,7 @@ pub(crate) struct TrustArgs {
     #[arg(value_name = "PATH", group = "what")]
     path: Option<PathBuf>,
 
-    /// Trust it no more
+    /// Take the trust back
     #[arg(long, requires = "path")]
     remove: bool,
 
@@ -51,7 +52,12 @@ pub(crate) fn run(context: &Context, args: &TrustArgs) -> CommandResult {
 }
 
 fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandError> {
-    if let Some(bytes) = plugin(path)? {
+    let bytes = plugin(path)?;
+    if bytes.is_none() && path.extension().is_some_and(|extension| extension == "wasm") {
+        let why = if path.exists() { "it is not WebAssembly" } else { "there is no such file" };
+        return Err(CommandError::usage(format_args!("{} is no plugin: {why}", path.display())));
+    }
+    if let Some(bytes) = bytes {
         let digest = Digest::of(&bytes);
         trust.add_plugin(path, &digest, &context.patience())?;
         context
@@ -84,6 +90,9 @@ fn list(context: &Context, trust: &Trust) -> std::io::Result<()> {
         let targets = trusted.targets.iter().map(|target| json!({ "path": target.path, "project": target.project }));
         return printer
             .json(&json!({ "plugins": plugins.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() }));
+    }
+    if trusted.plugins.is_empty() && trusted.targets.is_empty() {
+        return printer.line("nothing is trusted");
     }
     let mut table = Table::new(&["KIND", "PATH", "SHA-256 OR PROJECT"]);
     for plugin in trusted.plugins {

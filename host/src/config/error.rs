@@ -81,7 +81,7 @@ pub enum Problem {
     #[error("`{0}` stands here a second time; remove one of the two")]
     Duplicate(String),
     /// A field that there is none of.
-    #[error("unknown field `{name}`{}; allowed are {}", suggest(.closest.as_deref()), list(.allowed))]
+    #[error("unknown field `{name}`{} Allowed are {}", suggest(.closest.as_deref()), list(.allowed))]
     UnknownField {
         /// The field.
         name: String,
@@ -107,7 +107,7 @@ pub enum Problem {
 }
 
 fn suggest(closest: Option<&str>) -> String {
-    closest.map(|closest| format!(", did you mean `{closest}`?")).unwrap_or_default()
+    closest.map_or_else(|| ".".to_owned(), |closest| format!(": did you mean `{closest}`?"))
 }
 
 fn list(words: &[&str]) -> String {

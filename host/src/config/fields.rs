@@ -127,6 +127,11 @@ fn reword(message: &str) -> String {
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("the field {field} is missing");
     }
+    if let Some((found, allowed)) =
+        message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("{found} is not known here: use {allowed}");
+    }
     let wrong =
         ["invalid type: ", "invalid value: ", "invalid length "].iter().find_map(|kind| message.strip_prefix(kind));
     let Some((found, expected)) = wrong.and_then(|wrong| wrong.split_once(", expected ")) else {

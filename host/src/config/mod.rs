@@ -25,6 +25,7 @@ pub use find::{FILE_NAMES, find};
 pub use schema::schema;
 
 use crate::document::FieldPath;
+use crate::fs::folder_of;
 use crate::model::Host;
 
 use serde_json::{Map, Value};
@@ -79,10 +80,7 @@ impl Config {
     /// The folder that the config's paths are relative to.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        }
+        folder_of(&self.path)
     }
 
     /// An error about a field that only turned out to be wrong later: an unknown type, a bad option, an unset variable.

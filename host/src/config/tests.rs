@@ -124,7 +124,7 @@ fn a_wrong_value_is_named_with_its_place_and_what_is_allowed() {
     assert!(port_error(r#""key": "A", "range": [0, 5]"#).contains("`0` is not a port"));
     assert_eq!(
         port_error(r#""key": "A", "protocol": "sctp""#),
-        "pk.config.json:1:37: ports[0].protocol: unknown variant `sctp`, expected `tcp` or `udp`"
+        "pk.config.json:1:37: ports[0].protocol: `sctp` is not known here: use `tcp` or `udp`"
     );
     assert!(port_error(r#""key": "A", "host": "a b""#).contains("ports[0].host: `a b` is not a host"));
     assert_eq!(
@@ -161,7 +161,7 @@ fn what_is_missing_is_named_where_it_belongs() {
 fn a_misspelt_field_gets_a_suggestion() {
     assert_eq!(
         yaml_error("ports:\n- key: A\n  prefered: 1\n"),
-        "pk.config.yaml:3:13: ports[0].prefered: unknown field `prefered`, did you mean `preferred`?; allowed are `key`, \
+        "pk.config.yaml:3:13: ports[0].prefered: unknown field `prefered`: did you mean `preferred`? Allowed are `key`, \
          `preferred`, `range`, `host`, `owner`, `protocol`"
     );
     assert!(json_error(r#"{"port": []}"#).contains("did you mean `ports`?"));

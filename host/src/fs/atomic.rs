@@ -1,7 +1,7 @@
 //! Writes that happen as a whole or not at all, and that are on the disk when they return.
 
 use std::fs::{File, Permissions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -47,7 +47,7 @@ impl Staged {
         let name = temporary_name(path);
         let left_behind = folder_of(path).join(&name);
         match std::fs::remove_file(&left_behind) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).at(&left_behind),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at(&left_behind),
             _ => {}
         }
         let mut builder = Builder::new();
@@ -92,18 +92,30 @@ fn temporary_name(path: &Path) -> String {
 }
 
 /// The folder that a file is in; the current one for a bare name.
-fn folder_of(path: &Path) -> &Path {
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A rename is durable only when its folder is synced too (fsync(2)).
+/// Makes renames in a folder survive a power failure (fsync(2)), where the file system can.
+///
+/// # Errors
+/// What the system reports about the folder.
 #[cfg(unix)]
-fn sync_folder(folder: &Path) -> Result<(), PathError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).at(folder)
+pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        result => result.at(folder),
+    }
 }
 
+/// Windows has no such call, and needs none.
+///
+/// # Errors
+/// None.
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> Result<(), PathError> {
+#[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
+pub fn sync_folder(_: &Path) -> Result<(), PathError> {
     Ok(())
 }
 

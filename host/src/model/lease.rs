@@ -10,7 +10,7 @@ use super::Project;
 
 /// Why a reservation is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum Lease {
     /// While a process lives.
     Process(ProcessId),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::fs::{PathContext, PathError};
+use crate::fs::{PathContext, PathError, folder_of};
 
 /// What the names of our temporary files begin with. After a crash one may be left behind.
 const PREFIX: &str = ".portkeeper-";
@@ -19,7 +19,7 @@ pub(super) fn stage(path: &Path, bytes: &[u8], like: Option<&Metadata>, sensitiv
     if let Some(permissions) = permissions {
         builder.permissions(permissions);
     }
-    let mut file = builder.tempfile_in(folder(path))?;
+    let mut file = builder.tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
     if let Some(like) = like {
         take_after(file.as_file(), like)?;
@@ -35,7 +35,7 @@ pub(super) fn writable(path: &Path) -> io::Result<Metadata> {
 
 /// A second name for the file, so that it can come back exactly as it is. None where the file system has no hard links.
 pub(super) fn keep_aside(path: &Path) -> Option<TempPath> {
-    let link = tempfile::Builder::new().prefix(PREFIX).make_in(folder(path), |aside| fs::hard_link(path, aside));
+    let link = tempfile::Builder::new().prefix(PREFIX).make_in(folder_of(path), |aside| fs::hard_link(path, aside));
     link.ok().map(NamedTempFile::into_temp_path)
 }
 
@@ -57,7 +57,7 @@ pub(super) fn back_up(path: &Path, bytes: &[u8], like: &Metadata) -> Result<Opti
 
 /// Makes the folders that are missing above `path`, and adds each to `made` as soon as it is there, the outermost first.
 pub(super) fn make_folders(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), PathError> {
-    let missing: Vec<_> = folder(path).ancestors().take_while(|folder| !folder.exists()).collect();
+    let missing: Vec<_> = folder_of(path).ancestors().take_while(|folder| !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
         match fs::create_dir(folder) {
             Ok(()) => made.push(folder.to_owned()),
@@ -65,26 +65,6 @@ pub(super) fn make_folders(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), P
             Err(error) => return Err(error).at(folder),
         }
     }
-    Ok(())
-}
-
-pub(super) fn folder(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
-}
-
-/// Makes renames in the folder survive a power failure (fsync(2)), where the file system can.
-#[cfg(unix)]
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        result => result,
-    }
-}
-
-/// Windows has no such call, and needs none.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
-pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError};
+use crate::fs::{PathContext, PathError, folder_of, sync_folder};
 
 use super::{place, read};
 
@@ -119,8 +119,8 @@ impl Written {
     /// Makes the new names survive a power failure, each folder once.
     fn sync(&self) -> Result<(), PathError> {
         let paths = self.files.iter().map(|file| &file.change.path).chain(&self.folders);
-        let folders: BTreeSet<_> = paths.map(|path| place::folder(path)).collect();
-        folders.into_iter().try_for_each(|folder| place::sync_folder(folder).at(folder))
+        let folders: BTreeSet<_> = paths.map(|path| folder_of(path)).collect();
+        folders.into_iter().try_for_each(|folder| sync_folder(folder))
     }
 
     /// Puts everything back as it was: old files with all that belongs to them; new files, backups and folders are removed.
@@ -129,7 +129,7 @@ impl Written {
     /// # Errors
     /// [`UndoError`] lists what could not be put back; the rest is.
     pub fn undo(mut self) -> Result<(), UndoError> {
-        let touched: BTreeSet<_> = self.files.iter().map(|file| place::folder(&file.change.path).to_owned()).collect();
+        let touched: BTreeSet<_> = self.files.iter().map(|file| folder_of(&file.change.path).to_owned()).collect();
         let mut errors: Vec<_> = self.files.drain(..).rev().filter_map(|file| file.put_back().err()).collect();
         for folder in self.folders.drain(..).rev() {
             // Someone else may have put a file there, which then keeps its folder.
@@ -140,7 +140,7 @@ impl Written {
             }
         }
         for folder in touched.iter().filter(|folder| folder.exists()) {
-            errors.extend(place::sync_folder(folder).at(folder).err());
+            errors.extend(sync_folder(folder).err());
         }
         if errors.is_empty() { Ok(()) } else { Err(UndoError(errors)) }
     }
@@ -180,7 +180,7 @@ fn stage(change: Change) -> Result<Staged, PathError> {
 fn put_in_place(staged: Staged, placed: &mut Vec<Placed>) -> Result<(), Fault> {
     let Staged { change, metadata, file } = staged;
     let path = change.path.clone();
-    let folder = place::folder(&path);
+    let folder = folder_of(&path);
     if folder.canonicalize().at(folder)? != folder {
         return Err(Fault::Moved(path));
     }

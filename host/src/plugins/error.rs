@@ -22,7 +22,7 @@ pub enum PluginError {
         types: Vec<TypeInfo>,
     },
     /// The plugin's file cannot be read.
-    #[error("the plugin of `{name}` cannot be read")]
+    #[error("the plugin of `{name}` cannot be read: {source}")]
     Unreadable {
         /// The type that was asked for.
         name: String,

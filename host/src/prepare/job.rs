@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::{PrepareError, Surroundings};
 use crate::config::{Config, Output};
 use crate::document::FieldPath;
-use crate::fs::PathContext;
+use crate::fs::{PathContext, folder_of};
 use crate::model::{Host, Lease, LeaseName, Project, Protocol};
 use crate::plugins::{ExplicitPlugin, Sources};
 use crate::probe::local_addresses;
@@ -56,7 +56,6 @@ impl<'a> Job<'a> {
     /// Ports that are written into one `.env` file: each request under its name. They belong to the file's folder.
     #[must_use]
     pub fn of_env_file(path: &Path, ports: Vec<(String, Request)>) -> Self {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let output = Output {
             format: "env".to_owned(),
             path: Some(std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()),
@@ -73,7 +72,7 @@ impl<'a> Job<'a> {
             owner: request.owner,
         };
         Self {
-            folder: folder.to_owned(),
+            folder: folder_of(path).to_owned(),
             config: None,
             ports: ports.into_iter().map(wanted).collect(),
             outputs: vec![output],

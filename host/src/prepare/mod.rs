@@ -18,7 +18,7 @@ use crate::model::{Host, Reservation};
 use crate::output::FileSet;
 use crate::plugins::{Diagnostic, Engine};
 use crate::registry::{Notice, Store};
-use crate::reserve::{Granted, Outcome, Released, World, abandon, confirm, rehearse, reserve};
+use crate::reserve::{Granted, Outcome, Released, ReserveError, World, abandon, confirm, orphans, rehearse, reserve};
 use crate::trust::Trust;
 
 /// What a prepare needs to know besides its job.
@@ -56,7 +56,7 @@ pub struct Report {
     pub outputs: Vec<OutputReport>,
     /// What changes in the files, as a unified diff. It shows text of files and plugins: clean it for a terminal.
     pub diff: String,
-    /// Names that were released because the config no longer has them.
+    /// Names that are released because the config no longer has them.
     pub orphans: Vec<Reservation>,
     /// What was collected on the way.
     pub collected: Vec<Released>,
@@ -81,7 +81,9 @@ impl Report {
     /// Whether anything is not yet as the config says.
     #[must_use]
     pub fn changes(&self) -> bool {
-        self.granted.iter().any(|granted| !granted.existed) || self.outputs.iter().any(|output| output.changed)
+        !self.orphans.is_empty()
+            || self.granted.iter().any(|granted| !granted.existed)
+            || self.outputs.iter().any(|output| output.changed)
     }
 }
 
@@ -115,7 +117,11 @@ pub fn prepare(
         let mut files = FileSet::default();
         let outputs = outputs::render(job, around, &outputs, &granted, &mut files)?;
         let diff = files.diff();
-        let orphans = if write { commit(files, store, world, &granted)? } else { Vec::new() };
+        let orphans = if write {
+            commit(files, store, world, &granted)?
+        } else {
+            orphans(&store.snapshot().map_err(ReserveError::from)?, world, &granted)
+        };
         Ok((outputs, diff, orphans))
     };
     match finish() {

@@ -3,6 +3,7 @@
 //! Places and projects, which many reservations share, are tables that the reservations point into. A change that an older
 //! portkeeper would misread raises [`VERSION`]: older ones then still read what they understand, and never write.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -37,16 +38,18 @@ struct Document<P, J, R> {
     reservations: Vec<R>,
 }
 
-/// A reservation with indices into the tables.
+/// A reservation with indices into the tables. Borrowed when it is written, owned when it was read.
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    host: Host,
+struct Entry<'a> {
+    host: Cow<'a, Host>,
     port: Port,
     protocol: Protocol,
-    addresses: Vec<IpAddr>,
+    /// Left out when the host says it all, which it nearly always does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
-    lease: Lease,
+    addresses: Option<Cow<'a, [IpAddr]>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Cow<'a, str>>,
+    lease: Cow<'a, Lease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<usize>,
     place: usize,
@@ -54,7 +57,7 @@ struct Entry {
     /// Milliseconds.
     since_boot: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    caller: Option<Caller>,
+    caller: Option<Cow<'a, Caller>>,
 }
 
 /// Reads a registry file.
@@ -65,12 +68,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
-    match serde_json::from_slice::<Document<Arc<Place>, Arc<Project>, Entry>>(bytes) {
+    match serde_json::from_slice::<Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'_>>>(bytes) {
         Ok(document) if document.version <= VERSION => {
-            let (places, projects) = (document.places, document.projects);
-            let reservations =
-                document.reservations.into_iter().map(|entry| entry.into_reservation(&places, &projects));
-            Ok(Decoded::Whole(reservations.collect::<Option<_>>().ok_or("an entry points to no place or project")?))
+            let Document { places, projects, reservations, .. } = document;
+            let reservations = reservations.into_iter().map(|entry| entry.into_reservation(&places, &projects));
+            Ok(Decoded::Whole(reservations.collect::<Option<_>>().ok_or("an entry points to nothing")?))
         }
         other => decode_newer(bytes).ok_or_else(|| match other {
             Ok(_) => "no list of reservations".to_owned(),
@@ -88,15 +90,10 @@ fn decode_newer(bytes: &[u8]) -> Option<Decoded> {
     if document.version <= VERSION {
         return None;
     }
-    let places: Vec<Option<Arc<Place>>> = each(&document.places);
-    let projects: Vec<Option<Arc<Project>>> = each(&document.projects);
-    let entries: Vec<Option<Entry>> = each(&document.reservations);
+    let (places, projects) = (each(&document.places), each(&document.projects));
+    let entries: Vec<Option<Entry<'_>>> = each(&document.reservations);
     let count = entries.len();
-    let known = |entry: Entry| {
-        let place = places.get(entry.place)?.clone()?;
-        let project = entry.project.map(|index| projects.get(index)?.clone());
-        Some(entry.with(place, project.flatten()))
-    };
+    let known = |entry: Entry<'_>| entry.into_reservation(&places, &projects);
     let reservations: Vec<_> = entries.into_iter().flatten().filter_map(known).collect();
     let not_understood = count - reservations.len();
     Some(Decoded::Newer { version: document.version, reservations, not_understood })
@@ -153,40 +150,46 @@ impl<T: Eq + Hash> Table<T> {
     }
 }
 
-impl Entry {
-    fn new(reservation: &Reservation, place: usize, project: Option<usize>) -> Self {
-        let Reservation { host, port, protocol, addresses, owner, lease, created, created_since_boot, caller, .. } =
-            reservation.clone();
-        let since_boot = u64::try_from(created_since_boot.as_millis()).unwrap_or(u64::MAX);
-        Self { host, port, protocol, addresses, owner, lease, project, place, created, since_boot, caller }
-    }
-
-    fn into_reservation(self, places: &[Arc<Place>], projects: &[Arc<Project>]) -> Option<Reservation> {
-        let place = places.get(self.place)?.clone();
-        let project = match self.project {
-            Some(index) => Some(projects.get(index)?.clone()),
-            None => None,
-        };
-        Some(self.with(place, project))
-    }
-
-    fn with(self, place: Arc<Place>, project: Option<Arc<Project>>) -> Reservation {
-        let mut lease = self.lease;
-        if let Lease::Named(name) = &mut lease {
-            name.project = project;
+impl<'a> Entry<'a> {
+    fn new(reservation: &'a Reservation, place: usize, project: Option<usize>) -> Self {
+        let addresses = reservation.addresses.as_slice();
+        let implied = reservation.host.literal_addresses().is_some_and(|implied| implied == addresses);
+        Self {
+            host: Cow::Borrowed(&reservation.host),
+            port: reservation.port,
+            protocol: reservation.protocol,
+            addresses: (!implied).then_some(Cow::Borrowed(addresses)),
+            owner: reservation.owner.as_deref().map(Cow::Borrowed),
+            lease: Cow::Borrowed(&reservation.lease),
+            project,
+            place,
+            created: reservation.created,
+            since_boot: u64::try_from(reservation.created_since_boot.as_millis()).unwrap_or(u64::MAX),
+            caller: reservation.caller.as_ref().map(Cow::Borrowed),
         }
-        Reservation {
-            host: self.host,
+    }
+
+    /// The reservation; none when a table lacks what the entry points to.
+    fn into_reservation(self, places: &[Option<Arc<Place>>], projects: &[Option<Arc<Project>>]) -> Option<Reservation> {
+        let mut lease = self.lease.into_owned();
+        if let (Lease::Named(name), Some(index)) = (&mut lease, self.project) {
+            name.project = Some(projects.get(index)?.clone()?);
+        }
+        Some(Reservation {
+            addresses: match self.addresses {
+                Some(addresses) => addresses.into_owned(),
+                None => self.host.literal_addresses()?,
+            },
+            host: self.host.into_owned(),
             port: self.port,
             protocol: self.protocol,
-            addresses: self.addresses,
-            owner: self.owner,
+            owner: self.owner.map(Cow::into_owned),
             lease,
-            place,
+            place: places.get(self.place)?.clone()?,
             created: self.created,
             created_since_boot: Duration::from_millis(self.since_boot),
-            caller: self.caller,
-        }
+            caller: self.caller.map(Cow::into_owned),
+        })
     }
 }
 

@@ -42,7 +42,9 @@ fn length() -> impl Strategy<Value = Duration> {
 
 fn host() -> impl Strategy<Value = Host> {
     let address = any::<IpAddr>().prop_map(Host::from);
-    prop_oneof![address, "[a-z][a-z0-9-]{0,20}(\\.[a-z]{1,9}){0,3}".prop_map(|name| name.parse().unwrap())]
+    let usual =
+        prop_oneof!["127\\.0\\.0\\.1", "localhost", "0\\.0\\.0\\.0", "::1"].prop_map(|host| host.parse().unwrap());
+    prop_oneof![usual, address, "[a-z][a-z0-9-]{0,20}(\\.[a-z]{1,9}){0,3}".prop_map(|name| name.parse().unwrap())]
 }
 
 prop_compose! {
@@ -79,7 +81,7 @@ prop_compose! {
         host in host(),
         port in (1..=u16::MAX).prop_map(|port| Port::new(port).unwrap()),
         protocol in prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)],
-        addresses in vec(any::<IpAddr>(), 1..4),
+        looked_up in option::of(vec(any::<IpAddr>(), 1..4)),
         owner in option::of(text()),
         lease in lease(projects),
         place in any::<Index>().prop_map(move |index| Arc::clone(index.get(&places))),
@@ -87,6 +89,8 @@ prop_compose! {
         since_boot in any::<u64>().prop_map(Duration::from_millis),
         caller in option::of((any::<u32>(), text()).prop_map(|(pid, command)| Caller { pid, command })),
     ) -> Reservation {
+        let literal = || host.literal_addresses().unwrap_or_else(|| vec![IpAddr::from([192, 0, 2, 1])]);
+        let addresses = looked_up.unwrap_or_else(literal);
         Reservation { host, port, protocol, addresses, owner, lease, place, created, created_since_boot: since_boot, caller }
     }
 }

@@ -61,8 +61,8 @@ pub enum RegistryError {
     },
     /// Neither the file nor the copy of its former state can be understood.
     #[error(
-        "{}: not a registry ({why}), and {} is of no help: no port is chosen, because it may be somebody's. \
-         To start anew, move the file away: mv {0} {0}.bad",
+        "{}: not a registry ({why}), and its former state, {}, is missing or damaged too. No port is chosen, because it may be \
+         somebody's. If this is no registry at all, name another with --registry; to start anew: mv {0} {0}.bad",
         .path.display(), .previous.display()
     )]
     Corrupt {

@@ -10,7 +10,7 @@ use super::grant::Granted;
 use super::world::World;
 use super::{Blocker, stale::why_stale};
 use crate::model::{Lease, LeaseName, Reservation};
-use crate::registry::{RegistryError, Store};
+use crate::registry::{RegistryError, Snapshot, Store};
 
 /// Makes provisional names lasting, and ends the names that the same config had before and no longer has.
 ///
@@ -21,8 +21,7 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
         return Ok(Vec::new());
     }
     let settled = |granted: &Granted| granted.existed && !is_provisional(&granted.reservation);
-    let orphaned = |reservation: &Reservation| is_orphan(reservation, granted);
-    if granted.iter().all(settled) && !store.snapshot()?.reservations().iter().any(orphaned) {
+    if granted.iter().all(settled) && orphans(&store.snapshot()?, world, granted).is_empty() {
         return Ok(Vec::new());
     }
     store.transaction(|transaction| {
@@ -45,9 +44,17 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
                 }
             }
         }
-        Ok(transaction
-            .remove(|reservation| world.place().shares_ports_with(&reservation.place) && orphaned(reservation)))
+        let leaving = orphans(transaction, world, granted);
+        Ok(transaction.remove(|reservation| leaving.contains(reservation)))
     })
+}
+
+/// The names that [`confirm`] would end, because their config no longer has them.
+#[must_use]
+pub fn orphans(snapshot: &Snapshot, world: &impl World, granted: &[Granted]) -> Vec<Reservation> {
+    let here = |reservation: &&Reservation| world.place().shares_ports_with(&reservation.place);
+    let orphaned = |reservation: &&Reservation| is_orphan(reservation, granted);
+    snapshot.reservations().iter().filter(here).filter(orphaned).cloned().collect()
 }
 
 /// Ends the names that were new and are still provisional, and gives back what they replaced. A name that another process has

@@ -18,7 +18,7 @@ mod simulation;
 mod tests;
 
 pub use choice::Choice;
-pub use confirm::{abandon, confirm};
+pub use confirm::{abandon, confirm, orphans};
 pub use grant::{Granted, Outcome, Request, rehearse, reserve};
 pub use machine::Machine;
 pub use release::{Released, collect, release, would_collect};
@@ -55,10 +55,10 @@ pub enum ReserveError {
     },
     /// No port of those asked for is free.
     #[error(
-        "no free port{} among {choice} on {host}: {reserved} reserved, {in_use} in use{}. \
-         Ask for a wider range, or see `portkeeper status` for what can be released",
+        "no free port{} among {choice} on {host}: {reserved} reserved, {in_use} in use{}. Ask for a wider range{}",
         for_name(.name),
-        also_denied(*.denied)
+        also_denied(*.denied),
+        or_release(*.reserved)
     )]
     NoneFree {
         /// The name that wanted one, if any.
@@ -87,7 +87,9 @@ pub enum Blocker {
 
 fn in_the_way(blocker: &Blocker) -> String {
     match blocker {
-        Blocker::Reservation(reservation) => format!("reserved {}", Described(reservation)),
+        Blocker::Reservation(reservation) => {
+            format!("reserved {} (`portkeeper release {}` gives it back)", Described(reservation), reservation.port)
+        }
         Blocker::Sockets(occupied) => match occupied.first() {
             Some(first) => first.to_string(),
             None => "something that can't be seen from here uses it".to_owned(),
@@ -101,6 +103,10 @@ fn for_name(name: &Option<String>) -> String {
 
 fn also_denied(denied: usize) -> String {
     if denied == 0 { String::new() } else { format!(", {denied} denied to this user") }
+}
+
+fn or_release(reserved: usize) -> &'static str {
+    if reserved == 0 { "" } else { ", or see `portkeeper status` for what can be released" }
 }
 
 /// A reservation in the words of an error message.

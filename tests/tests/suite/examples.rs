@@ -37,6 +37,24 @@ fn the_example_server_answers_on_its_reserved_port() {
     assert!(sandbox.reserved().is_empty(), "{outcome}");
 }
 
+#[test]
+fn the_rust_example_writes_its_files_and_gives_its_port_back() {
+    let sandbox = sandbox();
+    let outcome = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-basic-reserve"))).ok();
+    let port = outcome.stdout.trim().rsplit(':').next().unwrap().to_owned();
+    assert_eq!(sandbox.read(".env"), format!("PORT={port}\n"));
+    assert!(sandbox.read("config.json").contains(&format!("\"port\": {port}")), "{outcome}");
+    assert!(sandbox.reserved().is_empty(), "{outcome}");
+}
+
+#[test]
+fn the_rust_example_of_a_server_answers_on_its_reserved_port() {
+    let sandbox = sandbox();
+    let outcome = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-run-server"))).ok();
+    assert!(outcome.stdout.contains("says: served on a reserved port"), "{outcome}");
+    assert!(sandbox.reserved().is_empty(), "{outcome}");
+}
+
 /// Runs what the document marks for it, in its order and in one sandbox: later blocks may build on earlier ones.
 fn run_marked_blocks(sandbox: &Sandbox, document: &str) {
     let text = std::fs::read_to_string(in_repository(document)).unwrap();
