@@ -27,6 +27,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct PortRegistry {
     store: FileStore<'static>,
+    /// Where plugins and what the user trusts are.
+    #[cfg(feature = "plugins")]
     settings: Option<Settings>,
 }
 
@@ -45,7 +47,7 @@ impl PortRegistry {
             Some(path) => Ok(Self::at(path)),
             None => {
                 let settings = Settings::from_environment().ok_or(SetupError)?;
-                Ok(Self { store: FileStore::in_private_folder(&settings.state), settings: Some(settings) })
+                Ok(Self::with(FileStore::in_private_folder(settings.state)))
             }
         }
     }
@@ -53,7 +55,15 @@ impl PortRegistry {
     /// The registry in this file. Nothing is opened yet.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { store: FileStore::new(path), settings: Settings::from_environment() }
+        Self::with(FileStore::new(path))
+    }
+
+    fn with(store: FileStore<'static>) -> Self {
+        Self {
+            store,
+            #[cfg(feature = "plugins")]
+            settings: Settings::from_environment(),
+        }
     }
 
     /// Reserves a port for as long as the answer is kept, and this process runs.

@@ -87,8 +87,8 @@ impl Request {
     /// # Errors
     /// `bad-map` when it is no JSON object, or nested deeper than 128 levels.
     pub fn json_map(&self) -> Result<Map<String, Value>, Failure> {
-        serde_json::from_str(&self.map).map_err(|error| {
-            Failure::bad_map(format!("the map can't be read as a JSON object: {error}"))
+        object(&self.map).map_err(|reason| {
+            Failure::bad_map(format!("the map can't be read as a JSON object: {reason}"))
                 .help("Write the map as an object: {\"KEY\": \"${SERVICE_PORT}\"}.")
         })
     }
@@ -107,6 +107,16 @@ impl Reservation {
     #[must_use]
     pub fn tcp(name: &str, port: u16) -> Self {
         Self { name: name.to_owned(), port, protocol: "tcp".to_owned(), ..Self::default() }
+    }
+}
+
+/// Reads a JSON object, or says why that can't be. Asking serde for any value instead of an object keeps its texts about wrong types
+/// out of every plugin.
+pub(crate) fn object(json: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(json) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err("it is another kind of value".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Suggestions for misspelt words.
 
-/// The candidate that the word was probably meant to be: at most a third of its letters differ, and case does not count.
+/// The candidate that the word was probably meant to be: at most a third of its letters differ, and the case of ASCII
+/// letters does not count.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = word.to_lowercase();
+    let folded = word.to_ascii_lowercase();
     let tolerance = (folded.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::osa_distance(&folded, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::osa_distance(&folded, &candidate.to_ascii_lowercase()), candidate))
         .filter(|&(distance, _)| distance <= tolerance)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)

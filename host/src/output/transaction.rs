@@ -120,7 +120,7 @@ impl Written {
     fn sync(&self) -> Result<(), PathError> {
         let paths = self.files.iter().map(|file| &file.change.path).chain(&self.folders);
         let folders: BTreeSet<_> = paths.map(|path| folder_of(path)).collect();
-        folders.into_iter().try_for_each(|folder| sync_folder(folder))
+        folders.into_iter().try_for_each(sync_folder)
     }
 
     /// Puts everything back as it was: old files with all that belongs to them; new files, backups and folders are removed.

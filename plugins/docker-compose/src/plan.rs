@@ -1,6 +1,6 @@
 //! What shall be published: the options and the reservations brought together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use portkeeper_plugin_sdk::{Failure, Request, Reservation, suggest};
@@ -17,7 +17,7 @@ pub(crate) struct Options {
 }
 
 /// A container's port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ContainerPort {
     pub(crate) port: u16,
     /// In lower case.
@@ -30,7 +30,7 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// In the short syntax, `127.0.0.1:8888:80`.
     pub(crate) ports: Vec<String>,
-    pub(crate) mapped: BTreeSet<ContainerPort>,
+    pub(crate) mapped: Vec<ContainerPort>,
 }
 
 /// All services of the options.
@@ -40,20 +40,21 @@ pub(crate) fn services(options: &Options, request: &Request) -> Result<Vec<Servi
     if options.services.is_empty() {
         return Err(Failure::bad_options("option `services` names no service").help(example));
     }
-    let mut used = BTreeMap::new();
+    let mut used: Vec<(&str, &str)> = Vec::new();
     let mut services = Vec::new();
     for (name, ports) in &options.services {
         check_name(name)?;
         if ports.is_empty() {
             return Err(Failure::bad_options(format!("option `services`: `{name}` maps no port")).help(example));
         }
-        let mut service = Service { name: name.clone(), ports: Vec::new(), mapped: BTreeSet::new() };
+        let mut service = Service { name: name.clone(), ports: Vec::new(), mapped: Vec::new() };
         for (reserved, &port) in ports {
-            if let Some(other) = used.insert(reserved.as_str(), name) {
+            if let Some((_, other)) = used.iter().find(|(used, _)| used == reserved) {
                 let message = format!("option `services`: `{reserved}` is given to `{other}` and to `{name}`");
                 return Err(Failure::bad_options(message)
                     .help("A port of the host can be published once. Reserve another one."));
             }
+            used.push((reserved, name));
             add(&mut service, find(reserved, request)?, port)?;
         }
         services.push(service);
@@ -66,10 +67,10 @@ fn add(service: &mut Service, reservation: &Reservation, port: u16) -> Result<()
         let message = format!("option `services`: the container port of `{}` is 0", reservation.name);
         return Err(Failure::bad_options(message).help("Container ports are 1 to 65535."));
     }
-    let protocol = reservation.protocol.to_lowercase();
+    let protocol = reservation.protocol.to_ascii_lowercase();
     let suffix = if protocol == "tcp" { String::new() } else { format!("/{protocol}") };
     service.ports.push(format!("{}:{}:{port}{suffix}", address(reservation)?, reservation.port));
-    service.mapped.insert(ContainerPort { port, protocol });
+    service.mapped.push(ContainerPort { port, protocol });
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 //! The nodes lie in one list and refer to each other by number, and an alias stays an alias: a file of anchors upon anchors takes no more room
 //! than its text does.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
@@ -26,7 +25,8 @@ pub(crate) struct YamlError {
 #[derive(Debug, Default)]
 pub(crate) struct Yaml {
     nodes: Vec<Node>,
-    anchors: BTreeMap<usize, Id>,
+    /// The parser's number of each anchor and the node that has it, in the order of the text, in which the numbers rise.
+    anchors: Vec<(usize, Id)>,
     root: Option<Id>,
 }
 
@@ -79,7 +79,7 @@ impl Yaml {
             let tag = tag.map(|tag| tag_text(&tag));
             yaml.nodes.push(Node { value, tag, line, column: span.start.col() });
             if anchor != 0 {
-                yaml.anchors.insert(anchor, id);
+                yaml.anchors.push((anchor, id));
             }
             match open.last_mut() {
                 Some((parent, key)) => yaml.attach(id, *parent, key),
@@ -119,9 +119,9 @@ impl Yaml {
     pub(crate) fn resolve(&self, mut id: Id) -> Id {
         for _ in 0..DEEPEST {
             match self.nodes[id].value {
-                Value::Alias(anchor) => match self.anchors.get(&anchor) {
-                    Some(&target) => id = target,
-                    None => return id,
+                Value::Alias(anchor) => match self.anchors.binary_search_by_key(&anchor, |&(anchor, _)| anchor) {
+                    Ok(at) => id = self.anchors[at].1,
+                    Err(_) => return id,
                 },
                 _ => return id,
             }
@@ -189,7 +189,7 @@ impl Yaml {
         let mut text = String::new();
         match self.root.filter(|&root| !self.is_null(root)) {
             Some(root) => self.write_outline(root, &mut Vec::new(), hidden, &mut text),
-            None => text.push_str("None {}"),
+            None => text.push_str("0: {}"),
         }
         text
     }
@@ -202,11 +202,12 @@ impl Yaml {
         text: &mut String,
     ) {
         let node = &self.nodes[id];
-        // Writing to a string can't fail.
-        let _ = write!(text, "{:?} ", node.tag);
+        // A text's length says where it ends, whatever is in it. Writing to a string can't fail.
+        let tag = node.tag.as_deref().unwrap_or_default();
+        let _ = write!(text, "{}:{tag} ", tag.len());
         match &node.value {
             Value::Text { text: scalar, plain } => {
-                let _ = write!(text, "{scalar:?}{plain} ");
+                let _ = write!(text, "{}:{scalar}{plain} ", scalar.len());
             }
             Value::Alias(anchor) => {
                 let _ = write!(text, "*{anchor} ");

@@ -1,19 +1,14 @@
 //! The built-in `env` format: variables in a `.env` file that has an owner.
 //!
 //! Every entry of the map becomes a variable; the rest of the file stays as it is. How lines, quotes and duplicates are treated is told
-//! in [`portkeeper_plugin_sdk::env_file`].
+//! in [`portkeeper_plugin_sdk::env_file`]. There are no options: the host sees that in the schema and lets none through.
 
 use portkeeper_plugin_sdk::env_file::EnvFile;
 use portkeeper_plugin_sdk::{Diagnostic, Failure, Metadata, Plugin, Request, Response, export_plugin};
-use serde::Deserialize;
 
 /// The format.
 #[derive(Debug)]
 pub struct Env;
-
-/// This format has no options.
-#[derive(Debug, Deserialize)]
-struct Options {}
 
 export_plugin!(Env);
 
@@ -25,7 +20,6 @@ impl Plugin for Env {
     }
 
     fn render(request: &Request) -> Result<Response, Failure> {
-        let Options {} = request.options()?;
         let mut file = EnvFile::parse(request.old_text())?;
         for (key, value) in &request.entries {
             file.set(key, value)?;

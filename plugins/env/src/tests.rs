@@ -28,12 +28,6 @@ fn a_key_that_is_no_name_is_a_failure_that_names_it() {
 }
 
 #[test]
-fn an_option_is_a_failure() {
-    let request = Request { options: r#"{"quotes": true}"#.to_owned(), ..Request::new(".env") };
-    assert_eq!(Env::render(&request).unwrap_err().code, "bad-options");
-}
-
-#[test]
 fn a_duplicate_is_told() {
     let response = Env::render(&Request::new(".env").text("A=1\nA=2\n").entry("A", "3")).unwrap();
     assert_eq!(response.files[0].text, "A=1\nA=3\n");
@@ -42,8 +36,9 @@ fn a_duplicate_is_told() {
 }
 
 #[test]
-fn the_schema_is_json() {
-    assert!(serde_json::from_str::<serde_json::Value>(&Env::describe().options_schema).unwrap().is_object());
+fn the_schema_allows_no_options() {
+    let schema: serde_json::Value = serde_json::from_str(&Env::describe().options_schema).unwrap();
+    assert_eq!((&schema["properties"], &schema["additionalProperties"]), (&serde_json::json!({}), &false.into()));
 }
 
 proptest! {

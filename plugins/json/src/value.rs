@@ -49,12 +49,18 @@ pub(crate) fn in_place_of(old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> O
 }
 
 fn is_number(text: &str) -> bool {
-    text.trim() == text && serde_json::from_str::<Number>(text).is_ok()
+    text.trim() == text && number(text).is_some()
+}
+
+fn number(text: &str) -> Option<Number> {
+    match serde_json::from_str(text) {
+        Ok(Value::Number(number)) => Some(number),
+        _ => None,
+    }
 }
 
 fn same_number(old: &str, new: &str) -> bool {
-    let read = |text: &str| serde_json::from_str::<Number>(text).ok();
-    match (read(old), read(new)) {
+    match (number(old), number(new)) {
         (Some(old), Some(new)) if old == new => true,
         // 8888 and 8.888e3.
         (Some(old), Some(new)) if old.is_f64() || new.is_f64() => old.as_f64() == new.as_f64(),

@@ -54,6 +54,9 @@ impl Global {
     pub(crate) fn python_line(&self, body: &str) -> Option<Map<String, Value>> {
         let line = body.trim_end();
         let json = line.strip_prefix(&self.0)?.strip_prefix(" = ")?.strip_suffix(';')?;
-        if line.contains('\n') { None } else { serde_json::from_str(json).ok() }
+        match serde_json::from_str(json) {
+            Ok(Value::Object(values)) if !line.contains('\n') => Some(values),
+            _ => None,
+        }
     }
 }

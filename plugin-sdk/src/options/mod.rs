@@ -24,11 +24,14 @@
 //! assert_eq!(failure.help.unwrap(), "Did you mean `indent`?");
 //! ```
 
+mod source;
+
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Unexpected, Visitor};
 use serde_json::{Map, Value};
 
+use self::source::{Key, Source};
 use crate::{Failure, suggest};
 
 /// Reads a JSON object of options.
@@ -36,8 +39,8 @@ use crate::{Failure, suggest};
 /// # Errors
 /// `bad-options` that names the option, and the nearest one for an unknown name.
 pub fn read<'de, T: serde::Deserialize<'de>>(json: &str) -> Result<T, Failure> {
-    let options: Map<String, Value> = serde_json::from_str(json)
-        .map_err(|error| Failure::bad_options(format!("the options can't be read as a JSON object: {error}")))?;
+    let options = crate::request::object(json)
+        .map_err(|reason| Failure::bad_options(format!("the options can't be read as a JSON object: {reason}")))?;
     T::deserialize(Options(options)).map_err(|error| match error {
         Error::Unknown { name, known: [] } => {
             Failure::bad_options(format!("there is no option `{name}`")).help("This type has no options of its own.")
@@ -81,6 +84,25 @@ impl de::Error for Error {
     fn missing_field(field: &'static str) -> Self {
         Self::Other(format!("option `{field}` is missing"))
     }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let found = match found {
+            Unexpected::Bool(value) => value.to_string(),
+            Unexpected::Unsigned(value) => value.to_string(),
+            Unexpected::Signed(value) => value.to_string(),
+            Unexpected::Str(text) => format!("`{text}`"),
+            Unexpected::Float(_) => "a number with a fraction".to_owned(),
+            Unexpected::Unit | Unexpected::Option => "null".to_owned(),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "an object".to_owned(),
+            _ => "something else".to_owned(),
+        };
+        Self::Other(format!("expected {expected}, and this is {found}"))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
 }
 
 /// The options as a source of a struct.
@@ -123,12 +145,12 @@ impl<'de> MapAccess<'de> for Entries {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         self.value = self.rest.next();
         let name = self.value.as_ref().map(|(name, _)| name.clone());
-        name.map(|name| seed.deserialize(de::value::StringDeserializer::new(name))).transpose()
+        name.map(|name| seed.deserialize(Key(name))).transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let (name, value) = self.value.take().unwrap_or_default();
-        seed.deserialize(value).map_err(|error| Error::Value { name, message: error.to_string() })
+        seed.deserialize(Source(value)).map_err(|error| Error::Value { name, message: error.to_string() })
     }
 }
 
@@ -174,7 +196,7 @@ mod tests {
     #[test]
     fn a_wrong_or_missing_value_names_its_option() {
         let wrong = failure(r#"{"services": {"web": 80}, "drop_unmapped": "yes"}"#);
-        assert_eq!(wrong.message, "option `drop_unmapped`: invalid type: string \"yes\", expected a boolean");
+        assert_eq!(wrong.message, "option `drop_unmapped`: expected a boolean, and this is `yes`");
         assert_eq!(failure("{}").message, "option `services` is missing");
         assert!(failure("[]").message.contains("JSON object"));
     }
