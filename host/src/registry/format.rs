@@ -192,3 +192,7 @@ impl<'a> Entry<'a> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ use portkeeper_tests::{Programs, Sandbox};
 
 mod bad_input;
 mod choosing;
+mod compose;
 mod concurrency;
 mod config;
 mod documents;
@@ -21,6 +22,7 @@ mod property;
 mod registry_file;
 mod releasing;
 mod runtime_js;
+mod third_party;
 mod write_env;
 
 /// A user with an empty home.

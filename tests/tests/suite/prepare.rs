@@ -1,9 +1,11 @@
 //! The main job: a stack gets its ports, and its files.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use portkeeper_tests::{Namespace, Own, Ports, Sandbox};
+use portkeeper_tests::{Namespace, Own, Ports, Sandbox, StandIn, program_or_skip};
 use serde_json::{Value, json};
 
 use crate::config::{README_JSON, README_YAML, one_port, readme_with};
@@ -114,6 +116,41 @@ fn the_stack_starts_on_its_port_and_a_run_beside_it_changes_nothing() {
     assert_eq!(before, identities(&sandbox));
     server.kill();
     let _ = sandbox.portkeeper("prepare --require-free").ok();
+}
+
+#[test]
+fn a_web_server_answers_on_the_port_in_its_env_file_and_prepare_runs_beside_it() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let ports = Ports::take(2);
+    let sandbox = prepared(&ports);
+    let server = "set -a; . ./.env; exec python3 -u -m http.server --bind 127.0.0.1 \"$SERVICE_PORT\" 2>/dev/null";
+    // Its first line is about the port, and comes when it listens.
+    let server = StandIn::start(sandbox.shell(server).command());
+    assert!(server.said().contains(&ports.at(0).to_string()), "{}", server.said());
+    let config = || get((Ipv4Addr::LOCALHOST, ports.at(0)), "/config.json");
+    assert_eq!(config(), sandbox.read("config.json"));
+
+    let (files, before) = (sandbox.everything(), identities(&sandbox));
+    let answer = sandbox.portkeeper("prepare").ok().json();
+    assert_eq!(answer["reserved"], json!({ "SERVICE_PORT": ports.at(0), "FRONTEND_PORT": ports.at(1) }));
+    assert!(answer["outputs"].as_array().unwrap().iter().all(|output| output["status"] == "unchanged"), "{answer}");
+    files.assert_unchanged("a run beside the server");
+    assert_eq!(before, identities(&sandbox));
+    assert_eq!(config(), sandbox.read("config.json"));
+}
+
+/// The body of what an HTTP server answers.
+#[track_caller]
+fn get(address: (Ipv4Addr, u16), path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address:?}: {error}"));
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP: {answer}"));
+    assert!(head.lines().next().is_some_and(|status| status.contains(" 200 ")), "{head}");
+    body.to_owned()
 }
 
 #[test]

@@ -1,0 +1,214 @@
+//! Whatever stands in the file, reading it is safe; whatever is reserved, reading gives back what was written.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{Decoded, VERSION, decode, encode};
+use crate::model::{
+    Caller, Host, Lease, LeaseName, NetworkNamespace, Place, Port, ProcessId, Project, Protocol, Reservation,
+};
+
+/// Whole numbers that JSON keeps exactly where serde reads them as a double: lengths of leases.
+const EXACT: u64 = 1 << 53;
+/// Twelve days: up to here a double tells seconds apart to the nanosecond, and serde_json's last digit is nowhere near.
+const EXACT_TO_THE_NANOSECOND: u64 = 1 << 20;
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ -~]{0,12}",
+        any::<String>(),
+        Just("\u{0}\u{7f}\u{2028}\u{feff}\"\\\n".to_owned()),
+        Just(String::new())
+    ]
+}
+
+fn timestamp() -> impl Strategy<Value = Timestamp> {
+    let seconds = Timestamp::MIN.as_second() + 1..=Timestamp::MAX.as_second() - 1;
+    (seconds, 0..1_000_000_000_i32).prop_map(|(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap())
+}
+
+fn length() -> impl Strategy<Value = Duration> {
+    let fine = (0..EXACT_TO_THE_NANOSECOND, 0..1_000_000_000_u32).prop_map(|(secs, nanos)| Duration::new(secs, nanos));
+    prop_oneof![(0..=EXACT).prop_map(Duration::from_secs), fine]
+}
+
+fn host() -> impl Strategy<Value = Host> {
+    let address = any::<IpAddr>().prop_map(Host::from);
+    let usual =
+        prop_oneof!["127\\.0\\.0\\.1", "localhost", "0\\.0\\.0\\.0", "::1"].prop_map(|host| host.parse().unwrap());
+    prop_oneof![usual, address, "[a-z][a-z0-9-]{0,20}(\\.[a-z]{1,9}){0,3}".prop_map(|name| name.parse().unwrap())]
+}
+
+prop_compose! {
+    fn place()(machine in text(), boot in text(), inode in option::of(any::<u64>()), processes in any::<u64>()) -> Place {
+        let network = inode.map_or(NetworkNamespace::Initial, NetworkNamespace::Inode);
+        Place { machine, boot, network, processes }
+    }
+}
+
+prop_compose! {
+    fn project()(
+        path in text(), device in any::<u64>(), inode in any::<u64>(), born in option::of(timestamp()), parent in any::<(u64, u64)>(),
+    ) -> Project {
+        Project { path: PathBuf::from(path), device, inode, born, parent }
+    }
+}
+
+fn lease(projects: Vec<Arc<Project>>) -> impl Strategy<Value = Lease> {
+    let process = any::<(u32, u64)>().prop_map(|(pid, started)| Lease::Process(ProcessId { pid, started }));
+    let named = (text(), option::of(any::<Index>()), option::of(text()), any::<bool>());
+    prop_oneof![
+        process,
+        length().prop_map(|length| Lease::Grace { length }),
+        (timestamp(), length()).prop_map(|(until, length)| Lease::Timed { until, length }),
+        named.prop_map(move |(name, project, config, provisional)| {
+            let project = project.map(|index| Arc::clone(index.get(&projects)));
+            Lease::Named(LeaseName { name, project, config, provisional })
+        }),
+    ]
+}
+
+prop_compose! {
+    fn reservation(places: Vec<Arc<Place>>, projects: Vec<Arc<Project>>)(
+        host in host(),
+        port in (1..=u16::MAX).prop_map(|port| Port::new(port).unwrap()),
+        protocol in prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)],
+        looked_up in option::of(vec(any::<IpAddr>(), 1..4)),
+        owner in option::of(text()),
+        lease in lease(projects),
+        place in any::<Index>().prop_map(move |index| Arc::clone(index.get(&places))),
+        created in timestamp(),
+        since_boot in any::<u64>().prop_map(Duration::from_millis),
+        caller in option::of((any::<u32>(), text()).prop_map(|(pid, command)| Caller { pid, command })),
+    ) -> Reservation {
+        let literal = || host.literal_addresses().unwrap_or_else(|| vec![IpAddr::from([192, 0, 2, 1])]);
+        let addresses = looked_up.unwrap_or_else(literal);
+        Reservation { host, port, protocol, addresses, owner, lease, place, created, created_since_boot: since_boot, caller }
+    }
+}
+
+/// Reservations that share a few places and projects, as those of a registry do.
+fn reservations() -> impl Strategy<Value = Vec<Reservation>> {
+    (vec(place().prop_map(Arc::new), 1..4), vec(project().prop_map(Arc::new), 1..4))
+        .prop_flat_map(|(places, projects)| vec(reservation(places, projects), 0..8))
+}
+
+/// One thing that can happen to a file.
+#[derive(Debug, Clone)]
+enum Damage {
+    Truncated(Index),
+    Flipped(Index, u8),
+    Cut(Index, Index),
+    /// A piece of it stands somewhere else as well: what is well-formed in the wrong place.
+    Repeated(Index, Index, Index),
+    Inserted(Index, Vec<u8>),
+    /// Another digit in the place of one, so that mostly the JSON stays JSON: indices that point nowhere, ports that are none.
+    Miscounted(Index, u8),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let index = any::<Index>;
+    let bytes = prop_oneof![vec(any::<u8>(), 1..9), "[-\\[\\]{}:,\"0-9eE.nul]{1,9}".prop_map(String::into_bytes)];
+    prop_oneof![
+        index().prop_map(Damage::Truncated),
+        (index(), 0..8_u8).prop_map(|(at, bit)| Damage::Flipped(at, bit)),
+        (index(), index()).prop_map(|(a, b)| Damage::Cut(a, b)),
+        (index(), index(), index()).prop_map(|(a, b, to)| Damage::Repeated(a, b, to)),
+        (index(), bytes).prop_map(|(at, bytes)| Damage::Inserted(at, bytes)),
+        (index(), b'0'..=b'9').prop_map(|(which, digit)| Damage::Miscounted(which, digit)),
+    ]
+}
+
+fn damaged(mut bytes: Vec<u8>, damage: &Damage) -> Vec<u8> {
+    let at = |index: &Index| index.index(bytes.len() + 1);
+    let piece = |a: &Index, b: &Index| at(a).min(at(b))..at(a).max(at(b));
+    match damage {
+        Damage::Truncated(index) => bytes.truncate(at(index)),
+        Damage::Flipped(index, bit) => {
+            let place = at(index);
+            bytes.get_mut(place).into_iter().for_each(|byte| *byte ^= 1 << bit);
+        }
+        Damage::Cut(a, b) => drop(bytes.drain(piece(a, b))),
+        Damage::Repeated(a, b, to) => {
+            let (copy, place) = (bytes[piece(a, b)].to_vec(), at(to));
+            drop(bytes.splice(place..place, copy));
+        }
+        Damage::Inserted(index, more) => {
+            let place = at(index);
+            drop(bytes.splice(place..place, more.iter().copied()));
+        }
+        Damage::Miscounted(which, digit) => {
+            let mut digits: Vec<_> = bytes.iter_mut().filter(|byte| byte.is_ascii_digit()).collect();
+            if !digits.is_empty() {
+                let count = digits.len();
+                *digits[which.index(count)] = *digit;
+            }
+        }
+    }
+    bytes
+}
+
+/// Reads the file, and demands of what was understood that it can be written and read again.
+fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
+    match decode(bytes) {
+        Ok(Decoded::Whole(reservations)) => {
+            prop_assert!(
+                matches!(decode(&encode(&reservations)), Ok(Decoded::Whole(again)) if again.len() == reservations.len())
+            );
+        }
+        Ok(Decoded::Newer { version, .. }) => prop_assert!(version > VERSION),
+        Err(problem) => prop_assert!(!problem.is_empty()),
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read(reservations in reservations()) {
+        match decode(&encode(&reservations)) {
+            Ok(Decoded::Whole(again)) => prop_assert_eq!(again, reservations),
+            Ok(Decoded::Newer { version, .. }) => prop_assert!(false, "version {}", version),
+            Err(problem) => prop_assert!(false, "{}", problem),
+        }
+    }
+
+    #[test]
+    fn what_was_written_stands_on_a_line_for_each(reservations in reservations()) {
+        let text = String::from_utf8(encode(&reservations)).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("{\"host\":")).count();
+        prop_assert_eq!(lines, reservations.len());
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
+        read(&bytes)?;
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused(reservations in reservations(), damages in vec(damage(), 1..4)) {
+        read(&damages.iter().fold(encode(&reservations), damaged))?;
+    }
+
+    #[test]
+    fn a_newer_file_is_read_as_far_as_it_is_understood(
+        reservations in reservations(), version in VERSION + 1.., damages in vec(damage(), 0..3),
+    ) {
+        let written = String::from_utf8(encode(&reservations)).unwrap();
+        let newer = written.replacen(&format!("\"version\":{VERSION}"), &format!("\"version\":{version}"), 1);
+        match decode(newer.as_bytes()) {
+            Ok(Decoded::Newer { version: found, reservations: understood, not_understood }) => {
+                prop_assert_eq!((found, understood, not_understood), (version, reservations, 0));
+            }
+            _ => prop_assert!(false, "not seen as a newer one"),
+        }
+        read(&damages.iter().fold(newer.into_bytes(), damaged))?;
+    }
+}

@@ -1,0 +1,204 @@
+//! A plugin as its author makes it: from the SDK, with plain cargo, in a folder that knows nothing of this repository.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use portkeeper_tests::builtin::{root, sha256};
+use portkeeper_tests::{Ports, Sandbox, skipped};
+use serde_json::{Value, json};
+
+use crate::config::one_port;
+use crate::sandbox;
+
+/// The type that `examples/plugin` renders, and what cargo calls its library.
+const TYPE: &str = "shell";
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// The plugin's file, built once; or what this machine lacks for it.
+static BUILT: LazyLock<Result<Vec<u8>, String>> = LazyLock::new(build);
+
+#[track_caller]
+fn plugin_or_skip() -> Option<&'static [u8]> {
+    match &*BUILT {
+        Ok(bytes) => Some(bytes),
+        Err(why) => {
+            skipped("wasm", why);
+            None
+        }
+    }
+}
+
+/// Copies the example out of the repository and builds it there.
+fn build() -> Result<Vec<u8>, String> {
+    let folder = tempfile::Builder::new().prefix("portkeeper-author-").tempdir().unwrap();
+    if !has_target() {
+        return Err(format!("{WASM} is not there: rustup target add {WASM}"));
+    }
+    copy_example(folder.path());
+    // What needs crates that are not there is a gap of the machine; what fails after this is a fault of ours.
+    if !cargo(folder.path()).args(["fetch", "--target", WASM]).output().unwrap().status.success() {
+        return Err(format!("the plugin's dependencies are not there: cargo fetch --target {WASM}"));
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party");
+    let mut build = cargo(folder.path());
+    build.args(["build", "--release", "--target", WASM, "--target-dir"]).arg(&target);
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{build:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    Ok(std::fs::read(target.join(WASM).join("release").join(format!("{TYPE}.wasm"))).unwrap())
+}
+
+fn copy_example(folder: &Path) {
+    let example = root().join("examples/plugin");
+    let manifest = std::fs::read_to_string(example.join("Cargo.toml")).unwrap();
+    let sdk = root().join("plugin-sdk").display().to_string();
+    let manifest = manifest.replace("../../plugin-sdk", &sdk);
+    assert!(manifest.contains(&sdk), "the example gets the SDK from elsewhere: {manifest}");
+    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    std::fs::create_dir(folder.join("src")).unwrap();
+    std::fs::copy(example.join("src/lib.rs"), folder.join("src/lib.rs")).unwrap();
+    // The versions that are in use here, so that no network is needed.
+    std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+}
+
+/// Cargo as in the author's shell: without what the cargo that runs this test says to its children.
+fn cargo(folder: &Path) -> Command {
+    let mut cargo = toolchain(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    cargo.current_dir(folder).args(["--offline", "--quiet"]);
+    cargo
+}
+
+fn has_target() -> bool {
+    let asked = toolchain("rustc").args(["--print", "target-libdir", "--target", WASM]).output().unwrap();
+    let libraries = String::from_utf8(asked.stdout).unwrap();
+    asked.status.success() && Path::new(libraries.trim()).is_dir()
+}
+
+fn toolchain(program: &str) -> Command {
+    let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+    let mut command = Command::new(program);
+    command.env_clear().envs(kept.iter().filter_map(|key| Some((key, std::env::var_os(key)?))));
+    command
+}
+
+/// A project whose config writes `ports.sh` with the plugin, between two built-in formats.
+fn project(ports: &Ports, output: &Value) -> Sandbox {
+    let sandbox = sandbox();
+    sandbox.write(".env", "KEEP=me\n");
+    configure(&sandbox, ports, output);
+    sandbox
+}
+
+fn configure(sandbox: &Sandbox, ports: &Ports, output: &Value) {
+    let outputs = json!([{ "type": "env" }, output, { "type": "json" }]);
+    sandbox.write("pk.config.json", one_port(ports, outputs).to_string());
+}
+
+fn put(sandbox: &Sandbox, folder: &Path, bytes: &[u8]) -> PathBuf {
+    sandbox.write(folder.join(format!("{TYPE}.wasm")), bytes)
+}
+
+/// Demands that the run is refused as a fault of the config's and nothing is reserved or written.
+#[track_caller]
+fn assert_refused(sandbox: &Sandbox, words: &[&str]) {
+    let before = sandbox.all_but_registry();
+    let outcome = sandbox.portkeeper("prepare").refused(2);
+    for word in words {
+        outcome.says(word);
+    }
+    assert_eq!(sandbox.reserved(), [0; 0], "{outcome}");
+    before.assert_unchanged(&outcome);
+}
+
+#[test]
+fn it_is_a_plain_core_module() {
+    let Some(plugin) = plugin_or_skip() else { return };
+    // The layer after the version tells a module (0) from a component (1).
+    assert_eq!(plugin[..8], *b"\0asm\x01\0\0\0", "what cargo builds, and no further tool");
+}
+
+#[test]
+fn in_the_users_folder_it_serves_its_type() {
+    let Some(plugin) = plugin_or_skip() else { return };
+    let ports = Ports::take(1);
+    let map = json!({ "PORT": "${SERVICE_PORT}", "URL": "http://localhost:${SERVICE_PORT}" });
+    let sandbox = project(&ports, &json!({ "type": TYPE, "export": true, "map": map }));
+    put(&sandbox, &sandbox.plugins(), plugin);
+    let answer = sandbox.portkeeper("prepare").ok().json();
+    assert_eq!(answer["outputs"][1], json!({ "type": TYPE, "path": "ports.sh", "status": "written" }));
+    let port = ports.first();
+    let text = format!("export PORT='{port}'\nexport URL='http://localhost:{port}'\n");
+    assert_eq!(sandbox.read("ports.sh"), text);
+    assert_eq!(sandbox.shell(". ./ports.sh; sh -c 'echo $PORT'").ok().port(), port);
+
+    let files = sandbox.everything();
+    let again = sandbox.portkeeper("prepare").ok().json();
+    assert_eq!(again["outputs"][1]["status"], "unchanged");
+    files.assert_unchanged("a second run");
+}
+
+#[test]
+fn its_options_are_checked_before_anything_happens() {
+    let Some(plugin) = plugin_or_skip() else { return };
+    let ports = Ports::take(1);
+    let sandbox = project(&ports, &json!({ "type": TYPE, "exprot": true }));
+    put(&sandbox, &sandbox.plugins(), plugin);
+    assert_refused(&sandbox, &["`exprot`", "did you mean `export`?"]);
+    configure(&sandbox, &ports, &json!({ "type": TYPE, "export": "yes" }));
+    assert_refused(&sandbox, &["export", "boolean"]);
+}
+
+#[test]
+fn its_failure_reaches_the_user_with_its_help() {
+    let Some(plugin) = plugin_or_skip() else { return };
+    let ports = Ports::take(1);
+    let sandbox = project(&ports, &json!({ "type": TYPE, "map": { "1ST": "${SERVICE_PORT}" } }));
+    put(&sandbox, &sandbox.plugins(), plugin);
+    assert_refused(
+        &sandbox,
+        &["outputs[1].map", "`1ST` can't be the name of a shell variable", "no digit at the start"],
+    );
+}
+
+#[test]
+fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
+    let Some(plugin) = plugin_or_skip() else { return };
+    let ports = Ports::take(1);
+    let sandbox = project(&ports, &json!({ "type": TYPE }));
+    let folder = sandbox.work().join(".portkeeper/plugins");
+    let path = put(&sandbox, &folder, plugin);
+    assert_refused(&sandbox, &["portkeeper trust", "shell.wasm"]);
+    let _ = sandbox.portkeeper("trust").arg(&path).ok();
+    let _ = sandbox.portkeeper("prepare").ok();
+    assert_eq!(sandbox.read("ports.sh"), format!("SERVICE_PORT='{}'\n", ports.first()));
+
+    // The same plugin, and one custom section that means nothing: `\0`, its size, a name of one byte.
+    let changed = [plugin, b"\0\x02\x01x"].concat();
+    put(&sandbox, &folder, &changed);
+    let before = sandbox.everything();
+    sandbox.portkeeper("prepare").refused(2).says("portkeeper trust").says("shell.wasm");
+    before.assert_unchanged("a refusal");
+    let _ = sandbox.portkeeper("trust").arg(&path).ok();
+    assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][1]["status"], "unchanged");
+}
+
+#[test]
+fn by_its_path_it_must_have_the_digest_that_the_config_names() {
+    let Some(plugin) = plugin_or_skip() else { return };
+    let ports = Ports::take(1);
+    let sandbox = sandbox();
+    let path = sandbox.write("tools/it.wasm", plugin);
+    let named = |digest: &str| {
+        let mut config = one_port(&ports, json!([{ "type": TYPE, "path": "out.sh" }]));
+        config["plugins"] = json!({ TYPE: { "path": "tools/it.wasm", "sha256": digest } });
+        sandbox.write("pk.config.json", config.to_string());
+    };
+    let _ = sandbox.portkeeper("trust").arg(&path).ok();
+    let right = sha256(plugin);
+    named(&sha256(b"another plugin"));
+    sandbox.portkeeper("prepare").refused(2).says("SHA-256").says(&right);
+    assert!(!sandbox.has("out.sh"));
+    named(&right);
+    let _ = sandbox.portkeeper("prepare").ok();
+    assert_eq!(sandbox.read("out.sh"), format!("SERVICE_PORT='{}'\n", ports.first()));
+}
