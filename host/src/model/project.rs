@@ -28,9 +28,12 @@ impl Project {
     /// The project whose folder is `path`.
     ///
     /// # Errors
-    /// What the system reports about the folder.
+    /// What the system reports about the folder; a path that is not Unicode.
     pub fn at(path: &Path) -> std::io::Result<Self> {
         let path = path.canonicalize()?;
+        if path.to_str().is_none() {
+            return Err(std::io::Error::other("a project's path has to be valid Unicode, for the registry is JSON"));
+        }
         let metadata = path.metadata()?;
         let born = metadata.created().ok().and_then(|born| Timestamp::try_from(born).ok());
         let (device, inode) = identity(&metadata);

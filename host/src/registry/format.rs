@@ -177,6 +177,7 @@ impl<'a> Entry<'a> {
         }
         Some(Reservation {
             addresses: match self.addresses {
+                Some(addresses) if addresses.is_empty() => return None,
                 Some(addresses) => addresses.into_owned(),
                 None => self.host.literal_addresses()?,
             },

@@ -104,6 +104,18 @@ fn configs_that_cannot_be_read_as_text() {
 }
 
 #[test]
+fn a_project_whose_name_is_no_unicode_is_refused_with_the_reason() {
+    use std::os::unix::ffi::OsStrExt;
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let folder = sandbox.work().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("pk.config.json"), one_port(&ports, json!([{ "type": "env" }])).to_string()).unwrap();
+    sandbox.portkeeper("prepare").within(&folder).refused(3).says("Unicode");
+    assert!(sandbox.reserved().is_empty());
+    assert!(!folder.join(".env").exists());
+}
+
+#[test]
 fn without_a_config_it_says_what_it_looked_for() {
     sandbox().portkeeper("prepare").refused(2).says("pk.config.json").says(".yaml");
 }
