@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 
-use super::engine::LoadError;
+use super::engine::{Author, LoadError};
 use super::inspect::Refusal;
 use super::{Engine, Origin, Plugin, PluginError, builtin, limits, paths};
 use crate::fs::PathError;
@@ -169,7 +169,8 @@ impl<'a> Catalogue<'a> {
 
     fn load(&self, name: &str, candidate: Candidate) -> Result<Plugin, PluginError> {
         let Candidate { origin, bytes, digest } = candidate;
-        let loaded = match self.engine.load(&bytes, &digest) {
+        let author = if matches!(origin, Origin::BuiltIn(_)) { Author::Us } else { Author::Others };
+        let loaded = match self.engine.load(&bytes, &digest, author) {
             Ok(loaded) => loaded,
             Err(LoadError::NoSandbox(reason)) => return Err(PluginError::NoSandbox(reason)),
             Err(LoadError::Refused(Refusal { reason, help })) => {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, OptLevel};
+use wasmtime::{Config, OptLevel, RegallocAlgorithm};
 
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::cache::Cache;
@@ -23,8 +23,18 @@ use crate::model::Digest;
 pub struct Engine {
     cache: Option<PathBuf>,
     limits: Limits,
-    runtime: OnceLock<Result<Runtime, String>>,
+    ours: OnceLock<Result<Runtime, String>>,
+    theirs: OnceLock<Result<Runtime, String>>,
     loaded: Mutex<HashMap<Digest, Arc<Loaded>>>,
+}
+
+/// Whose code a plugin is. The sandbox is the same for both; what differs is how it is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// It is part of portkeeper.
+    Us,
+    /// Anybody.
+    Others,
 }
 
 /// Why bytes did not become a plugin.
@@ -46,16 +56,20 @@ impl Engine {
     /// others can write to is not used.
     #[must_use]
     pub fn new(cache: Option<PathBuf>, limits: Limits) -> Self {
-        Self { cache, limits, runtime: OnceLock::new(), loaded: Mutex::default() }
+        Self { cache, limits, ours: OnceLock::new(), theirs: OnceLock::new(), loaded: Mutex::default() }
     }
 
     /// The plugin of these bytes, whose digest the caller has.
-    pub(super) fn load(&self, bytes: &[u8], digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
+    pub(super) fn load(&self, bytes: &[u8], digest: &Digest, author: Author) -> Result<Arc<Loaded>, LoadError> {
         if let Some(loaded) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(Arc::clone(loaded));
         }
-        let runtime =
-            self.runtime.get_or_init(|| Runtime::start(self.cache.clone()).map_err(|error| format!("{error:#}")));
+        let runtime = match author {
+            Author::Us => &self.ours,
+            Author::Others => &self.theirs,
+        };
+        let start = || Runtime::start(self.cache.clone(), author).map_err(|error| format!("{error:#}"));
+        let runtime = runtime.get_or_init(start);
         let runtime = runtime.as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))?;
         let loaded = Arc::new(Loaded::new(runtime.prepare(bytes, digest)?, self.limits.deadline)?);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, Arc::clone(&loaded));
@@ -77,8 +91,8 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<PathBuf>) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config())?;
+    fn start(cache: Option<PathBuf>, author: Author) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&config(author))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compiler(&engine)));
@@ -140,7 +154,7 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, Refusal> {
 }
 
 /// What a plugin can rely on is set here, the same on every machine.
-fn config() -> Config {
+fn config(author: Author) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -158,9 +172,14 @@ fn config() -> Config {
         // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
-        // A render takes a fraction of a millisecond either way, compiling for it takes hundreds. (The single-pass register
-        // allocator would halve that again, but wasmtime does not vouch for it where code is hostile.)
+        // A render takes a fraction of a millisecond either way, compiling for it takes hundreds.
         .cranelift_opt_level(OptLevel::None)
+        // The single-pass allocator saves half of that again. wasmtime does not vouch for it where code is hostile, and ours is
+        // not.
+        .cranelift_regalloc_algorithm(match author {
+            Author::Us => RegallocAlgorithm::SinglePass,
+            Author::Others => RegallocAlgorithm::Backtracking,
+        })
         .concurrency_support(false);
     config
 }
