@@ -3,14 +3,16 @@
 mod args;
 mod context;
 mod error;
+mod normalise;
 mod printer;
 mod stage;
 mod table;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, normalise};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
+pub(crate) use normalise::normalise;
 pub(crate) use printer::Printer;
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
