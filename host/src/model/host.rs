@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
@@ -20,6 +21,12 @@ pub struct Host(String);
 #[error("`{0}` is not a host: use an IP address like 127.0.0.1 or a name like localhost, without a port or a scheme")]
 pub struct HostError(String);
 
+/// What a host is that nobody names.
+const DEFAULT: &str = "127.0.0.1";
+
+/// The loopback addresses of both families (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
 /// The longest host name, in bytes (RFC 1035, section 2.3.4, less the length bytes).
 const LONGEST_NAME: usize = 253;
 
@@ -34,21 +41,26 @@ impl Host {
     /// any other literal, none for a name that has to be looked up.
     #[must_use]
     pub fn literal_addresses(&self) -> Option<Vec<IpAddr>> {
-        let loopback = || vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        if self.0.eq_ignore_ascii_case("localhost") {
-            return Some(loopback());
+        if self.is_loopback() {
+            return Some(LOOPBACK.to_vec());
         }
-        match self.0.parse() {
-            Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)) => Some(loopback()),
-            Ok(address) => Some(vec![address]),
-            Err(_) => None,
-        }
+        self.0.parse().ok().map(|address| vec![address])
+    }
+
+    /// Whether [`Host::literal_addresses`] gives these.
+    #[must_use]
+    pub fn implies(&self, addresses: &[IpAddr]) -> bool {
+        if self.is_loopback() { addresses == LOOPBACK } else { self.literal_addresses().as_deref() == Some(addresses) }
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.0 == DEFAULT || self.0.eq_ignore_ascii_case("localhost")
     }
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self(Ipv4Addr::LOCALHOST.to_string())
+        Self(DEFAULT.to_owned())
     }
 }
 
@@ -63,6 +75,10 @@ impl FromStr for Host {
 
     /// Brackets around an IPv6 address, as in a URL, are taken off.
     fn from_str(text: &str) -> Result<Self, HostError> {
+        // Nearly every host there is.
+        if text == DEFAULT {
+            return Ok(Self::default());
+        }
         let bare = text
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
@@ -83,7 +99,21 @@ impl FromStr for Host {
 
 impl<'de> Deserialize<'de> for Host {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        struct HostVisitor;
+
+        impl Visitor<'_> for HostVisitor {
+            type Value = Host;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a host, as text in quotes")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Host, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(HostVisitor)
     }
 }
 

@@ -68,13 +68,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
-    match serde_json::from_slice::<Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'_>>>(bytes) {
+    // Checked once as a whole, UTF-8 costs less than string by string.
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    match serde_json::from_str::<Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'_>>>(text) {
         Ok(document) if document.version <= VERSION => {
             let Document { places, projects, reservations, .. } = document;
             let reservations = reservations.into_iter().map(|entry| entry.into_reservation(&places, &projects));
             Ok(Decoded::Whole(reservations.collect::<Option<_>>().ok_or("an entry points to nothing")?))
         }
-        other => decode_newer(bytes).ok_or_else(|| match other {
+        other => decode_newer(text).ok_or_else(|| match other {
             Ok(_) => "no list of reservations".to_owned(),
             Err(error) => error.to_string(),
         }),
@@ -82,11 +84,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
 }
 
 /// Reads what can be understood of a newer format; none when it is not one.
-fn decode_newer(bytes: &[u8]) -> Option<Decoded> {
+fn decode_newer(text: &str) -> Option<Decoded> {
     fn each<T: for<'de> Deserialize<'de>>(raw: &[&RawValue]) -> Vec<Option<T>> {
         raw.iter().map(|raw| serde_json::from_str(raw.get()).ok()).collect()
     }
-    let document: Document<&RawValue, &RawValue, &RawValue> = serde_json::from_slice(bytes).ok()?;
+    let document: Document<&RawValue, &RawValue, &RawValue> = serde_json::from_str(text).ok()?;
     if document.version <= VERSION {
         return None;
     }
@@ -153,7 +155,7 @@ impl<T: Eq + Hash> Table<T> {
 impl<'a> Entry<'a> {
     fn new(reservation: &'a Reservation, place: usize, project: Option<usize>) -> Self {
         let addresses = reservation.addresses.as_slice();
-        let implied = reservation.host.literal_addresses().is_some_and(|implied| implied == addresses);
+        let implied = reservation.host.implies(addresses);
         Self {
             host: Cow::Borrowed(&reservation.host),
             port: reservation.port,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use portkeeper_tests::{Outcome, Run, Sandbox, all_at_once};
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ pub(crate) fn prepare(bench: &Bench, times: &mut Times) {
         });
         // Compiling takes its time: fewer rounds do.
         if round % 4 == 0 {
-            let _ = fs::remove_dir_all(cold.root().join("cache"));
+            let _ = fs::remove_dir_all(cache(&cold));
             let mut prepare = |run: &Run<'_>| times.time(("prepare, empty cache", PORTKEEPER), run);
             in_new_project(bench, &cold, |run| every_output_is("written", &prepare(run)));
         }
@@ -106,6 +107,10 @@ pub(crate) fn prepare(bench: &Bench, times: &mut Times) {
             fs::remove_dir_all(folder).expect("a folder");
         }
     }
+}
+
+fn cache(home: &Sandbox) -> PathBuf {
+    home.root().join("cache")
 }
 
 /// A home with that many live reservations.
@@ -121,7 +126,8 @@ fn populated(size: usize) -> Sandbox {
 /// Offers a `prepare` where nothing was prepared yet, and takes back what came of it.
 pub(crate) fn in_new_project(bench: &Bench, home: &Sandbox, prepare: impl FnOnce(&Run<'_>)) {
     home.write("project/pk.config.json", config(bench.port).to_string());
-    prepare(&home.portkeeper("prepare").within(home.work().join("project")));
+    // Compiled plugins are shared by all homes of the harness; here each has its own.
+    prepare(&home.portkeeper("prepare").within(home.work().join("project")).env("XDG_CACHE_HOME", cache(home)));
     home.portkeeper("release --all").ok();
     fs::remove_dir_all(home.work().join("project")).expect("a folder");
 }
