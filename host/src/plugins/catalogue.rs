@@ -1,8 +1,10 @@
 //! Which plugin a `type` means.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 use indexmap::IndexMap;
 
@@ -45,7 +47,7 @@ pub struct TypeInfo {
 }
 
 /// Whether the user trusts the plugin with this path, absolute and without symbolic links, and this digest.
-type IsTrusted<'a> = &'a dyn Fn(&Path, &Digest) -> bool;
+type IsTrusted<'a> = &'a (dyn Fn(&Path, &Digest) -> bool + Sync);
 
 /// The plugins that one config can use.
 pub struct Catalogue<'a> {
@@ -83,8 +85,24 @@ impl<'a> Catalogue<'a> {
     /// # Errors
     /// As for [`find`](Self::find): the first error in the order of the names.
     pub fn find_all(&self, names: &[&str]) -> Result<Vec<Plugin>, PluginError> {
-        let candidates = names.iter().map(|name| self.resolve(name)).collect::<Result<Vec<_>, _>>()?;
-        names.iter().zip(candidates).map(|(name, candidate)| self.load(name, candidate)).collect()
+        let mut distinct = Vec::new();
+        for &name in names {
+            if distinct.iter().all(|(other, _)| *other != name) {
+                distinct.push((name, self.resolve(name)?));
+            }
+        }
+        // Side by side, because loading compiled code is mostly copying, and compiling does not keep all cores busy all the time.
+        let loaded: Vec<_> = std::thread::scope(|scope| {
+            let load = |(name, candidate)| (name, scope.spawn(move || self.load(name, candidate)));
+            let threads: Vec<_> = distinct.into_iter().map(load).collect();
+            let join = |(name, thread): (_, ScopedJoinHandle<'_, _>)| {
+                (name, thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        let plugin = |(name, plugin): (_, Result<Plugin, _>)| Ok((name, plugin?));
+        let plugins = loaded.into_iter().map(plugin).collect::<Result<BTreeMap<_, _>, _>>()?;
+        Ok(names.iter().map(|name| plugins[name].clone()).collect())
     }
 
     /// All types that there are, the built-in ones first. Nothing is run: a plugin in a folder stands under its file's name.
