@@ -1,6 +1,7 @@
 //! The identity of a file's bytes.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -21,6 +22,21 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of what the reader gives until its end, which never has to be in memory as a whole.
+    ///
+    /// # Errors
+    /// What the reader reports.
+    pub fn of_reader(reader: &mut impl io::Read) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer)? {
+                0 => return Ok(Self(hasher.finalize().into())),
+                length => hasher.update(&buffer[..length]),
+            }
+        }
     }
 
     /// The digest itself.

@@ -4,7 +4,7 @@
 //! So the folder and its files must be the user's alone, and each entry carries the digest of its code. Whatever is wrong with
 //! an entry or the folder, the plugin is compiled anew and nobody is bothered.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -39,14 +39,14 @@ impl Cache {
         Self { folder, compiler }
     }
 
-    /// The code that the component was compiled to; none when there is no entry, or none to be trusted.
-    pub(super) fn get(&self, component: &Digest) -> Option<Vec<u8>> {
-        if !private::is_private_folder(&self.folder) {
-            return None;
-        }
-        let mut code = read(&self.path(component)).ok()?;
-        let digest = code.split_off(code.len().checked_sub(TRAILER)?);
-        (digest == Digest::of(&code).as_bytes()).then_some(code)
+    /// The file with the code that the component was compiled to; none when there is no entry, or none to be trusted.
+    ///
+    /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between this check and the mapping
+    /// only the user could change the file: nobody else may write into the folder.
+    pub(super) fn get(&self, component: &Digest) -> Option<PathBuf> {
+        let path = self.path(component);
+        let sound = private::is_private_folder(&self.folder) && is_sound(&path).unwrap_or(false);
+        sound.then_some(path)
     }
 
     /// Keeps the code. It is no loss if that fails.
@@ -84,16 +84,18 @@ impl Cache {
     }
 }
 
-/// The file's bytes, read through the one descriptor whose owner and mode were checked.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = private::open(path)?;
+/// Whether the file is the user's alone, and ends in the digest of the rest.
+fn is_sound(path: &Path) -> io::Result<bool> {
+    let mut file = private::open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
-        return Err(io::ErrorKind::PermissionDenied.into());
+    let Some(length) = metadata.len().checked_sub(TRAILER as u64) else { return Ok(false) };
+    if !metadata.is_file() || length > LARGEST || !private::is_ours_alone(&metadata) {
+        return Ok(false);
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    File::take(file, LARGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let code = Digest::of_reader(&mut (&file).take(length))?;
+    let mut trailer = [0; TRAILER];
+    file.read_exact(&mut trailer)?;
+    Ok(trailer == *code.as_bytes())
 }
 
 /// Whether a folder or file can have been written by the user alone.

@@ -114,12 +114,12 @@ impl Runtime {
 
     fn cached(&self, digest: &Digest) -> Option<Component> {
         let code = self.cache.as_ref()?.get(digest)?;
-        // SAFETY: `deserialize` wants what `serialize` made, unchanged. The bytes are in memory already and can't change any
-        // more. They come from a file that only this user can have written, in a folder that only this user can write to, and
-        // that ends in the digest of the rest; only `compile` below writes such files, from what `serialize` gave it. A user
-        // who forges a file in the own cache gains nothing that the user could not do anyway.
+        // SAFETY: `deserialize_file` wants what `serialize` made, unchanged as long as it is mapped. The file is one that only this
+        // user can have written, in a folder that only this user can write to, and it ends in the digest of the rest; only
+        // `compile` below writes such files, from what `serialize` gave it, and replaces them by renaming, never in place. A
+        // user who forges a file in the own cache gains nothing that the user could not do anyway.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a warm start fast")]
-        unsafe { Component::deserialize(&self.engine, code) }.ok()
+        unsafe { Component::deserialize_file(&self.engine, code) }.ok()
     }
 
     fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Component, Refusal> {
