@@ -134,11 +134,11 @@ pub(crate) struct SelectionArgs {
     owner: Option<String>,
 
     /// Keep the port for this long, whether it is used or not: 90s, 10m, 2h. The same --port with the same --owner renews it
-    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease", allow_hyphen_values = true)]
     ttl: Option<Duration>,
 
     /// Keep the port while something listens on it, and for this long in any case [default: 60s]
-    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease", allow_hyphen_values = true)]
     grace: Option<Duration>,
 
     /// Keep the port while this process runs

@@ -8,6 +8,7 @@ use super::prepare::tell;
 use crate::app::{
     CommandError, CommandResult, Context, Format, ReservedView, SelectionArgs, Stage, Table, WriteEnv, lease_text,
 };
+use crate::fs::folder_of;
 use crate::prepare::{Job, Mode, prepare};
 use crate::reserve::{Granted, Machine, Request, reserve};
 
@@ -55,6 +56,11 @@ pub(super) fn select(context: &Context, selection: &SelectionArgs) -> Result<Vec
 
 /// Chooses, writes and commits together: a small prepare.
 fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Result<Vec<Granted>, CommandError> {
+    let folder = folder_of(&file.path);
+    if !folder.is_dir() {
+        let (path, folder) = (file.path.display(), folder.display());
+        return Err(CommandError::usage(format_args!("--env-path {path}: there is no folder {folder}; make it first")));
+    }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
     let stage = Stage::new(context)?;
     let report = prepare(&job, &stage.surroundings(), &context.store()?, &Machine::here(), Mode::Write, false)?;

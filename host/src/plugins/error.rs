@@ -78,9 +78,9 @@ impl PluginError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Unknown { nearest, types, .. } => {
-                let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? "));
+                let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? If not, "));
                 let names = types.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
-                Some(format!("{}the output types are {}", meant.unwrap_or_default(), list(&names)))
+                Some(format!("{}there are {}", meant.unwrap_or_default(), list(&names)))
             }
             Self::NotTrusted { path, .. } => {
                 Some(format!("if you know where it comes from: portkeeper trust {}", path.display()))

@@ -49,12 +49,22 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
     })
 }
 
-/// The names that [`confirm`] would end, because their config no longer has them.
+/// The names that [`confirm`] would end: the config of the granted ones once asked for them, and now does not.
 #[must_use]
 pub fn orphans(snapshot: &Snapshot, world: &impl World, granted: &[Granted]) -> Vec<Reservation> {
-    let here = |reservation: &&Reservation| world.place().shares_ports_with(&reservation.place);
-    let orphaned = |reservation: &&Reservation| is_orphan(reservation, granted);
-    snapshot.reservations().iter().filter(here).filter(orphaned).cloned().collect()
+    let wanted: Vec<_> = granted.iter().filter_map(|granted| granted.reservation.name()).collect();
+    let Some(LeaseName { project: Some(project), config: Some(config), .. }) = wanted.first() else {
+        return Vec::new();
+    };
+    let kept: HashSet<_> = wanted.iter().map(|wanted| &wanted.name).collect();
+    let orphaned = |reservation: &&Reservation| {
+        reservation.name().is_some_and(|name| {
+            name.config.as_ref() == Some(config)
+                && !kept.contains(&name.name)
+                && name.project.as_ref().is_some_and(|other| other.is_same(project))
+        }) && world.place().shares_ports_with(&reservation.place)
+    };
+    snapshot.reservations().iter().filter(orphaned).cloned().collect()
 }
 
 /// Ends the names that were new and are still provisional, and gives back what they replaced. A name that another process has
@@ -98,17 +108,4 @@ fn confirmed(reservation: &Reservation) -> Reservation {
 
 fn is_same_name(a: &Reservation, b: &Reservation) -> bool {
     a.name().zip(b.name()).is_some_and(|(a, b)| a.is_same(b))
-}
-
-/// Whether the reservation is a name that the config of the granted ones once asked for, and now does not.
-fn is_orphan(reservation: &Reservation, granted: &[Granted]) -> bool {
-    let Some(LeaseName { name, project: Some(project), config: Some(config), .. }) = reservation.name() else {
-        return false;
-    };
-    let names: Vec<_> = granted.iter().filter_map(|granted| granted.reservation.name()).collect();
-    let same_config = |other: &&LeaseName| {
-        other.config.as_ref() == Some(config) && other.project.as_ref().is_some_and(|other| other.is_same(project))
-    };
-    let kept: HashSet<_> = names.iter().map(|other| &other.name).collect();
-    names.first().is_some_and(same_config) && !kept.contains(name)
 }

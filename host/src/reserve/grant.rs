@@ -10,7 +10,7 @@ use super::release::{Released, collect_cheaply};
 use super::stale::why_stale;
 use super::world::{Occupied, World};
 use super::{Blocker, Choice, ReserveError};
-use crate::model::{Host, Lease, LeaseName, Port, Protocol, Reservation};
+use crate::model::{Caller, Host, Lease, LeaseName, Port, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
 use crate::registry::{Notice, Snapshot, Store, Transaction};
 
@@ -88,10 +88,14 @@ fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]
         }
     }
     let mut seats = Seats::new(transaction, world);
+    // Ports that requests still to be served prefer: nobody else takes one while there is another. What several prefer, each of
+    // them may take.
+    let waiting = requests.iter().zip(&granted).filter(|(_, granted)| granted.is_none());
+    let claimed: HashSet<_> = waiting.filter_map(|(request, _)| preferred(request)).collect();
     for index in order(requests) {
         if granted[index].is_none() {
             let request = &requests[index];
-            let reservation = seats.choose(request, &claims(requests, &granted, index))?;
+            let reservation = seats.choose(request, &claimed)?;
             granted[index] = Some(Granted {
                 reservation,
                 existed: false,
@@ -111,17 +115,9 @@ fn order(requests: &[Request]) -> Vec<usize> {
     order
 }
 
-/// The preferred ports of the other requests that are still to be served: not to be taken while there is another.
-fn claims(requests: &[Request], granted: &[Option<Granted>], mine: usize) -> HashSet<(Protocol, Port)> {
-    let waiting = |&(index, _): &(usize, &Request)| index != mine && granted[index].is_none();
-    let preferred = |request: &Request| Some((request.protocol, request.choice.preferred()?));
-    let mut claims: HashSet<_> =
-        requests.iter().enumerate().filter(waiting).filter_map(|(_, request)| preferred(request)).collect();
-    // What somebody prefers too is theirs as much as the others'.
-    if let Some(own) = preferred(&requests[mine]) {
-        claims.remove(&own);
-    }
-    claims
+/// The port that a request would rather have than others.
+fn preferred(request: &Request) -> Option<(Protocol, Port)> {
+    Some((request.protocol, request.choice.preferred()?))
 }
 
 /// Where the registry has what is asked for again: the same name, or the timed port of the same owner.
@@ -201,6 +197,7 @@ struct Seats<'a, W> {
     stale: HashSet<usize>,
     /// Where this transaction's own reservations begin. They are alive, however short their leases are.
     own: usize,
+    caller: Option<Caller>,
 }
 
 impl<'a, W: World> Seats<'a, W> {
@@ -212,7 +209,7 @@ impl<'a, W: World> Seats<'a, W> {
             }
         }
         let own = transaction.reservations().len();
-        Self { transaction, world, by_port, stale: HashSet::new(), own }
+        Self { transaction, world, by_port, stale: HashSet::new(), own, caller: world.caller() }
     }
 
     /// Takes the first free port of the request's choice. Ports that others prefer, and ports on which old connections linger,
@@ -220,7 +217,7 @@ impl<'a, W: World> Seats<'a, W> {
     fn choose(&mut self, request: &Request, claimed: &HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
         let mut tally = Tally::default();
         let mut last_resort = None;
-        let world = self.world;
+        let (world, own) = (self.world, request.choice.preferred());
         // The policy's ports are asked for when nothing better was found, and not kept longer than this call.
         let good = || -> Box<dyn Iterator<Item = Port>> {
             Box::new(world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
@@ -231,7 +228,7 @@ impl<'a, W: World> Seats<'a, W> {
                 continue;
             }
             match self.world.probe(request.protocol, port, &request.addresses) {
-                Ok(PortState::Free) if !claimed.contains(&(request.protocol, port)) => {
+                Ok(PortState::Free) if Some(port) == own || !claimed.contains(&(request.protocol, port)) => {
                     return Ok(self.take(request, port));
                 }
                 Ok(PortState::Free | PortState::Lingering) => {
@@ -276,7 +273,7 @@ impl<'a, W: World> Seats<'a, W> {
             place: Arc::clone(self.world.place()),
             created: now.wall,
             created_since_boot: now.since_boot,
-            caller: self.world.caller(),
+            caller: self.caller.clone(),
         };
         stamp(&mut reservation, self.world, &request.lease);
         let index = self.transaction.reservations().len();
