@@ -248,6 +248,11 @@ mod unix {
         fs::metadata(path).unwrap().mode() & 0o7777
     }
 
+    /// Past the capture of the test runner, which swallows what a passing test prints.
+    fn skipped(why: &str) {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {why}\n").as_bytes());
+    }
+
     #[test]
     fn mode_owner_and_links_stay() {
         let project = Project::new(&[("real", "1"), ("group", "1")]);
@@ -256,6 +261,9 @@ mod unix {
         fs::set_permissions(file("real"), fs::Permissions::from_mode(0o640)).unwrap();
         fs::set_permissions(file("group"), fs::Permissions::from_mode(0o666)).unwrap();
         let may_give_away = std::os::unix::fs::chown(file("real"), Some(4242), Some(4243)).is_ok();
+        if !may_give_away {
+            skipped("this user may not give files away, so owners were not compared");
+        }
         drop(project.plan(&[("link", "2", BACKUP), ("group", "2", PLAIN)]).write().unwrap());
         assert!(fs::symlink_metadata(file("link")).unwrap().is_symlink());
         assert_eq!((mode(&file("real")), mode(&file("group")), mode(&file("real.bak"))), (0o640, 0o666, 0o640));
@@ -329,8 +337,12 @@ mod unix {
                     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
                 let refused = ["unshare:", "mount:"].iter().any(|tool| text.contains(tool));
                 assert!(refused, "{text}");
+                skipped("this user may not mount a file system of its own, so no disk was full");
             }
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+            Err(error) => {
+                assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+                skipped("there is no unshare, so no disk was full");
+            }
         }
     }
 
