@@ -8,17 +8,33 @@ pub(super) struct BuiltIn {
     pub(super) types: &'static [&'static str],
     /// The component.
     pub(super) component: &'static [u8],
+    /// What the build script compiled it to; empty where it could not.
+    code: &'static [u8],
+}
+
+impl BuiltIn {
+    /// What the build script compiled the component to, where it could.
+    pub(super) fn compiled(&self) -> Option<&'static [u8]> {
+        (!self.code.is_empty()).then_some(self.code)
+    }
+}
+
+macro_rules! built_in {
+    ($file:literal, $($type:literal),+) => {
+        BuiltIn {
+            types: &[$($type),+],
+            component: include_bytes!(concat!("../../builtin/", $file, ".wasm")),
+            code: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".compiled")),
+        }
+    };
 }
 
 /// All of them.
 pub(super) static BUILT_IN: &[BuiltIn] = &[
-    BuiltIn { types: &["env", "dotenv", "compose_env"], component: include_bytes!("../../builtin/env.wasm") },
-    BuiltIn { types: &["json", "package_json"], component: include_bytes!("../../builtin/json.wasm") },
-    BuiltIn { types: &["runtime_js", "js"], component: include_bytes!("../../builtin/runtime-js.wasm") },
-    BuiltIn {
-        types: &["docker-compose", "docker_compose", "compose_override"],
-        component: include_bytes!("../../builtin/docker-compose.wasm"),
-    },
+    built_in!("env", "env", "dotenv", "compose_env"),
+    built_in!("json", "json", "package_json"),
+    built_in!("runtime-js", "runtime_js", "js"),
+    built_in!("docker-compose", "docker-compose", "docker_compose", "compose_override"),
 ];
 
 /// The built-in plugin of a type.

@@ -8,7 +8,8 @@ use std::thread::ScopedJoinHandle;
 
 use indexmap::IndexMap;
 
-use super::engine::{Author, LoadError};
+use super::builtin::BuiltIn;
+use super::engine::LoadError;
 use super::inspect::Refusal;
 use super::{Engine, Origin, Plugin, PluginError, builtin, limits, paths};
 use crate::fs::PathError;
@@ -187,8 +188,11 @@ impl<'a> Catalogue<'a> {
 
     fn load(&self, name: &str, candidate: Candidate) -> Result<Plugin, PluginError> {
         let Candidate { origin, bytes, digest } = candidate;
-        let author = if matches!(origin, Origin::BuiltIn(_)) { Author::Us } else { Author::Others };
-        let loaded = match self.engine.load(&bytes, &digest, author) {
+        let compiled = match origin {
+            Origin::BuiltIn(name) => builtin::of_type(name).and_then(BuiltIn::compiled),
+            _ => None,
+        };
+        let loaded = match self.engine.load(&bytes, &digest, compiled) {
             Ok(loaded) => loaded,
             Err(LoadError::NoSandbox(reason)) => return Err(PluginError::NoSandbox(reason)),
             Err(LoadError::Refused(Refusal { reason, help })) => {

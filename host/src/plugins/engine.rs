@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, OptLevel, RegallocAlgorithm};
 
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::cache::Cache;
 use super::inspect::{self, Kind, Refusal};
 use super::loaded::Loaded;
 use super::sandbox::Sandbox;
-use super::{Limits, limits};
+use super::{Limits, compiler};
 use crate::model::Digest;
 
 /// The sandbox that plugins run in, with the cache of what was compiled before.
@@ -23,18 +22,8 @@ use crate::model::Digest;
 pub struct Engine {
     cache: Option<PathBuf>,
     limits: Limits,
-    ours: OnceLock<Result<Runtime, String>>,
-    theirs: OnceLock<Result<Runtime, String>>,
+    runtime: OnceLock<Result<Runtime, String>>,
     loaded: Mutex<HashMap<Digest, Arc<Loaded>>>,
-}
-
-/// Whose code a plugin is. The sandbox is the same for both; what differs is how it is compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Author {
-    /// It is part of portkeeper.
-    Us,
-    /// Anybody.
-    Others,
 }
 
 /// Why bytes did not become a plugin.
@@ -56,22 +45,23 @@ impl Engine {
     /// others can write to is not used.
     #[must_use]
     pub fn new(cache: Option<PathBuf>, limits: Limits) -> Self {
-        Self { cache, limits, ours: OnceLock::new(), theirs: OnceLock::new(), loaded: Mutex::default() }
+        Self { cache, limits, runtime: OnceLock::new(), loaded: Mutex::default() }
     }
 
-    /// The plugin of these bytes, whose digest the caller has.
-    pub(super) fn load(&self, bytes: &[u8], digest: &Digest, author: Author) -> Result<Arc<Loaded>, LoadError> {
+    /// The plugin of these bytes, whose digest the caller has. `compiled` is what they were compiled to when portkeeper was built.
+    pub(super) fn load(
+        &self,
+        bytes: &[u8],
+        digest: &Digest,
+        compiled: Option<&'static [u8]>,
+    ) -> Result<Arc<Loaded>, LoadError> {
         if let Some(loaded) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(Arc::clone(loaded));
         }
-        let runtime = match author {
-            Author::Us => &self.ours,
-            Author::Others => &self.theirs,
-        };
-        let start = || Runtime::start(self.cache.clone(), author).map_err(|error| format!("{error:#}"));
-        let runtime = runtime.get_or_init(start);
-        let runtime = runtime.as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))?;
-        let loaded = Arc::new(Loaded::new(runtime.prepare(bytes, digest)?, self.limits.deadline)?);
+        let start = || Runtime::start(self.cache.clone()).map_err(|error| format!("{error:#}"));
+        let runtime =
+            self.runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))?;
+        let loaded = Arc::new(Loaded::new(runtime.prepare(bytes, digest, compiled)?, self.limits.deadline)?);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -91,17 +81,22 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<PathBuf>, author: Author) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config(author))?;
+    fn start(cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&compiler::config())?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
-        let cache = cache.map(|folder| Cache::new(folder, compiler(&engine)));
+        let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
         Ok(Self { engine, linker, cache })
     }
 
     /// Everything up to the point where only instances are missing.
-    fn prepare(&self, bytes: &[u8], digest: &Digest) -> Result<OutputPluginPre<Sandbox>, Refusal> {
-        let component = match self.cached(digest) {
+    fn prepare(
+        &self,
+        bytes: &[u8],
+        digest: &Digest,
+        compiled: Option<&'static [u8]>,
+    ) -> Result<OutputPluginPre<Sandbox>, Refusal> {
+        let component = match compiled.and_then(|code| self.embedded(code)).or_else(|| self.cached(digest)) {
             Some(component) => component,
             None => self.compile(bytes, digest)?,
         };
@@ -110,6 +105,14 @@ impl Runtime {
             Refusal::with_help(reason, "build it with the portkeeper-plugin-sdk of this portkeeper's version")
         };
         self.linker.instantiate_pre(&component).and_then(OutputPluginPre::new).map_err(misfit)
+    }
+
+    /// None when the code asks for more than this processor has.
+    fn embedded(&self, code: &'static [u8]) -> Option<Component> {
+        // SAFETY: `deserialize` wants what `serialize` or `precompile_component` made. The build script made this with the same
+        // wasmtime, and it is as much a part of this program as any other of its code.
+        #[expect(unsafe_code, reason = "loading compiled code is what makes a cold start fast")]
+        unsafe { Component::deserialize(&self.engine, code) }.ok()
     }
 
     fn cached(&self, digest: &Digest) -> Option<Component> {
@@ -153,40 +156,9 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-/// What a plugin can rely on is set here, the same on every machine.
-fn config(author: Author) -> Config {
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        .max_wasm_stack(limits::STACK)
-        // The same request gives the same bytes: no instruction whose result is the processor's choice.
-        .cranelift_nan_canonicalization(true)
-        .wasm_relaxed_simd(false)
-        .wasm_memory64(false)
-        // Memories are as large as they may get and no larger: the default of 4 GiB of address space each fails under `ulimit -v`.
-        .memory_reservation(limits::MEMORY as u64)
-        .memory_reservation_for_growth(0)
-        .memory_guard_size(0)
-        // Checks in the code instead of a SIGSEGV handler for the whole process, which a library should not install.
-        .signals_based_traps(false)
-        // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
-        .wasm_backtrace_max_frames(None)
-        .generate_address_map(false)
-        // A render takes a fraction of a millisecond either way, compiling for it takes hundreds.
-        .cranelift_opt_level(OptLevel::None)
-        // The single-pass allocator saves nearly half of that again, and its larger code costs 1 ms a megabyte when it is
-        // loaded. wasmtime does not vouch for it where code is hostile, and ours is not.
-        .cranelift_regalloc_algorithm(match author {
-            Author::Us => RegallocAlgorithm::SinglePass,
-            Author::Others => RegallocAlgorithm::Backtracking,
-        })
-        .concurrency_support(false);
-    config
-}
-
 /// What compiled code depends on besides the component: wasmtime's version, its settings and the processor's features, as one
 /// hash. That the hash could change with the standard library does no harm.
-fn compiler(engine: &wasmtime::Engine) -> String {
+fn compatibility(engine: &wasmtime::Engine) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("{:016x}", hasher.finish())

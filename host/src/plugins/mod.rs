@@ -13,6 +13,7 @@ mod bindings;
 mod builtin;
 mod cache;
 mod catalogue;
+mod compiler;
 mod engine;
 mod error;
 mod inspect;

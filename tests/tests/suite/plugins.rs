@@ -85,14 +85,15 @@ fn a_plugin_does_not_take_over_a_built_in_type_by_its_name() {
 fn whatever_is_wrong_with_the_cache_the_plugins_run() {
     let ports = Ports::take(1);
     let sandbox = sandbox();
-    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
+    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": TYPE, "path": "out.txt" }])).to_string());
+    put(&sandbox, &sandbox.plugins(), &WatPlugin::new(TYPE).component());
     let cache = sandbox.root().join("cache");
     let prepare = sandbox.portkeeper("prepare").env("XDG_CACHE_HOME", &cache);
-    let expected = format!("SERVICE_PORT={}\n", ports.first());
+    let expected = json!({ "SERVICE_PORT": ports.first() });
     let runs = |what: &str| {
-        let _ = std::fs::remove_file(sandbox.work().join(".env"));
+        let _ = std::fs::remove_file(sandbox.work().join("out.txt"));
         prepare.ok().is_silent();
-        assert_eq!(sandbox.read(".env"), expected, "{what}");
+        assert_eq!(serde_json::from_str::<Value>(&sandbox.read("out.txt")).unwrap(), expected, "{what}");
     };
     runs("cold");
     runs("warm");

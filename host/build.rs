@@ -1,0 +1,55 @@
+//! Compiles the built-in formats to native code, so that the first prepare on a machine does not have to.
+
+#[cfg(feature = "plugins")]
+#[path = "src/plugins/compiler.rs"]
+mod compiler;
+#[cfg(feature = "plugins")]
+#[path = "src/plugins/limits.rs"]
+#[expect(dead_code, reason = "the compiler needs two of the limits, the sandbox all")]
+mod limits;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "plugins")]
+    built_in_formats::compile();
+}
+
+#[cfg(feature = "plugins")]
+mod built_in_formats {
+    use std::path::{Path, PathBuf};
+    use std::{env, fs};
+
+    use wasmtime::{Engine, OptLevel, Result};
+
+    use super::compiler;
+
+    /// Writes `OUT_DIR/FORMAT.compiled` for each component in `builtin/`. Where this build's code generator does not know the
+    /// target's processor the file is empty, and the host compiles the format when it is first used.
+    pub(crate) fn compile() {
+        for source in ["builtin", "src/plugins/compiler.rs", "src/plugins/limits.rs"] {
+            println!("cargo::rerun-if-changed={source}");
+        }
+        let engine = engine();
+        let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        for entry in fs::read_dir("builtin").expect("the components stand in builtin/") {
+            let component = entry.expect("builtin/ can be listed").path();
+            if component.extension().is_some_and(|extension| extension == "wasm") {
+                let code = engine.as_ref().map_or_else(|_| Vec::new(), |engine| precompile(engine, &component));
+                let name = component.with_extension("compiled");
+                fs::write(out.join(name.file_name().expect("it has a name")), code).expect("OUT_DIR can be written");
+            }
+        }
+    }
+
+    /// For the target's processor family and nothing that only some of its members have: the code must run wherever the program does.
+    /// Here it may take its time, so it is made small.
+    fn engine() -> Result<Engine> {
+        let target = env::var("TARGET").expect("cargo sets TARGET");
+        Engine::new(compiler::config().target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
+    }
+
+    fn precompile(engine: &Engine, component: &Path) -> Vec<u8> {
+        let bytes = fs::read(component).expect("the component can be read");
+        engine.precompile_component(&bytes).unwrap_or_else(|error| panic!("{}: {error:#}", component.display()))
+    }
+}

@@ -1,0 +1,31 @@
+//! What a plugin can rely on, the same on every machine. The build script compiles the built-in formats with these settings,
+//! the engine everybody else's plugins.
+
+use wasmtime::{Config, OptLevel};
+
+use super::limits;
+
+/// The settings of the sandbox and of the code that runs in it.
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(limits::STACK)
+        // The same request gives the same bytes: no instruction whose result is the processor's choice.
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        // Memories are as large as they may get and no larger: the default of 4 GiB of address space each fails under `ulimit -v`.
+        .memory_reservation(limits::MEMORY as u64)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(0)
+        // Checks in the code instead of a SIGSEGV handler for the whole process, which a library should not install.
+        .signals_based_traps(false)
+        // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
+        // A render takes a fraction of a millisecond either way, compiling for it takes hundreds.
+        .cranelift_opt_level(OptLevel::None)
+        .concurrency_support(false);
+    config
+}
