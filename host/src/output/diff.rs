@@ -1,31 +1,63 @@
 //! What would change, for people to read.
 
-use std::time::Duration;
+use std::fmt;
 
-use similar::{ChangeTag, TextDiff};
+use imara_diff::{Algorithm, Diff, InternedInput, Interner, Token, UnifiedDiffConfig, UnifiedDiffPrinter};
 
 use super::file_set::Planned;
-
-/// How long the search for the shortest difference may take. After that a longer one is good enough.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A unified diff of one file, with three lines around each change. The text of a sensitive file stays out of it.
 pub(super) fn diff(file: &Planned, new: &str) -> String {
     let old = file.old.as_deref().unwrap_or_default();
     let name = file.target.shown();
     let old_name = if file.old.is_some() { format!("a/{name}") } else { "/dev/null".to_owned() };
-    let difference = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
-    if file.sensitive {
-        let count = |tag| difference.iter_all_changes().filter(|change| change.tag() == tag).count();
-        let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
-        return format!(
-            "--- {old_name}\n+++ b/{name}\n# sensitive: {added} lines added, {removed} removed, not shown\n"
-        );
+    let lines = InternedInput::new(old, new);
+    let mut difference = Diff::compute(Algorithm::Histogram, &lines);
+    let changes = if file.sensitive {
+        let (added, removed) = (difference.count_additions(), difference.count_removals());
+        format!("# sensitive: {added} lines added, {removed} removed, not shown\n")
+    } else {
+        difference.postprocess_lines(&lines);
+        difference.unified_diff(&Lines(&lines.interner), UnifiedDiffConfig::default(), &lines).to_string()
+    };
+    format!("--- {old_name}\n+++ b/{name}\n{changes}")
+}
+
+/// Writes lines the way patch(1) reads them: a last line without its newline is marked.
+struct Lines<'a>(&'a Interner<&'a str>);
+
+impl Lines<'_> {
+    fn write(&self, mut to: impl fmt::Write, sign: char, lines: &[Token]) -> fmt::Result {
+        for &line in lines {
+            let line = self.0[line];
+            let end = if line.ends_with('\n') { "" } else { "\n\\ No newline at end of file\n" };
+            write!(to, "{sign}{line}{end}")?;
+        }
+        Ok(())
     }
-    let text = difference.unified_diff().header(&old_name, &format!("b/{name}")).to_string();
-    match text.is_empty() {
-        // An empty file that is new has no line that differs.
-        true => format!("--- {old_name}\n+++ b/{name}\n"),
-        false => text,
+}
+
+impl UnifiedDiffPrinter for Lines<'_> {
+    fn display_header(
+        &self,
+        mut to: impl fmt::Write,
+        old_start: u32,
+        new_start: u32,
+        old_length: u32,
+        new_length: u32,
+    ) -> fmt::Result {
+        // Lines count from 1, but a place without lines is named by the line before it.
+        let old_start = old_start + u32::from(old_length > 0);
+        let new_start = new_start + u32::from(new_length > 0);
+        writeln!(to, "@@ -{old_start},{old_length} +{new_start},{new_length} @@")
+    }
+
+    fn display_context_token(&self, to: impl fmt::Write, line: Token) -> fmt::Result {
+        self.write(to, ' ', &[line])
+    }
+
+    fn display_hunk(&self, mut to: impl fmt::Write, old: &[Token], new: &[Token]) -> fmt::Result {
+        self.write(&mut to, '-', old)?;
+        self.write(&mut to, '+', new)
     }
 }
