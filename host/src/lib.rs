@@ -36,7 +36,7 @@ pub mod reserve;
 mod port_registry;
 mod settings;
 
-pub use port_registry::{PortRegistry, Reserved, Selection, SetupError};
+pub use port_registry::{GetPortError, NameOf, PortRegistry, Reserved, Selection, SetupError};
 pub use settings::Settings;
 
 #[cfg(feature = "cli")]

@@ -20,7 +20,7 @@ use crate::reserve::{Machine, Pick, World, described, live_on, pick};
 #[derive(Debug, Args)]
 pub(crate) struct PickArgs {
     /// Among which ports: `8000`, `8000-8010`, `8000,8080,9000-9010`, or `-1` for any good one [default: -1]
-    #[arg(value_name = "PORTS", allow_hyphen_values = true)]
+    #[arg(value_name = "PORTS", allow_negative_numbers = true)]
     among: Vec<PortSpec>,
 
     /// How many ports: all of them or none
