@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, schema, status, trust};
+use crate::commands::{
+    completions, gc, import, list, man, pick, port, prepare, release, reserve, schema, status, trust,
+};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -25,8 +27,11 @@ enum Command {
     Port(port::PortArgs),
     Release(release::ReleaseArgs),
     Status(status::StatusArgs),
+    List(list::ListArgs),
+    Pick(pick::PickArgs),
     Gc(gc::GcArgs),
     Prepare(prepare::PrepareArgs),
+    Import(import::ImportArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -56,8 +61,11 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Port(args) => port::run(context, args),
         Command::Release(args) => release::run(context, args),
         Command::Status(args) => status::run(context, args),
+        Command::List(args) => list::run(context, args),
+        Command::Pick(args) => pick::run(context, args),
         Command::Gc(args) => gc::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
+        Command::Import(args) => import::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completions(args) => completions::run(context, args, Cli::command()),

@@ -5,7 +5,7 @@
 //! 1. [`model`]: the words of the domain as plain types
 //! 2. [`fs`], [`os`] and [`document`]: files that survive a crash, what only the operating system knows, and places in
 //!    documents that people write
-//! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
+//! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`], [`import`]: one task each, unaware of each other
 //! 4. [`reserve`] and [`prepare`]: what the rooms do together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
@@ -18,6 +18,7 @@ pub mod os;
 
 #[cfg(feature = "plugins")]
 pub mod config;
+pub mod import;
 #[cfg(feature = "plugins")]
 pub mod output;
 #[cfg(feature = "plugins")]
@@ -35,7 +36,7 @@ pub mod reserve;
 mod port_registry;
 mod settings;
 
-pub use port_registry::{PortRegistry, Reserved, Selection, SetupError};
+pub use port_registry::{GetPortError, NameOf, PortRegistry, Reserved, Selection, SetupError};
 pub use settings::Settings;
 
 #[cfg(feature = "cli")]

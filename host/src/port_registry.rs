@@ -1,14 +1,20 @@
 //! The front door for programs that reserve ports for themselves.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::model::{Host, HostError, Lease, Port, PortError, PortRange, Protocol, Reservation};
+use crate::model::{
+    Host, HostError, Lease, LeaseName, Name, Port, PortError, PortRange, PortSpec, Project, Protocol, Reservation,
+};
 use crate::os;
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
-use crate::reserve::{Choice, GRACE, Machine, Request, ReserveError, Stale, World, collect, release, reserve};
+use crate::reserve::{
+    Choice, GRACE, Machine, Naming, NamingRules, Pick, PickError, Request, ReserveError, Stale, World, collect,
+    names_of, pick, release, reserve, reserve_names,
+};
 use crate::settings::Settings;
 
 /// The registry of this user's ports, the same one that the command line uses.
@@ -115,6 +121,98 @@ impl PortRegistry {
     }
 }
 
+/// Ports with names, as the command line has them.
+impl PortRegistry {
+    /// The port of the name: the one that it has, or a new one. It lasts until it is released, or the project's folder is gone; unlike
+    /// with [`PortRegistry::reserve`], dropping the answer changes nothing.
+    ///
+    /// A name that has a port keeps it, whoever uses it, unless the selection asks for another one.
+    ///
+    /// # Errors
+    /// As [`PortRegistry::reserve`].
+    pub fn reserve_name(&self, name: &Name, of: &NameOf, selection: &Selection) -> Result<Reservation, ReserveError> {
+        let host = Host::default();
+        let addresses = local_addresses(&host)?;
+        let rules = NamingRules { host: (host, addresses), moves: false, require_free: false };
+        let namings = [selection.naming(name, of)?];
+        let mut outcome = reserve_names(&self.store, &Machine::here(), &namings, &rules)?;
+        Ok(outcome.granted.remove(0).reservation)
+    }
+
+    /// Ends a name, and returns what it had; none when there was no such name.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; then nothing has changed.
+    pub fn release_name(&self, name: &Name, of: &NameOf) -> Result<Option<Reservation>, RegistryError> {
+        let is_it = |other: &LeaseName| other.name == name.as_str() && other.belongs_to(of.0.as_deref());
+        let mut released = release(&self.store, &Machine::here(), |one| one.name().is_some_and(is_it))?;
+        Ok(released.pop())
+    }
+
+    /// The names and their ports, by name.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn names(&self, of: &NameOf) -> Result<Vec<(String, Port)>, RegistryError> {
+        let snapshot = self.store.snapshot()?;
+        let names = names_of(&snapshot, &Machine::here(), of.0.as_deref());
+        Ok(names.iter().filter_map(|one| Some((one.name()?.name.clone(), one.port))).collect())
+    }
+}
+
+/// Ports that are only picked: nothing is reserved, so somebody else may take them at any time.
+impl PortRegistry {
+    /// A TCP port for the loopback addresses that nobody has reserved and nobody uses: any of those that are meant.
+    ///
+    /// # Errors
+    /// [`GetPortError`]: none of them is free, or the registry or the kernel can't be asked.
+    pub fn get_port(&self, among: &PortSpec) -> Result<Port, GetPortError> {
+        self.select_random(among, &PortSpec::none())
+    }
+
+    /// The same, but none of `except`.
+    ///
+    /// # Errors
+    /// As [`PortRegistry::get_port`].
+    pub fn select_random(&self, among: &PortSpec, except: &PortSpec) -> Result<Port, GetPortError> {
+        let addresses = local_addresses(&Host::default()).map_err(PickError::from)?;
+        let wish = Pick { count: 1, among, except, random: true, protocol: Protocol::Tcp, addresses: &addresses };
+        let picked = pick(&self.store.snapshot()?, &Machine::here(), &wish)?;
+        Ok(picked[0])
+    }
+}
+
+/// Whose names are meant.
+#[derive(Debug, Clone)]
+pub struct NameOf(Option<Arc<Project>>);
+
+impl NameOf {
+    /// The user's own, the same in every folder.
+    #[must_use]
+    pub fn user() -> Self {
+        Self(None)
+    }
+
+    /// Those of the project in this very folder. (The command line looks for the folder with the config, or the worktree's root.)
+    ///
+    /// # Errors
+    /// What the system reports about the folder; a path that is not Unicode.
+    pub fn project(folder: impl AsRef<Path>) -> std::io::Result<Self> {
+        Ok(Self(Some(Arc::new(Project::at(folder.as_ref())?))))
+    }
+}
+
+/// Why there is no port.
+#[derive(Debug, Error)]
+pub enum GetPortError {
+    /// None is free.
+    #[error(transparent)]
+    Pick(#[from] PickError),
+    /// The registry can't be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
 #[cfg(feature = "plugins")]
 mod files {
     use std::path::Path;
@@ -179,8 +277,8 @@ pub struct Selection {
     exactly: Option<Port>,
     preferred: Option<Port>,
     range: Option<PortRange>,
-    host: Host,
-    protocol: Protocol,
+    host: Option<Host>,
+    protocol: Option<Protocol>,
     owner: Option<String>,
 }
 
@@ -223,14 +321,14 @@ impl Selection {
     /// # Errors
     /// [`HostError`] for text that can be neither.
     pub fn host(mut self, host: &str) -> Result<Self, HostError> {
-        self.host = host.parse()?;
+        self.host = Some(host.parse()?);
         Ok(self)
     }
 
     /// For this protocol.
     #[must_use]
     pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
+        self.protocol = Some(protocol);
         self
     }
 
@@ -241,6 +339,23 @@ impl Selection {
         self
     }
 
+    fn naming(&self, name: &Name, of: &NameOf) -> Result<Naming, ReserveError> {
+        let host = self.host.clone().map(|host| local_addresses(&host).map(|addresses| (host, addresses)));
+        let says_which = self.preferred.is_some() || self.range.is_some();
+        let choice = match self.exactly {
+            Some(port) => Some(Choice::whoever_uses_it(port)),
+            None => says_which.then(|| Choice::new(self.preferred, self.range)),
+        };
+        Ok(Naming {
+            name: name.clone(),
+            project: of.0.clone(),
+            choice,
+            host: host.transpose()?,
+            protocol: self.protocol,
+            owner: self.owner.clone(),
+        })
+    }
+
     fn request(&self) -> Result<Request, ReserveError> {
         let choice = match self.exactly {
             Some(port) => Choice::exactly(port),
@@ -248,8 +363,9 @@ impl Selection {
         };
         // Where the platform tells nothing of our own process, a grace has to do.
         let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
-        let addresses = local_addresses(&self.host)?;
-        let Self { host, protocol, owner, .. } = self.clone();
+        let host = self.host.clone().unwrap_or_default();
+        let addresses = local_addresses(&host)?;
+        let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
         Ok(Request { host, addresses, protocol, choice, owner, lease })
     }
 }

@@ -10,7 +10,7 @@ use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
-use crate::reserve::ReserveError;
+use crate::reserve::{PickError, ReserveError};
 use crate::trust::TrustError;
 
 /// What a command's function returns.
@@ -80,6 +80,15 @@ impl From<ReserveError> for CommandError {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<PickError> for CommandError {
+    fn from(error: PickError) -> Self {
+        match error {
+            PickError::Probe(error) => error.into(),
+            PickError::NotFree { .. } | PickError::TooFew { .. } => Self::no(error),
         }
     }
 }

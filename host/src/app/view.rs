@@ -22,6 +22,9 @@ pub(crate) struct ReservedView<'a> {
     addresses: &'a [IpAddr],
     owner: Option<&'a str>,
     lease: LeaseView<'a>,
+    /// The port that the name had before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<Port>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     occupied_by: Vec<OccupiedView<'a>>,
 }
@@ -80,6 +83,7 @@ impl<'a> From<&'a Granted> for ReservedView<'a> {
             addresses: &reservation.addresses,
             owner: reservation.owner.as_deref(),
             lease: LeaseView::from(&reservation.lease),
+            moved_from: granted.replaced.as_ref().map(|old| old.port),
             occupied_by: granted.occupied_by.iter().map(OccupiedView::from).collect(),
         }
     }

@@ -2,7 +2,10 @@
 
 pub(crate) mod completions;
 pub(crate) mod gc;
+pub(crate) mod import;
+pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod pick;
 pub(crate) mod port;
 pub(crate) mod prepare;
 pub(crate) mod release;

@@ -131,3 +131,11 @@ fn other_namespaces_are_other_places() {
     assert!(here.is_same_boot(&there));
     assert!(!here.shares_ports_with(&there) && !here.shares_processes_with(&there));
 }
+
+#[test]
+fn a_list_of_reserved_ports_is_read_as_the_kernel_writes_it() {
+    let ranges = |text| port_list(text).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(ranges("8080,9148,10000-10010"), ["8080-8080", "9148-9148", "10000-10010"]);
+    assert_eq!(ranges(""), [""; 0]);
+    assert_eq!(ranges("0-7,x,9-8"), ["1-7"], "port 0 is none, and nonsense is nobody's port");
+}

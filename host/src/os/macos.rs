@@ -52,3 +52,8 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     let port = |name| setting(name)?.parse::<Port>().ok();
     PortRange::new(port("net.inet.ip.portrange.first")?, port("net.inet.ip.portrange.last")?).ok()
 }
+
+/// AirPlay Receiver's ports: a plain bind beside its wildcard listeners may succeed, and clients then meet one or the other.
+pub(super) fn set_aside_ports() -> Vec<PortRange> {
+    [5000, 7000].into_iter().filter_map(Port::new).map(PortRange::from).collect()
+}

@@ -67,3 +67,24 @@ pub fn parent() -> Option<Caller> {
 pub fn ephemeral_ports() -> Option<PortRange> {
     platform::ephemeral_ports()
 }
+
+/// Ranges of ports that this machine has set aside for something, so that they are not to be chosen without being asked for.
+///
+/// - Linux: `net.ipv4.ip_local_reserved_ports` (ip-sysctl), which also keeps the kernel from picking them for `bind(0)` and for outgoing
+///   connections.
+/// - macOS: 5000 and 7000, where AirPlay Receiver listens since macOS 12.
+/// - Windows: none, because its excluded ranges can only be listed by a command (`netsh int ipv4 show excludedportrange tcp`). A bind in
+///   one of them is refused as "access denied", and the choice then goes on to the next port.
+#[must_use]
+pub fn set_aside_ports() -> Vec<PortRange> {
+    platform::set_aside_ports()
+}
+
+/// What has set aside the ports of [`set_aside_ports`].
+pub const SET_ASIDE_BY: &str = if cfg!(target_os = "macos") {
+    "AirPlay Receiver listens there"
+} else if cfg!(windows) {
+    "netsh int ipv4 show excludedportrange"
+} else {
+    "net.ipv4.ip_local_reserved_ports"
+};

@@ -12,7 +12,7 @@ mod sockets;
 
 pub use addresses::local_addresses;
 pub use error::ProbeError;
-pub use port::{PortState, probe};
+pub use port::{PortState, can_bind, probe};
 pub use processes::{Process, Processes};
 pub use sockets::{Occupant, SocketState, Sockets};
 

@@ -46,6 +46,14 @@ pub fn probe(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<Por
     }
 }
 
+/// Whether a plain bind of the port succeeds on all of the addresses. That is less than [`probe`] asks, and costs less.
+///
+/// # Errors
+/// As [`probe`].
+pub fn can_bind(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<bool, ProbeError> {
+    Ok(bind_all(protocol, port, &covering(addresses), Sharing::Nothing)?.is_some())
+}
+
 /// Whether somebody accepts a connection at the port.
 pub(super) fn is_answered(port: Port, addresses: &[IpAddr]) -> bool {
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];

@@ -1,6 +1,6 @@
 //! The choice itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 
 use super::release::{Released, collect_cheaply};
 use super::stale::why_stale;
-use super::world::{Occupied, World};
+use super::world::{Occupied, Presence, World};
 use super::{Blocker, Choice, ReserveError};
-use crate::model::{Caller, Host, Lease, LeaseName, Port, Protocol, Reservation};
+use crate::model::{Caller, Host, Lease, LeaseName, Port, Project, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
 use crate::registry::{Notice, Snapshot, Store, Transaction};
 
@@ -40,7 +40,7 @@ pub struct Granted {
     pub existed: bool,
     /// What the name had before, when that no longer fits the request.
     pub replaced: Option<Reservation>,
-    /// Who uses the port now. A new reservation is always unused; the port of a name usually has its own server on it.
+    /// Who uses the port now: the port of a name usually has its own server on it. A port that portkeeper chose is unused.
     pub occupied_by: Vec<Occupied>,
 }
 
@@ -71,8 +71,55 @@ pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) ->
     grant(&mut Transaction::rehearse(store.snapshot()?), world, requests)
 }
 
-fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
+pub(super) fn grant(
+    transaction: &mut Transaction,
+    world: &impl World,
+    requests: &[Request],
+) -> Result<Outcome, ReserveError> {
     let collected = collect_cheaply(transaction, world);
+    for project in projects(requests) {
+        follow_moved_folder(transaction, world, project);
+    }
+    let granted = serve(transaction, world, requests)?;
+    Ok(Outcome { granted, collected, notices: transaction.notices().to_vec() })
+}
+
+/// The projects of the names that are asked for: nearly always one.
+fn projects(requests: &[Request]) -> Vec<&Arc<Project>> {
+    let leases = requests.iter().map(|request| &request.lease);
+    let mut projects: Vec<_> = leases
+        .filter_map(|lease| match lease {
+            Lease::Named(name) => name.project.as_ref(),
+            _ => None,
+        })
+        .collect();
+    projects.dedup();
+    projects
+}
+
+/// The names of a folder that was moved learn where it is now. Otherwise the next collection would take those that nobody asks
+/// for in the new place.
+fn follow_moved_folder(transaction: &mut Transaction, world: &impl World, project: &Arc<Project>) {
+    let moved = |old: &Arc<Project>| {
+        !Arc::ptr_eq(old, project) && old.has_moved_to(project) && world.presence(old) != Presence::There
+    };
+    for index in 0..transaction.reservations().len() {
+        let reservation = &transaction.reservations()[index];
+        let Some(name) = reservation.name() else { continue };
+        if name.project.as_ref().is_some_and(moved) {
+            let lease = Lease::Named(LeaseName { project: Some(Arc::clone(project)), ..name.clone() });
+            let reservation = Reservation { lease, ..reservation.clone() };
+            transaction.replace(index, reservation);
+        }
+    }
+}
+
+/// Finds or chooses a port for each request.
+pub(super) fn serve(
+    transaction: &mut Transaction,
+    world: &impl World,
+    requests: &[Request],
+) -> Result<Vec<Granted>, ReserveError> {
     let mut granted: Vec<Option<Granted>> = vec![None; requests.len()];
     let mut replaced: Vec<Option<Reservation>> = vec![None; requests.len()];
     for (index, request) in requests.iter().enumerate() {
@@ -96,16 +143,17 @@ fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]
         if granted[index].is_none() {
             let request = &requests[index];
             let reservation = seats.choose(request, &claimed)?;
-            granted[index] = Some(Granted {
-                reservation,
-                existed: false,
-                replaced: replaced[index].take(),
-                occupied_by: Vec::new(),
-            });
+            let occupied_by = if request.choice.accepts_used_ports() {
+                world.occupied_by(reservation.protocol, reservation.port, &reservation.addresses)
+            } else {
+                Vec::new()
+            };
+            let replaced = replaced[index].take();
+            granted[index] = Some(Granted { reservation, existed: false, replaced, occupied_by });
         }
     }
     seats.finish();
-    Ok(Outcome { granted: granted.into_iter().flatten().collect(), collected, notices: transaction.notices().to_vec() })
+    Ok(granted.into_iter().flatten().collect())
 }
 
 /// Requests with few ports to choose from come first, so that those with many don't take them away.
@@ -125,8 +173,7 @@ fn known(snapshot: &Snapshot, world: &impl World, request: &Request) -> Option<u
     let here = |reservation: &Reservation| world.place().shares_ports_with(&reservation.place);
     let mut reservations = snapshot.reservations().iter();
     match &request.lease {
-        Lease::Named(name) => reservations
-            .position(|reservation| reservation.name().is_some_and(|other| other.is_same(name)) && here(reservation)),
+        Lease::Named(name) => find_name(snapshot, world, name),
         Lease::Timed { .. } => {
             let (port, owner) = (request.choice.only()?, request.owner.as_ref()?);
             reservations.position(|reservation| {
@@ -139,6 +186,14 @@ fn known(snapshot: &Snapshot, world: &impl World, request: &Request) -> Option<u
         }
         _ => None,
     }
+}
+
+/// Where the registry has the name.
+pub(super) fn find_name(snapshot: &Snapshot, world: &impl World, name: &LeaseName) -> Option<usize> {
+    snapshot.reservations().iter().position(|reservation| {
+        reservation.name().is_some_and(|other| other.is_same(name))
+            && world.place().shares_ports_with(&reservation.place)
+    })
 }
 
 fn fits(reservation: &Reservation, request: &Request) -> bool {
@@ -161,14 +216,17 @@ fn renew(
     match (&old.lease, &request.lease) {
         // A name that is written somewhere stays confirmed; a provisional one stays so until its files are written.
         (Lease::Named(had), Lease::Named(wanted)) => {
-            reservation.lease = Lease::Named(LeaseName { provisional: had.provisional, ..wanted.clone() });
+            let provisional = had.provisional && wanted.provisional;
+            reservation.lease = Lease::Named(LeaseName { provisional, ..wanted.clone() });
         }
         _ => stamp(&mut reservation, world, &request.lease),
     }
     let Reservation { protocol, port, ref addresses, .. } = reservation;
-    let occupied_by = match world.probe(protocol, port, addresses)? {
-        PortState::Taken => world.occupied_by(protocol, port, addresses),
-        PortState::Free | PortState::Lingering => Vec::new(),
+    let occupied_by = match world.probe(protocol, port, addresses) {
+        Ok(PortState::Free | PortState::Lingering) => Vec::new(),
+        // Who may not bind the port, such as 80, may still have a name for it.
+        Ok(PortState::Taken) | Err(ProbeError::Denied { .. }) => world.occupied_by(protocol, port, addresses),
+        Err(error) => return Err(error.into()),
     };
     transaction.replace(index, reservation.clone());
     Ok(Granted { reservation, existed: true, replaced: None, occupied_by })
@@ -198,6 +256,16 @@ struct Seats<'a, W> {
     /// Where this transaction's own reservations begin. They are alive, however short their leases are.
     own: usize,
     caller: Option<Caller>,
+    searches: HashMap<(Choice, Protocol, Vec<IpAddr>), Search>,
+}
+
+/// How far the search for one kind of request has come. No port becomes free during a transaction, so the next request of the kind
+/// goes on where the last one ended.
+struct Search {
+    rest: Box<dyn Iterator<Item = Port>>,
+    /// Ports that others prefer, and ports on which old connections linger.
+    last_resorts: VecDeque<Port>,
+    tally: Tally,
 }
 
 impl<'a, W: World> Seats<'a, W> {
@@ -209,40 +277,66 @@ impl<'a, W: World> Seats<'a, W> {
             }
         }
         let own = transaction.reservations().len();
-        Self { transaction, world, by_port, stale: HashSet::new(), own, caller: world.caller() }
+        let (stale, searches) = (HashSet::new(), HashMap::new());
+        Self { transaction, world, by_port, stale, own, caller: world.caller(), searches }
     }
 
-    /// Takes the first free port of the request's choice. Ports that others prefer, and ports on which old connections linger,
-    /// come last.
+    /// Takes the first free port of the request's choice. Last resorts come last.
     fn choose(&mut self, request: &Request, claimed: &HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
-        let mut tally = Tally::default();
-        let mut last_resort = None;
-        let (world, own) = (self.world, request.choice.preferred());
-        // The policy's ports are asked for when nothing better was found, and not kept longer than this call.
+        let kind = (request.choice, request.protocol, request.addresses.clone());
+        let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
+        let port = self.next_free(request, claimed, &mut search)?;
+        let reservation = self.take(request, port);
+        search.tally.reserved(&reservation);
+        self.searches.insert(kind, search);
+        Ok(reservation)
+    }
+
+    fn search(&self, request: &Request) -> Search {
+        // The policy's ports are asked for when nothing better was found.
         let good = || -> Box<dyn Iterator<Item = Port>> {
-            Box::new(world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
+            Box::new(self.world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
         };
-        for port in request.choice.candidates(good) {
+        let rest = request.choice.candidates(good);
+        Search { rest, last_resorts: VecDeque::new(), tally: Tally::default() }
+    }
+
+    fn next_free(
+        &mut self,
+        request: &Request,
+        claimed: &HashSet<(Protocol, Port)>,
+        search: &mut Search,
+    ) -> Result<Port, ReserveError> {
+        let own = request.choice.preferred();
+        while let Some(port) = search.rest.next() {
             if let Some(reservation) = self.live(request, port) {
-                tally.reserved(reservation);
+                search.tally.reserved(reservation);
                 continue;
             }
-            match self.world.probe(request.protocol, port, &request.addresses) {
+            match self.state(request, port) {
                 Ok(PortState::Free) if Some(port) == own || !claimed.contains(&(request.protocol, port)) => {
-                    return Ok(self.take(request, port));
+                    return Ok(port);
                 }
-                Ok(PortState::Free | PortState::Lingering) => {
-                    last_resort.get_or_insert(port);
-                }
-                Ok(PortState::Taken) => tally.in_use += 1,
-                Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => tally.denied += 1,
+                Ok(PortState::Free | PortState::Lingering) => search.last_resorts.push_back(port),
+                Ok(PortState::Taken) => search.tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => search.tally.denied += 1,
                 Err(error) => return Err(error.into()),
             }
         }
-        match last_resort {
-            Some(port) => Ok(self.take(request, port)),
-            None => Err(self.refusal(request, tally)),
+        while let Some(port) = search.last_resorts.pop_front() {
+            match self.live(request, port) {
+                Some(reservation) => search.tally.reserved(reservation),
+                None => return Ok(port),
+            }
         }
+        Err(self.refusal(request, &search.tally))
+    }
+
+    fn state(&self, request: &Request, port: Port) -> Result<PortState, ProbeError> {
+        if request.choice.accepts_used_ports() {
+            return Ok(PortState::Free);
+        }
+        self.world.probe(request.protocol, port, &request.addresses)
     }
 
     /// The live reservation that keeps the port, if one does.
@@ -282,18 +376,18 @@ impl<'a, W: World> Seats<'a, W> {
         reservation
     }
 
-    fn refusal(&self, request: &Request, tally: Tally) -> ReserveError {
+    fn refusal(&self, request: &Request, tally: &Tally) -> ReserveError {
         let host = request.host.clone();
         if let Some(port) = request.choice.only() {
             let sockets = || Blocker::Sockets(self.world.occupied_by(request.protocol, port, &request.addresses));
-            let by = Box::new(tally.blocker.map_or_else(sockets, Blocker::Reservation));
+            let by = Box::new(tally.blocker.clone().map_or_else(sockets, Blocker::Reservation));
             return ReserveError::NotFree { port, host, by };
         }
         let name = match &request.lease {
             Lease::Named(name) => Some(name.name.clone()),
             _ => None,
         };
-        let Tally { reserved, in_use, denied, .. } = tally;
+        let &Tally { reserved, in_use, denied, .. } = tally;
         ReserveError::NoneFree { name, choice: request.choice, host, reserved, in_use, denied }
     }
 

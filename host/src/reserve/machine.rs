@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::world::{Occupied, Presence, World, presence};
 use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::{self, Liveness};
-use crate::policy::good_ports;
+use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets};
 
 /// This machine, as seen from this process.
@@ -50,6 +50,18 @@ impl World for Machine {
         probe::probe(protocol, port, addresses)
     }
 
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        let Some(sockets) = self.sockets(protocol) else { return self.probe(protocol, port, addresses) };
+        let occupants = sockets.occupants(port, addresses);
+        if occupants.is_empty() {
+            // The tables of older kernels lack sockets that are bound and nothing else, and tell nothing of permissions.
+            let free = probe::can_bind(protocol, port, addresses)?;
+            return Ok(if free { PortState::Free } else { PortState::Taken });
+        }
+        let lingering = occupants.iter().all(|occupant| occupant.state == SocketState::Remnant);
+        Ok(if lingering { PortState::Lingering } else { PortState::Taken })
+    }
+
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
         self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, addresses))
     }
@@ -84,7 +96,7 @@ impl World for Machine {
     }
 
     fn good_ports(&self, protocol: Protocol) -> Box<dyn Iterator<Item = Port> + '_> {
-        Box::new(good_ports(protocol, os::ephemeral_ports(), fastrand::u64(..)))
+        Box::new(good_ports(protocol, &KernelPorts::here(), fastrand::u64(..)))
     }
 
     fn caller(&self) -> Option<Caller> {

@@ -4,10 +4,13 @@
 //! registry (clocks, processes, sockets, folders) stands behind [`World`], so that the rules here run in tests without any of
 //! it; [`Machine`] is the real one.
 
+mod adopt;
 mod choice;
 mod confirm;
 mod grant;
 mod machine;
+mod naming;
+mod pick;
 mod release;
 mod stale;
 mod world;
@@ -17,10 +20,13 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Adopted, adopt};
 pub use choice::Choice;
 pub use confirm::{abandon, confirm, orphans};
 pub use grant::{Granted, Outcome, Request, rehearse, reserve};
 pub use machine::Machine;
+pub use naming::{Naming, NamingRules, names_of, reserve_names};
+pub use pick::{Pick, PickError, live_on, pick};
 pub use release::{Released, collect, release, would_collect};
 pub use stale::{Stale, why_stale};
 pub use world::{Occupied, Presence, World, presence};
@@ -109,7 +115,12 @@ fn or_release(reserved: usize) -> &'static str {
     if reserved == 0 { "" } else { ", or see `portkeeper status` for what can be released" }
 }
 
-/// A reservation in the words of an error message.
+/// A reservation in the words of a message: `for me, as web of /srv/shop`.
+#[must_use]
+pub fn described(reservation: &Reservation) -> impl std::fmt::Display {
+    Described(reservation)
+}
+
 struct Described<'a>(&'a Reservation);
 
 impl std::fmt::Display for Described<'_> {
@@ -121,7 +132,10 @@ impl std::fmt::Display for Described<'_> {
         match &self.0.lease {
             Lease::Named(name) => {
                 write!(f, "as {}", name.name)?;
-                name.project.as_ref().map_or(Ok(()), |project| write!(f, " of {}", project.path.display()))
+                match &name.project {
+                    Some(project) => write!(f, " of {}", project.path.display()),
+                    None => f.write_str(", a global name"),
+                }
             }
             Lease::Process(process) => write!(f, "while process {} runs", process.pid),
             Lease::Timed { until, .. } => {

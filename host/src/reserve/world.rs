@@ -22,6 +22,15 @@ pub trait World {
     /// [`ProbeError`], for example when this user may not bind the port.
     fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError>;
 
+    /// As [`World::probe`], for many ports at once: from one look at all sockets, where that is possible. A port that a firewall forwards
+    /// to a container looks free.
+    ///
+    /// # Errors
+    /// As [`World::probe`].
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        self.probe(protocol, port, addresses)
+    }
+
     /// Whether anything listens on the port, on any of the addresses. What can't be seen counts as listening.
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool;
 
