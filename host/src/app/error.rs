@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::lockfile::LockfileError;
 use crate::output::FileError;
 use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
@@ -89,6 +90,7 @@ impl From<PrepareError> for CommandError {
         match error {
             PrepareError::Config(error) => error.into(),
             PrepareError::Plugin(error) => error.into(),
+            PrepareError::Lockfile(error) => error.into(),
             PrepareError::Reserve(error) => error.into(),
             PrepareError::Probe(error) => error.into(),
             PrepareError::Occupied(_) => {
@@ -120,14 +122,24 @@ impl From<ConfigError> for CommandError {
 impl From<PluginError> for CommandError {
     fn from(error: PluginError) -> Self {
         let failed = match &error {
-            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
-                Self::usage(&error)
-            }
+            PluginError::Unknown { .. }
+            | PluginError::WrongDigest { .. }
+            | PluginError::NotPinned { .. }
+            | PluginError::NotTrusted { .. } => Self::usage(&error),
             _ => Self::environment(&error),
         };
         match error.help() {
             Some(help) => failed.hint(help),
             None => failed,
+        }
+    }
+}
+
+impl From<LockfileError> for CommandError {
+    fn from(error: LockfileError) -> Self {
+        match error {
+            LockfileError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
         }
     }
 }
