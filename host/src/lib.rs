@@ -6,7 +6,7 @@
 //! 2. [`fs`], [`os`], [`document`] and [`options`]: files that survive a crash, what only the operating system knows, places in
 //!    documents that people write, and what the options of a format may be
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`lockfile`], [`output`], [`trust`]: one task each, unaware of each other
-//! 4. [`reserve`] and [`prepare`]: what the rooms do together
+//! 4. [`reserve`], [`prepare`], [`install`] and [`authoring`]: what the rooms do together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
@@ -33,6 +33,10 @@ pub mod registry;
 #[cfg(feature = "plugins")]
 pub mod trust;
 
+#[cfg(feature = "plugins")]
+pub mod authoring;
+#[cfg(feature = "plugins")]
+pub mod install;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;

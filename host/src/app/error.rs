@@ -3,8 +3,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::install::InstallError;
 use crate::lockfile::LockfileError;
 use crate::output::FileError;
 use crate::plugins::PluginError;
@@ -139,6 +141,51 @@ impl From<LockfileError> for CommandError {
     fn from(error: LockfileError) -> Self {
         match error {
             LockfileError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<InstallError> for CommandError {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Lockfile(error) => error.into(),
+            InstallError::NotThere { .. } => Self::no(error),
+            InstallError::NoTypes { .. } | InstallError::Taken { .. } | InstallError::Place(_) => Self::usage(error),
+            InstallError::Lock(_) | InstallError::File(_) => Self::environment(error),
+        }
+    }
+}
+
+impl From<ScaffoldError> for CommandError {
+    fn from(error: ScaffoldError) -> Self {
+        match error {
+            ScaffoldError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<BuildError> for CommandError {
+    fn from(error: BuildError) -> Self {
+        let failed = match &error {
+            BuildError::NoCrate(_) | BuildError::NoCdylib | BuildError::Several(_) => Self::usage(&error),
+            BuildError::Failed => Self::no(&error),
+            BuildError::NoProgram { .. } | BuildError::NoTarget | BuildError::Plugin(_) | BuildError::File(_) => {
+                Self::environment(&error)
+            }
+        };
+        match error.help() {
+            Some(help) => failed.hint(help),
+            None => failed,
+        }
+    }
+}
+
+impl From<FixtureError> for CommandError {
+    fn from(error: FixtureError) -> Self {
+        match error {
+            FixtureError::File(_) => Self::environment(error),
             _ => Self::usage(error),
         }
     }

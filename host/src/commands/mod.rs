@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod gc;
 pub(crate) mod man;
+pub(crate) mod plugin;
 pub(crate) mod port;
 pub(crate) mod prepare;
 pub(crate) mod release;

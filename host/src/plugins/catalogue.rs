@@ -13,6 +13,9 @@ use super::{Engine, Origin, Plugin, PluginError, builtin, limits, paths};
 use crate::fs::PathError;
 use crate::model::Digest;
 
+/// Where a project's plugins are, in the project's folder.
+pub const PROJECT_FOLDER: &str = ".portkeeper/plugins";
+
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
 #[derive(Debug, Clone, Default)]
@@ -125,8 +128,9 @@ impl<'a> Catalogue<'a> {
         });
         let explicit =
             self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
-        let project = names_in(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
-        let user = names_in(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
+        let files = |folder: Option<PathBuf>| folder.into_iter().flat_map(|folder| plugin_files(&folder));
+        let project = files(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
+        let user = files(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
         let mut types = built_in.collect::<Vec<_>>();
         for (name, origin) in explicit.chain(project).chain(user) {
             let is_explicit = matches!(origin, Origin::Explicit(_));
@@ -235,7 +239,7 @@ impl<'a> Catalogue<'a> {
     }
 
     fn project_folder(&self) -> Option<PathBuf> {
-        self.sources.project.as_ref().map(|project| project.join(".portkeeper").join("plugins"))
+        self.sources.project.as_ref().map(|project| project.join(PROJECT_FOLDER))
     }
 
     fn unknown(&self, name: &str) -> PluginError {
@@ -281,9 +285,9 @@ fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
 }
 
-/// The types that a folder's files are named after, sorted.
-fn names_in(folder: Option<PathBuf>) -> impl Iterator<Item = (String, PathBuf)> {
-    let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+/// The files of a folder of plugins, sorted, each with the type that it is named after.
+pub fn plugin_files(folder: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found = entries
         .filter_map(|entry| {
             let path = entry.path();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::engine::{LoadError, component_of};
 use super::inspect::Refusal;
 use super::{Catalogue, Engine, Interface, Kind, Origin, Plugin, PluginError, catalogue};
+use crate::model::Digest;
 
 /// What a plugin's file turned out to be. Of the plugin itself only `describe` was run, in the sandbox.
 #[derive(Debug, Clone)]
@@ -35,6 +36,15 @@ impl Engine {
             Some(candidate) => self.examine_candidate(candidate),
             None => Err(PluginError::missing(&name, path)),
         }
+    }
+
+    /// Examines bytes that would be the plugin at `path`.
+    ///
+    /// # Errors
+    /// They are no plugin for this host.
+    pub fn examine_bytes(&self, bytes: Vec<u8>, path: &Path) -> Result<Examined, PluginError> {
+        let digest = Digest::of(&bytes);
+        self.examine_candidate(catalogue::Candidate { origin: Origin::File(path.to_owned()), bytes: bytes.into(), digest })
     }
 
     fn examine_candidate(&self, candidate: catalogue::Candidate) -> Result<Examined, PluginError> {

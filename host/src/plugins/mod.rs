@@ -27,11 +27,14 @@ mod text;
 mod ticker;
 mod types;
 
-pub use catalogue::{Catalogue, ExplicitPlugin, Pins, Sources, TypeInfo};
+pub use builtin::is_built_in;
+pub use cache::{CacheEntry, Cached};
+pub use catalogue::{Catalogue, ExplicitPlugin, PROJECT_FOLDER, Pins, Sources, TypeInfo, plugin_files};
 pub use engine::Engine;
 pub use error::{Broken, PluginError, RenderError};
 pub use examine::{Examined, to_component};
 pub use inspect::{Interface, Kind, is_plugin};
 pub use limits::{FILE as LARGEST_PLUGIN, Limits};
+pub use paths::is_type_name;
 pub use plugin::{Origin, Plugin};
 pub use types::{Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile, Usage};
