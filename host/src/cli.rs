@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
 use crate::commands::{
-    completions, gc, import, list, man, pick, port, prepare, release, reserve, schema, status, trust,
+    completions, gc, import, list, man, pick, plugin, port, prepare, release, reserve, schema, status, trust,
 };
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
@@ -32,6 +32,7 @@ enum Command {
     Gc(gc::GcArgs),
     Prepare(prepare::PrepareArgs),
     Import(import::ImportArgs),
+    Plugin(plugin::PluginArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -66,6 +67,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Gc(args) => gc::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
         Command::Import(args) => import::run(context, args),
+        Command::Plugin(args) => plugin::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completions(args) => completions::run(context, args, Cli::command()),

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::install::InstallError;
+use crate::lockfile::LockfileError;
 use crate::output::FileError;
 use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
@@ -98,6 +101,7 @@ impl From<PrepareError> for CommandError {
         match error {
             PrepareError::Config(error) => error.into(),
             PrepareError::Plugin(error) => error.into(),
+            PrepareError::Lockfile(error) => error.into(),
             PrepareError::Reserve(error) => error.into(),
             PrepareError::Probe(error) => error.into(),
             PrepareError::Occupied(_) => {
@@ -129,14 +133,69 @@ impl From<ConfigError> for CommandError {
 impl From<PluginError> for CommandError {
     fn from(error: PluginError) -> Self {
         let failed = match &error {
-            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
-                Self::usage(&error)
-            }
+            PluginError::Unknown { .. }
+            | PluginError::WrongDigest { .. }
+            | PluginError::NotPinned { .. }
+            | PluginError::NotTrusted { .. } => Self::usage(&error),
             _ => Self::environment(&error),
         };
         match error.help() {
             Some(help) => failed.hint(help),
             None => failed,
+        }
+    }
+}
+
+impl From<LockfileError> for CommandError {
+    fn from(error: LockfileError) -> Self {
+        match error {
+            LockfileError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<InstallError> for CommandError {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Lockfile(error) => error.into(),
+            InstallError::NotThere { .. } => Self::no(error),
+            InstallError::NoTypes { .. } | InstallError::Taken { .. } | InstallError::Place(_) => Self::usage(error),
+            InstallError::Lock(_) | InstallError::File(_) => Self::environment(error),
+        }
+    }
+}
+
+impl From<ScaffoldError> for CommandError {
+    fn from(error: ScaffoldError) -> Self {
+        match error {
+            ScaffoldError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<BuildError> for CommandError {
+    fn from(error: BuildError) -> Self {
+        let failed = match &error {
+            BuildError::NoCrate(_) | BuildError::NoCdylib | BuildError::Several(_) => Self::usage(&error),
+            BuildError::Failed => Self::no(&error),
+            BuildError::NoProgram { .. } | BuildError::NoTarget | BuildError::Plugin(_) | BuildError::File(_) => {
+                Self::environment(&error)
+            }
+        };
+        match error.help() {
+            Some(help) => failed.hint(help),
+            None => failed,
+        }
+    }
+}
+
+impl From<FixtureError> for CommandError {
+    fn from(error: FixtureError) -> Self {
+        match error {
+            FixtureError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
         }
     }
 }

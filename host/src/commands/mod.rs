@@ -6,6 +6,7 @@ pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod pick;
+pub(crate) mod plugin;
 pub(crate) mod port;
 pub(crate) mod prepare;
 pub(crate) mod release;

@@ -4,8 +4,8 @@ use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, Compo
 
 use super::{limits, text};
 
-/// The versions of the interface that this host serves. Within one of them, a plugin may want any patch release.
-const SUPPORTED: [&str; 1] = ["0.1"];
+/// The releases of the interface that this host serves, ascending. Within one of them, a plugin may want any patch.
+const SUPPORTED: [(u32, u32); 1] = [(0, 1)];
 
 /// The package of the interface.
 const PACKAGE: &str = "portkeeper:output/";
@@ -31,7 +31,8 @@ impl Refusal {
 
 /// What WebAssembly files there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A component.
     Component,
     /// A core module, which `wit-component` may turn into a component.
     Module,
@@ -62,9 +63,20 @@ pub fn is_plugin(bytes: &[u8]) -> bool {
     kind(bytes).is_ok()
 }
 
-/// Whether the component can be compiled and linked here: it imports nothing but the interface's own, exports a version that
-/// this host serves, and does not unfold into more than it seems.
-pub(super) fn component(bytes: &[u8]) -> Result<(), Refusal> {
+/// What a component says that it needs and offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// The version of `portkeeper:output` that it speaks.
+    pub version: String,
+    /// What it imports: the interface's own and nothing else.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+}
+
+/// The interface of a component that can be compiled and linked here: it imports nothing but the interface's own, exports a version
+/// that this host serves, and does not unfold into more than it seems.
+pub(super) fn component(bytes: &[u8]) -> Result<Interface, Refusal> {
     let mut found = Findings::default();
     for payload in Parser::new(0).parse_all(bytes) {
         found.note(payload.map_err(broken)?).map_err(broken)?;
@@ -138,7 +150,7 @@ impl Findings {
         Ok(())
     }
 
-    fn judge(&self) -> Result<(), Refusal> {
+    fn judge(self) -> Result<Interface, Refusal> {
         if let Some(import) = self.imports.iter().find(|import| !import.starts_with(PACKAGE)) {
             return Err(foreign_import(import));
         }
@@ -150,14 +162,7 @@ impl Findings {
         // The imports are of the same package as the export, so they are looked at together.
         let versions = self.imports.iter().filter_map(|import| import.rsplit_once('@').map(|(_, version)| version));
         if let Some(unknown) = versions.chain([version]).find(|version| !is_supported(version)) {
-            return Err(Refusal::with_help(
-                format!(
-                    "it speaks version {} of the plugin interface; this portkeeper speaks {}",
-                    text::line(unknown),
-                    supported()
-                ),
-                "update portkeeper, or build the plugin for a version that it speaks",
-            ));
+            return Err(other_version(unknown));
         }
         // A component that is handed on as a value could multiply without being written out, so counting would prove nothing.
         if self.instantiations > limits::INSTANTIATIONS || self.passes_components {
@@ -166,7 +171,8 @@ impl Findings {
                 limits::INSTANTIATIONS
             )));
         }
-        Ok(())
+        let clean = |names: &[String]| names.iter().map(|name| text::line(name)).collect();
+        Ok(Interface { version: version.to_owned(), imports: clean(&self.imports), exports: clean(&self.exports) })
     }
 }
 
@@ -182,14 +188,31 @@ pub(super) fn foreign_import(import: &str) -> Refusal {
     Refusal::with_help(reason, help)
 }
 
-/// `0.1.0` and `0.1.7` are served by `0.1`.
-fn is_supported(version: &str) -> bool {
-    let (release, patch) = version.rsplit_once('.').unwrap_or(("", version));
-    SUPPORTED.contains(&release) && patch.parse::<u32>().is_ok()
+/// The refusal of a plugin for a version that this host does not serve, with what to do about it.
+fn other_version(version: &str) -> Refusal {
+    let serves = SUPPORTED.map(|(major, minor)| format!("{major}.{minor}.x")).join(", ");
+    let reason =
+        format!("it speaks version {} of the plugin interface; this portkeeper speaks {serves}", text::line(version));
+    let [.., (major, minor)] = SUPPORTED;
+    let is_newer = release(version).is_some_and(|(release, _)| release > (major, minor));
+    let help = if is_newer {
+        format!("update portkeeper, or build the plugin with portkeeper-plugin-sdk {major}.{minor}")
+    } else {
+        format!("get a newer release of the plugin, or build it with portkeeper-plugin-sdk {major}.{minor}")
+    };
+    Refusal::with_help(reason, help)
 }
 
-fn supported() -> String {
-    SUPPORTED.map(|version| format!("{version}.x")).join(", ")
+/// `0.1.0` and `0.1.7` are served by `0.1`.
+fn is_supported(version: &str) -> bool {
+    release(version).is_some_and(|(release, _)| SUPPORTED.contains(&release))
+}
+
+/// Major and minor, and the patch, of a version without anything else.
+fn release(version: &str) -> Option<((u32, u32), u32)> {
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    let version = ((numbers.next()??, numbers.next()??), numbers.next()??);
+    numbers.next().is_none().then_some(version)
 }
 
 #[cfg(test)]

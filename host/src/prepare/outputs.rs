@@ -2,13 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Job, OutputReport, PrepareError, Surroundings};
-use crate::config::{OUTPUT_FIELDS, Output};
-use crate::document::{FieldPath, closest};
+use super::{Job, OutputReport, PrepareError, Surroundings, options};
+use crate::config::Output;
+use crate::document::FieldPath;
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
-use crate::plugins::{
-    Broken, Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
-};
+use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
 
 /// An output whose plugin and files are known.
@@ -16,18 +14,20 @@ pub(super) struct Resolved {
     plugin: Plugin,
     target: Target,
     inputs: Vec<Target>,
+    /// With every default filled in.
+    options: Map<String, Value>,
 }
 
 /// Finds the plugin and the files of each output.
 pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Resolved>, PrepareError> {
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
-    let catalogue = Catalogue::new(around.engine, job.sources(around), &is_trusted);
+    let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
         };
-        check_options(output, plugin.metadata()).map_err(|(option, problem)| wrong(&option, &problem))?;
+        let options = options::complete(job, index, output, &plugin)?;
         let locate =
             |path: &str| resolve_target(job.folder(), path, &|real| around.trust.trusts_target(job.folder(), real));
         let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
@@ -41,7 +41,7 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
                 defaults.filter(|input| input.as_ref().map_or(true, |input| input.real().exists())).collect()
             }
         };
-        Ok(Resolved { inputs: inputs.map_err(|error| wrong("inputs", &error))?, target, plugin })
+        Ok(Resolved { inputs: inputs.map_err(|error| wrong("inputs", &error))?, target, plugin, options })
     };
     job.outputs().iter().zip(plugins).enumerate().map(resolve).collect()
 }
@@ -63,22 +63,6 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
         })
     };
     formats.iter().enumerate().map(find).collect()
-}
-
-/// Whether the format knows all of the output's options; else which one it does not, and what may have been meant.
-fn check_options(output: &Output, metadata: &Metadata) -> Result<(), (String, String)> {
-    let schema = &metadata.options_schema;
-    let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
-    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
-        return Ok(());
-    }
-    let Some(unknown) = output.options.keys().find(|option| !known.contains_key(*option)) else { return Ok(()) };
-    let names = || known.keys().map(String::as_str).chain(OUTPUT_FIELDS.iter().copied());
-    let advice = match closest(unknown, names()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-    };
-    Err((unknown.clone(), format!("the type `{}` has no option `{unknown}`; {advice}", output.format)))
 }
 
 /// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text.
@@ -111,7 +95,7 @@ pub(super) fn render(
             map: json(&map),
             target: read(&resolved.target, files)?,
             inputs: resolved.inputs.iter().map(|input| read(input, files)).collect::<Result<_, _>>()?,
-            options: json(&output.options),
+            options: json(&resolved.options),
             attrs: Vec::new(),
         };
         let rendered = resolved.plugin.render(&request).map_err(|error| explain(job, index, resolved, error))?;
