@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
-use similar::TextDiff;
 
 use super::fixture::{Expected, ExpectedFailure, Fixture};
+use crate::document::Difference;
 use crate::options::CheckError;
 use crate::output::entries;
 use crate::plugins::{Failure, Plugin, RenderError, Rendered, Request, ReservedPort, TextFile, Usage};
@@ -223,7 +223,7 @@ fn compare_files(expected: &BTreeMap<String, String>, found: &BTreeMap<String, S
 }
 
 fn diff(old: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new).unified_diff().to_string()
+    Difference::between(old, new).to_string()
 }
 
 impl From<&ExpectedFailure> for Failure {
