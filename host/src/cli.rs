@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, schema, status, trust};
+use crate::commands::{completions, gc, man, port, prepare, release, reserve, schema, status, trust, wait};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -26,6 +26,7 @@ enum Command {
     Release(release::ReleaseArgs),
     Status(status::StatusArgs),
     Gc(gc::GcArgs),
+    Wait(wait::WaitArgs),
     Prepare(prepare::PrepareArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
@@ -57,6 +58,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Release(args) => release::run(context, args),
         Command::Status(args) => status::run(context, args),
         Command::Gc(args) => gc::run(context, args),
+        Command::Wait(args) => wait::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),

@@ -3,15 +3,17 @@
 mod args;
 mod context;
 mod error;
+mod names;
 mod normalise;
 mod printer;
 mod stage;
 mod table;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
+pub(crate) use names::named_here;
 pub(crate) use normalise::normalise;
 pub(crate) use printer::Printer;
 pub(crate) use stage::Stage;

@@ -71,6 +71,11 @@ impl Printer {
         }
     }
 
+    /// An answer that is no answer for stdout, as it is: the lines that scripts know from other tools.
+    pub(crate) fn lines_to_stderr(&self, text: impl Display) {
+        to_stderr(format_args!("{}", sanitise(&text.to_string())));
+    }
+
     /// Something that the user should look at, though it worked.
     pub(crate) fn warn(&self, text: impl Display) {
         to_stderr(format_args!("{WARNING}warning:{WARNING:#} {}", sanitise(&text.to_string())));

@@ -100,7 +100,7 @@ impl<'a> From<&'a Lease> for LeaseView<'a> {
 
 impl<'a> From<&'a Occupied> for OccupiedView<'a> {
     fn from(occupied: &'a Occupied) -> Self {
-        let Occupied { address, state, pid, command } = occupied;
+        let Occupied { address, state, pid, command, .. } = occupied;
         Self { address: *address, state: *state, pid: *pid, command: command.as_deref() }
     }
 }

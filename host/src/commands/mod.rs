@@ -10,3 +10,4 @@ pub(crate) mod reserve;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod trust;
+pub(crate) mod wait;

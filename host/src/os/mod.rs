@@ -3,6 +3,8 @@
 //! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
 //! unknown as alive.
 
+pub mod inspect;
+
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod platform;

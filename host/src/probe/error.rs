@@ -49,6 +49,9 @@ pub enum ProbeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Every port that would do is in use.
+    #[error("no good port is free on this machine")]
+    NoneFree,
     /// Neither of the kernel's interfaces to its tables works.
     #[error("can't read the kernel's table of {protocol} sockets: {source}")]
     Tables {
