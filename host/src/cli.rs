@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, schema, status, trust, wait};
+use crate::commands::{
+    completions, doctor, explain, gc, kill, man, port, prepare, release, reserve, schema, status, trust, wait,
+};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -27,6 +29,10 @@ enum Command {
     Status(status::StatusArgs),
     Gc(gc::GcArgs),
     Wait(wait::WaitArgs),
+    #[command(visible_alias = "who")]
+    Explain(explain::ExplainArgs),
+    Kill(kill::KillArgs),
+    Doctor(doctor::DoctorArgs),
     Prepare(prepare::PrepareArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
@@ -59,6 +65,9 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Status(args) => status::run(context, args),
         Command::Gc(args) => gc::run(context, args),
         Command::Wait(args) => wait::run(context, args),
+        Command::Explain(args) => explain::run(context, args),
+        Command::Kill(args) => kill::run(context, args),
+        Command::Doctor(args) => doctor::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),

@@ -6,7 +6,7 @@
 //! 2. [`fs`], [`os`] and [`document`]: files that survive a crash, what only the operating system knows, and places in
 //!    documents that people write
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
-//! 4. [`reserve`] and [`prepare`], [`who`] and [`wait`]: what the rooms do together
+//! 4. [`reserve`] and [`prepare`], [`who`], [`wait`], [`explain`], [`kill`] and [`doctor`]: what the rooms do together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
@@ -28,6 +28,9 @@ pub mod registry;
 #[cfg(feature = "plugins")]
 pub mod trust;
 
+pub mod doctor;
+pub mod explain;
+pub mod kill;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;

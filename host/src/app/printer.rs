@@ -40,6 +40,11 @@ impl Printer {
         self.text(format_args!("{text}\n"))
     }
 
+    /// A line of the answer that holds words of others.
+    pub(crate) fn clean_line(&self, text: impl Display) -> io::Result<()> {
+        self.line(sanitise(&text.to_string()))
+    }
+
     /// Text of the answer, as it is. A reader that went away is no failure.
     pub(crate) fn text(&self, text: impl Display) -> io::Result<()> {
         let mut stdout = anstream::stdout().lock();
@@ -74,6 +79,12 @@ impl Printer {
     /// An answer that is no answer for stdout, as it is: the lines that scripts know from other tools.
     pub(crate) fn lines_to_stderr(&self, text: impl Display) {
         to_stderr(format_args!("{}", sanitise(&text.to_string())));
+    }
+
+    /// A question, or what it is about: on stderr, and the cursor stays behind it.
+    pub(crate) fn prompt(&self, text: impl Display) {
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{}", sanitise(&text.to_string())).and_then(|()| stderr.flush());
     }
 
     /// Something that the user should look at, though it worked.

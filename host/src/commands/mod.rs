@@ -1,7 +1,10 @@
 //! The commands, one file each: its arguments, whose comments are the help text, and the function that runs it.
 
 pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod gc;
+pub(crate) mod kill;
 pub(crate) mod man;
 pub(crate) mod port;
 pub(crate) mod prepare;

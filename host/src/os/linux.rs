@@ -95,6 +95,23 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(ports.next()?.ok()?, ports.next()?.ok()?).ok()
 }
 
+/// A list such as `8080,9000-9100` (ip(7)).
+pub(super) fn withheld_ports() -> Vec<PortRange> {
+    let text = line("/proc/sys/net/ipv4/ip_local_reserved_ports");
+    let range = |part: &str| match part.split_once('-') {
+        Some(_) => part.parse().ok(),
+        None => part.parse().ok().and_then(|port| PortRange::new(port, port).ok()),
+    };
+    text.split(',').filter_map(range).collect()
+}
+
+/// `ip_unprivileged_port_start` (ip(7)); 0 means that all ports are for everyone.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    // Kernels before 4.11 have no such setting.
+    start.map_or(Port::new(1024), |text| text.trim().parse().ok().and_then(Port::new))
+}
+
 #[cfg(test)]
 #[path = "linux_tests.rs"]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]

@@ -52,3 +52,13 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     let port = |name| setting(name)?.parse::<Port>().ok();
     PortRange::new(port("net.inet.ip.portrange.first")?, port("net.inet.ip.portrange.last")?).ok()
 }
+
+/// macOS has no such list.
+pub(super) fn withheld_ports() -> Vec<PortRange> {
+    Vec::new()
+}
+
+/// Since macOS 10.14 the low ports of the wildcard addresses are for everyone, and those of a single address are not.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    Port::new(1024)
+}

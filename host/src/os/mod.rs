@@ -3,6 +3,7 @@
 //! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
 //! unknown as alive.
 
+mod handle;
 pub mod inspect;
 
 #[cfg(target_os = "linux")]
@@ -20,7 +21,9 @@ mod processes;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("portkeeper knows Linux, macOS and Windows; another platform needs its own file in host/src/os");
 
-use crate::model::{Caller, Moment, Place, PortRange, ProcessId};
+pub use handle::Handle;
+
+use crate::model::{Caller, Moment, Place, Port, PortRange, ProcessId};
 
 /// Whether a process still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,4 +71,17 @@ pub fn parent() -> Option<Caller> {
 #[must_use]
 pub fn ephemeral_ports() -> Option<PortRange> {
     platform::ephemeral_ports()
+}
+
+/// The ports that the administrator keeps from the kernel's own choice (`ip_local_reserved_ports`, ip(7)): nobody is given one of
+/// them by `bind(0)` or for an outgoing connection. Ascending; empty where there is no such thing.
+#[must_use]
+pub fn withheld_ports() -> Vec<PortRange> {
+    platform::withheld_ports()
+}
+
+/// The lowest port that needs no privilege; none where all ports are for everyone.
+#[must_use]
+pub fn first_unprivileged_port() -> Option<Port> {
+    platform::first_unprivileged_port()
 }

@@ -49,3 +49,13 @@ pub(super) fn liveness(process: &ProcessId) -> Liveness {
 pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(Port::new(49_152)?, Port::new(65_535)?).ok()
 }
+
+/// Windows has excluded ranges of its own, which no function of its API lists (`netsh int ipv4 show excludedportrange tcp`).
+pub(super) fn withheld_ports() -> Vec<PortRange> {
+    Vec::new()
+}
+
+/// All ports are for everyone.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    None
+}

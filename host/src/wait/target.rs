@@ -50,7 +50,7 @@ pub enum TargetError {
     #[error("`{0}`: put an IPv6 address into brackets: [::1]:80")]
     Brackets(String),
     /// The port is missing.
-    #[error("`{0}`: the port is missing, write HOST:PORT as in localhost:8080")]
+    #[error("`{0}`: the port is missing, write HOST:PORT as in localhost:8080 or [::1]:8080")]
     NoPort(String),
     /// A URL.
     #[error("`{0}` is a URL: write HOST:PORT, and --http PATH for what the server has to answer")]
@@ -78,23 +78,17 @@ impl FromStr for Asked {
             let host = LOCALHOST.parse().map_err(|source| TargetError::Host { asked: asked.to_owned(), source })?;
             return Ok(Self::Address(host, port(asked)?));
         }
-        if asked.parse::<Ipv6Addr>().is_ok() {
-            return Err(TargetError::Brackets(asked.to_owned()));
+        if asked.parse::<IpAddr>().is_ok() || (asked.starts_with('[') && asked.ends_with(']')) {
+            return Err(TargetError::NoPort(asked.to_owned()));
         }
-        let Some((host, number)) = asked.rsplit_once(':') else {
-            // An address alone is never a name.
-            let address = asked.parse::<IpAddr>().is_ok() || asked.starts_with('[');
-            return if address { Err(TargetError::NoPort(asked.to_owned())) } else { Ok(Self::Name(asked.to_owned())) };
-        };
-        let parsed = host.parse::<Host>();
-        match parsed {
-            _ if host.contains(':') && !host.starts_with('[') => Err(TargetError::Brackets(asked.to_owned())),
+        let Some((host, number)) = asked.rsplit_once(':') else { return Ok(Self::Name(asked.to_owned())) };
+        match host.parse::<Host>() {
+            Ok(_) if host.contains(':') && !host.starts_with('[') => Err(TargetError::Brackets(asked.to_owned())),
             Ok(_) if number.is_empty() => Err(TargetError::NoPort(asked.to_owned())),
             Ok(host) => Ok(Self::Address(host, port(number)?)),
-            Err(source) if is_number(number) || host.starts_with('[') => {
-                Err(TargetError::Host { asked: asked.to_owned(), source })
-            }
-            Err(_) => Ok(Self::Name(asked.to_owned())),
+            // A name may have a colon, but no number behind it.
+            Err(_) if !is_number(number) && !host.starts_with('[') => Ok(Self::Name(asked.to_owned())),
+            Err(source) => Err(TargetError::Host { asked: asked.to_owned(), source }),
         }
     }
 }
@@ -234,9 +228,9 @@ mod tests {
         for (text, expected) in [
             ("localhost:", "port is missing"),
             ("127.0.0.1", "port is missing"),
-            ("[::1]", "brackets"),
-            ("::1", "brackets"),
-            ("::1:80", "brackets"),
+            ("[::1]", "port is missing"),
+            ("::1", "port is missing"),
+            ("fe80::1:80:", "is not a host"),
             ("localhost:http", "is not a port"),
             ("localhost:70000", "is not a port"),
             ("0", "is not a port"),

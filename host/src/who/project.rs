@@ -30,6 +30,19 @@ pub fn is_in(folder: &Path, project: &Path) -> bool {
     false
 }
 
+/// The path as people write it who are in the folder `from`: `.`, `web`, `../shop-2`; elsewhere as it is.
+#[must_use]
+pub fn seen_from(path: &Path, from: &Path) -> String {
+    if path == from {
+        return ".".to_owned();
+    }
+    let below = path.strip_prefix(from).ok().map(Path::to_owned);
+    let beside =
+        || from.parent().filter(|parent| parent.parent().is_some()).and_then(|parent| path.strip_prefix(parent).ok());
+    let near = below.or_else(|| beside().map(|rest| Path::new("..").join(rest)));
+    near.unwrap_or_else(|| path.to_owned()).display().to_string()
+}
+
 fn has_any(folder: &Path, names: &[&str]) -> bool {
     names.iter().any(|name| folder.join(name).symlink_metadata().is_ok())
 }
@@ -37,6 +50,16 @@ fn has_any(folder: &Path, names: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn near_folders_are_written_short() {
+        let seen = |path: &str| seen_from(Path::new(path), Path::new("/home/anna/shop"));
+        assert_eq!(seen("/home/anna/shop"), ".");
+        assert_eq!(seen("/home/anna/shop/web"), "web");
+        assert_eq!(seen("/home/anna/shop-2"), "../shop-2");
+        assert_eq!(seen("/srv/shop"), "/srv/shop");
+        assert_eq!(seen_from(Path::new("/srv"), Path::new("/home")), "/srv");
+    }
 
     #[test]
     fn a_config_makes_a_project_and_a_worktree_does_where_there_is_none() {
