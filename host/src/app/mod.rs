@@ -20,4 +20,4 @@ pub(crate) use printer::Printer;
 pub(crate) use sections::Sections;
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
-pub(crate) use view::{LeaseView, ReservedView, StatusView, age, lease_text};
+pub(crate) use view::{LeaseView, OccupiedView, ReservedView, StatusView, age, lease_text};

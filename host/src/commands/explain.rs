@@ -1,5 +1,6 @@
 //! `portkeeper explain`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,7 +14,7 @@ use crate::model::Port;
 use crate::os::inspect::user_text;
 use crate::registry::Store;
 use crate::reserve::Machine;
-use crate::who::{Portrait, seen_from};
+use crate::who::Portrait;
 
 /// Say everything about a port: who has it, for whom it is reserved, and what to do
 ///
@@ -36,7 +37,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(explained: &Explanation, folder: &std::path::Path) -> Sections {
+fn text(explained: &Explanation, folder: &Path) -> Sections {
     let mut text = Sections::new(explained.summary(folder));
     for claim in &explained.claims {
         text.line("reserved", claim_text(claim, folder));
@@ -54,13 +55,6 @@ fn text(explained: &Explanation, folder: &std::path::Path) -> Sections {
                     format!("{address}, by {} (pid {})", process.command, process.pid),
                 );
             }
-        }
-    }
-    let mut told = Vec::new();
-    for process in explained.sockets.iter().filter_map(|seat| seat.process.as_ref()) {
-        if !told.contains(&process.pid) {
-            told.push(process.pid);
-            process_text(&mut text, process, folder);
         }
     }
     let over = [(explained.connections, "connected"), (explained.remnants, "fading away")];
@@ -87,6 +81,13 @@ fn text(explained: &Explanation, folder: &std::path::Path) -> Sections {
     if explained.sockets.iter().any(|seat| seat.process.is_none()) || explained.verdict == Verdict::Unseen {
         text.line("not seen", "processes of other users, and other network namespaces; root sees more".to_owned());
     }
+    let mut told = Vec::new();
+    for process in explained.sockets.iter().filter_map(|seat| seat.process.as_ref()) {
+        if !told.contains(&process.pid) {
+            told.push(process.pid);
+            process_text(&mut text, process);
+        }
+    }
     text.end(format!("do: {}", explained.advice()));
     text
 }
@@ -95,7 +96,7 @@ fn of_user(seat: &Seat) -> String {
     seat.socket.uid.map(|uid| format!(", of user {}", user_text(uid))).unwrap_or_default()
 }
 
-fn claim_text(claim: &Claim, folder: &std::path::Path) -> String {
+fn claim_text(claim: &Claim, folder: &Path) -> String {
     let reservation = &claim.reservation;
     let since = age(Timestamp::now().duration_since(reservation.created).as_secs().max(0));
     let host = format!("{} on {}", reservation.protocol, reservation.host);
@@ -110,12 +111,12 @@ fn claim_text(claim: &Claim, folder: &std::path::Path) -> String {
     text
 }
 
-fn process_text(text: &mut Sections, process: &Portrait, folder: &std::path::Path) {
+fn process_text(text: &mut Sections, process: &Portrait) {
     text.heading(format!("{} (pid {})", process.command, process.pid));
     text.optional_line("command", process.command_line.join(" "));
     text.optional_line("user", process.uid.map(user_text).unwrap_or_default());
     text.optional_line("folder", process.folder.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
-    text.optional_line("project", process.project.as_ref().map(|path| seen_from(path, folder)).unwrap_or_default());
+    text.optional_line("project", process.project.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
     let since = process.started.map(|started| age(Timestamp::now().duration_since(started).as_secs().max(0)));
     text.optional_line("running", since.map(|since| format!("for {since}")).unwrap_or_default());
     let parents: Vec<_> = process.parents.iter().map(|parent| format!("{} ({})", parent.command, parent.pid)).collect();
@@ -144,7 +145,7 @@ struct SocketView<'a> {
 }
 
 /// What scripts and agents rely on: fields are added, never taken away or renamed.
-fn view(explained: &Explanation, folder: &std::path::Path) -> Value {
+fn view(explained: &Explanation, folder: &Path) -> Value {
     let sockets: Vec<_> = explained
         .sockets
         .iter()
@@ -174,7 +175,7 @@ fn view(explained: &Explanation, folder: &std::path::Path) -> Value {
     })
 }
 
-fn claim_view(claim: &Claim, folder: &std::path::Path) -> Value {
+fn claim_view(claim: &Claim, folder: &Path) -> Value {
     let reservation = &claim.reservation;
     let name = reservation.name();
     json!({

@@ -52,7 +52,10 @@ pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
     }
     if findings.is_empty() {
         let count = snapshot.reservations().len();
-        findings.push(Finding::ok(ABOUT, format!("{}, {count} reservations", path.display())));
+        findings.push(Finding::ok(
+            ABOUT,
+            format!("{}, {count} {}", path.display(), if count == 1 { "reservation" } else { "reservations" }),
+        ));
     }
     (findings, Some(snapshot))
 }

@@ -113,6 +113,7 @@ fn describe(seat: &Seat, folder: &Path) -> String {
         };
     };
     let place = process.project.as_ref().or(process.folder.as_ref());
+    let place = place.filter(|place| place.as_path() != folder);
     let place = place.map(|place| format!(" in {}", seen_from(place, folder))).unwrap_or_default();
     let container = process.container.as_ref().map(|container| format!(", container {container}")).unwrap_or_default();
     format!("{} (pid {}){place}{container}{does}", process.command, process.pid)

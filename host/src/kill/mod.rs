@@ -120,7 +120,11 @@ pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: b
         }
         let handles = take_hold(seat, portrait, port)?;
         match victims.iter_mut().find(|victim| victim.portrait.pid == portrait.pid) {
-            Some(victim) => victim.handles.extend(handles),
+            Some(victim) => {
+                let is_new = |handle: &os::Handle| victim.handles.iter().all(|other| other.id() != handle.id());
+                let new: Vec<_> = handles.into_iter().filter(is_new).collect();
+                victim.handles.extend(new);
+            }
             None => victims.push(Victim { portrait: portrait.clone(), handles }),
         }
     }

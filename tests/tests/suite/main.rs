@@ -9,9 +9,12 @@ mod choosing;
 mod compose;
 mod concurrency;
 mod config;
+mod doctor;
 mod documents;
 mod examples;
+mod explain;
 mod faults;
+mod kill;
 mod leases;
 mod overview;
 mod places;
@@ -23,6 +26,7 @@ mod registry_file;
 mod releasing;
 mod runtime_js;
 mod third_party;
+mod wait;
 mod write_env;
 
 /// A user with an empty home.
