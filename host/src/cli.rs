@@ -7,7 +7,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
 use crate::commands::{
-    completions, gc, import, list, man, pick, plugin, port, prepare, release, reserve, schema, status, trust,
+    completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve, schema,
+    status, trust, wait,
 };
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
@@ -30,6 +31,11 @@ enum Command {
     List(list::ListArgs),
     Pick(pick::PickArgs),
     Gc(gc::GcArgs),
+    Wait(wait::WaitArgs),
+    #[command(visible_alias = "who")]
+    Explain(explain::ExplainArgs),
+    Kill(kill::KillArgs),
+    Doctor(doctor::DoctorArgs),
     Prepare(prepare::PrepareArgs),
     Import(import::ImportArgs),
     Plugin(plugin::PluginArgs),
@@ -65,6 +71,10 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::List(args) => list::run(context, args),
         Command::Pick(args) => pick::run(context, args),
         Command::Gc(args) => gc::run(context, args),
+        Command::Wait(args) => wait::run(context, args),
+        Command::Explain(args) => explain::run(context, args),
+        Command::Kill(args) => kill::run(context, args),
+        Command::Doctor(args) => doctor::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
         Command::Import(args) => import::run(context, args),
         Command::Plugin(args) => plugin::run(context, args),

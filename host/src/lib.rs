@@ -7,7 +7,8 @@
 //!    documents that people write, and what the options of a format may be
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`lockfile`], [`output`], [`trust`], [`import`]: one task each,
 //!    unaware of each other
-//! 4. [`reserve`], [`prepare`], [`install`] and [`authoring`]: what the rooms do together
+//! 4. [`reserve`], [`prepare`], [`install`], [`authoring`], [`who`], [`wait`], [`explain`], [`kill`] and [`doctor`]: what the rooms do
+//!    together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
@@ -37,11 +38,16 @@ pub mod trust;
 
 #[cfg(feature = "plugins")]
 pub mod authoring;
+pub mod doctor;
+pub mod explain;
 #[cfg(feature = "plugins")]
 pub mod install;
+pub mod kill;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;
+pub mod wait;
+pub mod who;
 
 mod port_registry;
 mod settings;

@@ -81,6 +81,17 @@ impl Printer {
         }
     }
 
+    /// An answer that is no answer for stdout, as it is: the lines that scripts know from other tools.
+    pub(crate) fn lines_to_stderr(&self, text: impl Display) {
+        to_stderr(format_args!("{}", sanitise(&text.to_string())));
+    }
+
+    /// A question, or what it is about: on stderr, and the cursor stays behind it.
+    pub(crate) fn prompt(&self, text: impl Display) {
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{}", sanitise(&text.to_string())).and_then(|()| stderr.flush());
+    }
+
     /// Something that the user should look at, though it worked.
     pub(crate) fn warn(&self, text: impl Display) {
         to_stderr(format_args!("{WARNING}warning:{WARNING:#} {}", sanitise(&text.to_string())));

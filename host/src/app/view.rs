@@ -7,9 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Guarantee, Host, Lease, Port, Protocol, Reservation};
+use crate::model::{Guarantee, Host, Lease, Place, Port, Protocol, Reservation};
 use crate::probe::SocketState;
 use crate::reserve::{Granted, Occupied};
+use crate::who::{Ownership, ownership};
 
 /// A reservation, as `reserve` answers.
 #[derive(Debug, Serialize)]
@@ -50,6 +51,9 @@ pub(crate) struct OccupiedView<'a> {
     state: SocketState,
     pid: Option<u32>,
     command: Option<&'a str>,
+    uid: Option<u32>,
+    /// Whose the process is: the reservation's own, a stranger's, or unknown.
+    ownership: Ownership,
 }
 
 /// A reservation, as `status` answers.
@@ -84,7 +88,7 @@ impl<'a> From<&'a Granted> for ReservedView<'a> {
             owner: reservation.owner.as_deref(),
             lease: LeaseView::from(&reservation.lease),
             moved_from: granted.replaced.as_ref().map(|old| old.port),
-            occupied_by: granted.occupied_by.iter().map(OccupiedView::from).collect(),
+            occupied_by: occupied(&granted.occupied_by, reservation, &reservation.place),
         }
     }
 }
@@ -102,15 +106,28 @@ impl<'a> From<&'a Lease> for LeaseView<'a> {
     }
 }
 
-impl<'a> From<&'a Occupied> for OccupiedView<'a> {
-    fn from(occupied: &'a Occupied) -> Self {
-        let Occupied { address, state, pid, command } = occupied;
-        Self { address: *address, state: *state, pid: *pid, command: command.as_deref() }
+/// Who uses the port of a reservation, seen from here.
+fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Place) -> Vec<OccupiedView<'a>> {
+    let view = |each: &'a Occupied| OccupiedView {
+        address: each.address,
+        state: each.state,
+        pid: each.pid,
+        command: each.command.as_deref(),
+        uid: each.uid,
+        ownership: each.pid.map_or(Ownership::Unknown, |pid| ownership(reservation, pid, here)),
+    };
+    occupied.iter().map(view).collect()
+}
+
+impl OccupiedView<'_> {
+    /// Whether it is proven to be someone else.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.ownership == Ownership::Stranger
     }
 }
 
 impl<'a> StatusView<'a> {
-    pub(crate) fn new(reservation: &'a Reservation, now: Timestamp, here: bool, occupied: &'a [Occupied]) -> Self {
+    pub(crate) fn new(reservation: &'a Reservation, now: Timestamp, place: &Place, listening: &'a [Occupied]) -> Self {
         let name = reservation.name();
         Self {
             host: &reservation.host,
@@ -124,8 +141,8 @@ impl<'a> StatusView<'a> {
             guarantee: Guarantee::Advisory,
             created: reservation.created,
             age_seconds: now.duration_since(reservation.created).as_secs().max(0),
-            here,
-            listening: occupied.iter().map(OccupiedView::from).collect(),
+            here: place.shares_ports_with(&reservation.place),
+            listening: occupied(listening, reservation, place),
         }
     }
 }

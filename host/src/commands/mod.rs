@@ -1,8 +1,11 @@
 //! The commands, one file each: its arguments, whose comments are the help text, and the function that runs it.
 
 pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod import;
+pub(crate) mod kill;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod pick;
@@ -14,3 +17,4 @@ pub(crate) mod reserve;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod trust;
+pub(crate) mod wait;

@@ -109,6 +109,13 @@ fn port_list(text: &str) -> Vec<PortRange> {
     text.split(',').filter_map(range).collect()
 }
 
+/// `ip_unprivileged_port_start` (ip(7)); 0 means that all ports are for everyone.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    // Kernels before 4.11 have no such setting.
+    start.map_or(Port::new(1024), |text| text.trim().parse().ok().and_then(Port::new))
+}
+
 #[cfg(test)]
 #[path = "linux_tests.rs"]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]

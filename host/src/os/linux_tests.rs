@@ -96,6 +96,14 @@ fn the_ephemeral_range_is_the_kernels() {
 }
 
 #[test]
+fn the_kernels_settings_are_read() {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    assert_eq!(first_unprivileged_port().map_or(0, Port::get).to_string(), text.trim());
+    let listed = fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap();
+    assert_eq!(set_aside_ports().is_empty(), listed.trim().is_empty());
+}
+
+#[test]
 fn a_place_is_the_same_twice() {
     let place = place();
     assert_eq!(place, super::place());

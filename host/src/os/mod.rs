@@ -3,6 +3,9 @@
 //! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
 //! unknown as alive.
 
+mod handle;
+pub mod inspect;
+
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod platform;
@@ -18,7 +21,9 @@ mod processes;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("portkeeper knows Linux, macOS and Windows; another platform needs its own file in host/src/os");
 
-use crate::model::{Caller, Moment, Place, PortRange, ProcessId};
+pub use handle::Handle;
+
+use crate::model::{Caller, Moment, Place, Port, PortRange, ProcessId};
 
 /// Whether a process still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,3 +93,9 @@ pub const SET_ASIDE_BY: &str = if cfg!(target_os = "macos") {
 } else {
     "net.ipv4.ip_local_reserved_ports"
 };
+
+/// The lowest port that needs no privilege; none where all ports are for everyone.
+#[must_use]
+pub fn first_unprivileged_port() -> Option<Port> {
+    platform::first_unprivileged_port()
+}

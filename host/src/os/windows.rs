@@ -54,3 +54,8 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
 pub(super) fn set_aside_ports() -> Vec<PortRange> {
     Vec::new()
 }
+
+/// All ports are for everyone.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    None
+}

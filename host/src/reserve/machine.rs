@@ -12,19 +12,21 @@ use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets}
 
 /// This machine, as seen from this process.
 ///
-/// The kernel's socket tables are read at most once per protocol, when something first asks: make a new `Machine` for a new look.
+/// The kernel's socket tables are read at most once per protocol, and the processes behind all sockets in one walk, when
+/// something first asks: make a new `Machine` for a new look.
 #[derive(Debug)]
 pub struct Machine {
     place: Arc<Place>,
     tcp: OnceCell<Option<Sockets>>,
     udp: OnceCell<Option<Sockets>>,
+    processes: OnceCell<Processes>,
 }
 
 impl Machine {
     /// Looks where we are.
     #[must_use]
     pub fn here() -> Self {
-        Self { place: Arc::new(os::place()), tcp: OnceCell::new(), udp: OnceCell::new() }
+        Self { place: Arc::new(os::place()), tcp: OnceCell::new(), udp: OnceCell::new(), processes: OnceCell::new() }
     }
 
     /// The kernel's socket tables; none where they can't be read.
@@ -34,6 +36,11 @@ impl Machine {
             Protocol::Udp => &self.udp,
         };
         cell.get_or_init(|| Sockets::read(protocol).ok()).as_ref()
+    }
+
+    /// The processes behind all sockets.
+    pub fn processes(&self) -> &Processes {
+        self.processes.get_or_init(Processes::read)
     }
 }
 
@@ -72,16 +79,16 @@ impl World for Machine {
         // Remnants are nobody's. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();
-        let processes = Processes::behind(occupants.iter().filter_map(|occupant| occupant.inode));
         occupants
             .into_iter()
             .map(|occupant| {
-                let process = occupant.inode.and_then(|inode| processes.of(inode));
+                let process = occupant.inode.and_then(|inode| self.processes().of(inode));
                 Occupied {
                     address: SocketAddr::new(occupant.address, port.get()),
                     state: occupant.state,
-                    pid: process.map(|process| process.pid),
-                    command: process.map(|process| process.command.clone()),
+                    uid: occupant.uid,
+                    pid: process.as_ref().map(|process| process.pid),
+                    command: process.map(|process| process.command),
                 }
             })
             .collect()

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
-use crate::os::Liveness;
+use crate::os::{Liveness, inspect};
 use crate::probe::{PortState, ProbeError, SocketState};
 
 /// Clocks, processes, sockets and folders, as seen from one place.
@@ -57,6 +57,8 @@ pub struct Occupied {
     pub address: SocketAddr,
     /// What it does there.
     pub state: SocketState,
+    /// The user it belongs to; none where the platform does not tell. It is told of processes that can't be seen as well.
+    pub uid: Option<u32>,
     /// The process; none where this user may not see it.
     pub pid: Option<u32>,
     /// The process' name.
@@ -68,7 +70,10 @@ impl fmt::Display for Occupied {
         match (&self.command, self.pid) {
             (Some(command), Some(pid)) => write!(f, "{command} (pid {pid})")?,
             (None, Some(pid)) => write!(f, "pid {pid}")?,
-            _ => f.write_str("a process that this user may not see")?,
+            _ => match self.uid {
+                Some(uid) => write!(f, "a process of user {} that this user may not see", inspect::user_text(uid))?,
+                None => f.write_str("a process that this user may not see")?,
+            },
         }
         write!(f, " is {} on {}", self.state, self.address)
     }

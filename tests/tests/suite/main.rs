@@ -9,10 +9,13 @@ mod choosing;
 mod compose;
 mod concurrency;
 mod config;
+mod doctor;
 mod documents;
 mod examples;
+mod explain;
 mod faults;
 mod import;
+mod kill;
 mod leases;
 mod names;
 mod overview;
@@ -27,6 +30,7 @@ mod registry_file;
 mod releasing;
 mod runtime_js;
 mod third_party;
+mod wait;
 mod write_env;
 
 /// A user with an empty home.
