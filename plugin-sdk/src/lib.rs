@@ -36,6 +36,9 @@
 
 pub mod block;
 pub mod env_file;
+#[cfg(feature = "jsonc")]
+pub mod jsonc;
+pub mod leaf;
 pub mod log;
 pub mod options;
 pub mod suggest;
