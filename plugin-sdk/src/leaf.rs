@@ -40,10 +40,18 @@ pub struct Leaf<'a> {
 pub struct Walk<N> {
     /// The deepest node on the path that is there; the root when nothing is.
     pub node: N,
-    /// The key that leads to it; empty for the root.
-    pub key: String,
+    /// The keys that lead to it; none for the root.
+    pub found: Vec<String>,
     /// The keys below it that are not there.
     pub missing: Vec<String>,
+}
+
+impl<N> Walk<N> {
+    /// The last key that is there; empty for the root.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.found.last().map_or("", String::as_str)
+    }
 }
 
 impl Leaf<'_> {
@@ -65,13 +73,16 @@ impl Leaf<'_> {
     /// Follows the path into a document as far as it exists. `child` gives the value of a key, and none where there is no such key or
     /// the node has no keys at all.
     pub fn walk<N: Copy>(&self, root: N, child: impl Fn(N, &str) -> Option<N>) -> Walk<N> {
-        let mut walk = Walk { node: root, key: String::new(), missing: Vec::new() };
+        let mut walk = Walk { node: root, found: Vec::new(), missing: Vec::new() };
         for (index, parts) in self.keys.iter().enumerate() {
             let literal = parts.join(".");
             let path = if child(walk.node, &literal).is_some() { vec![literal] } else { parts.clone() };
             for (at, part) in path.iter().enumerate() {
                 match child(walk.node, part) {
-                    Some(node) => walk = Walk { node, key: part.clone(), missing: Vec::new() },
+                    Some(node) => {
+                        walk.node = node;
+                        walk.found.push(part.clone());
+                    }
                     None => {
                         walk.missing = [&path[at..], &self.keys[index + 1..].concat()].concat();
                         return walk;
@@ -187,9 +198,9 @@ mod tests {
             node.get(key)
         };
         let walks: Vec<_> = leaves(&map).unwrap().iter().map(|leaf| leaf.walk(&document, child)).collect();
-        assert_eq!((walks[0].node, walks[0].key.as_str(), walks[0].missing.len()), (&Value::from(1), "c", 0));
-        assert_eq!((walks[1].key.as_str(), &walks[1].missing[..]), ("a.b", &["x".to_owned(), "y".to_owned()][..]));
-        assert_eq!((walks[2].key.as_str(), &walks[2].missing[..]), ("", &["new".to_owned()][..]));
+        assert_eq!((walks[0].node, walks[0].key(), walks[0].missing.len()), (&Value::from(1), "c", 0));
+        assert_eq!((walks[1].key(), &walks[1].missing[..]), ("a.b", &["x".to_owned(), "y".to_owned()][..]));
+        assert_eq!((walks[2].key(), &walks[2].missing[..]), ("", &["new".to_owned()][..]));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub mod log;
 pub mod options;
 pub mod suggest;
 pub mod text;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 mod failure;
 mod metadata;

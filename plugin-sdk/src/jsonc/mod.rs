@@ -134,7 +134,7 @@ impl Editor<'_> {
         let walk = self.leaf.walk(self.document, child);
         let new = self.leaf.new_value(self.numbers);
         match (walk.node, walk.missing.split_first()) {
-            (node, None) => self.replacement(node, &walk.key),
+            (node, None) => self.replacement(node, walk.key()),
             (Node::Object(object), Some((name, inner))) => {
                 Ok(Some(insert::property(self.text, self.root, object, name, &leaf::nested(inner, new))))
             }
@@ -143,7 +143,7 @@ impl Editor<'_> {
                 let text = value::write(&leaf::nested(&walk.missing, new), &layout);
                 Ok(Some(Edit { start: null.range.start, end: null.range.end, text }))
             }
-            (node, Some(_)) => Err(self.clash(node, &walk.key, "an object")),
+            (node, Some(_)) => Err(self.clash(node, walk.key(), "an object")),
         }
     }
 

@@ -34,9 +34,9 @@ impl Editor<'_> {
     fn edit(&self) -> Result<Option<Edit>, Failure> {
         let walk = self.leaf.walk(ROOT, |id, key| self.document.child(id, key));
         match (self.document.table(walk.node), walk.missing.is_empty()) {
-            (_, true) => self.replacement(walk.node, &walk.key),
+            (_, true) => self.replacement(walk.node, walk.key()),
             (Some(table), false) => self.insertion(walk.node, table, &walk.missing).map(Some),
-            (None, false) => Err(self.clash(walk.node, &walk.key, "a table")),
+            (None, false) => Err(self.clash(walk.node, walk.key(), "a table")),
         }
     }
 
