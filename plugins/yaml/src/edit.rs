@@ -63,16 +63,20 @@ struct Place {
 impl Editor<'_> {
     fn edit(&self) -> Result<Option<Edit>, Failure> {
         let Some(root) = self.yaml.root().filter(|&root| !self.yaml.is_null(root)) else {
-            return Ok(Some(self.first_entries()));
+            return self.first_entries().map(Some);
         };
         let walk = self.leaf.walk(Place { key: None, value: root }, |place, key| self.child(place, key));
         let id = walk.node.value;
-        match &self.yaml.node(id).value {
+        let edit = match &self.yaml.node(id).value {
             Value::Map(entries) if !walk.missing.is_empty() => self.insertion(&walk, entries).map(Some),
             _ if !walk.missing.is_empty() && self.yaml.is_null(id) => self.filling(&walk).map(Some),
             _ if !walk.missing.is_empty() => Err(self.clash(id, walk.key(), "a mapping")),
             _ => self.replacement(&walk, walk.node, self.leaf.value),
+        }?;
+        if edit.is_some() {
+            self.refuse_what_others_see(root, &walk)?;
         }
+        Ok(edit)
     }
 
     fn child(&self, place: Place, key: &str) -> Option<Place> {
@@ -106,7 +110,9 @@ impl Editor<'_> {
             (Value::List(_), _) => Err(self.clash(id, key, "a single value")),
             (Value::Text { .. }, Json::Object(_)) if !self.yaml.is_null(id) => Err(self.clash(id, key, "a mapping")),
             (Value::Text { text, style }, _) => {
-                self.refuse_what_others_see(id, key)?;
+                if node.tag.is_some() {
+                    return Err(self.clash(id, key, "a value without a tag"));
+                }
                 if *style == Style::Block {
                     return Err(self.clash(id, key, "a value on one line"));
                 }
@@ -123,7 +129,6 @@ impl Editor<'_> {
     /// The edit that adds an entry to a mapping.
     fn insertion(&self, walk: &Walk<Place>, entries: &[(Id, Id)]) -> Result<Edit, Failure> {
         let id = walk.node.value;
-        self.refuse_what_others_see(id, walk.key())?;
         let Some((name, inner)) = walk.missing.split_first() else {
             return Err(verify::not_possible(&self.leaf.name()));
         };
@@ -142,7 +147,7 @@ impl Editor<'_> {
                     (end..end, format!(", {}", write::flow_entry(name, &value, quotes)))
                 } else {
                     let indent = self.yaml.node(first).column;
-                    self.lines_below(end, &write::block_entry(name, &value, indent, self.unit()))
+                    self.lines_below(end, &write::block_entry(name, &value, indent, self.unit()))?
                 }
             }
             // Only braces have nothing in them.
@@ -159,14 +164,13 @@ impl Editor<'_> {
     /// The edit that makes a mapping of an empty value: `server:`.
     fn filling(&self, walk: &Walk<Place>) -> Result<Edit, Failure> {
         let id = walk.node.value;
-        self.refuse_what_others_see(id, walk.key())?;
         let node = self.yaml.node(id);
         let value = nested(&walk.missing, self.leaf.new_value(self.numbers));
         let end = self.end_of(walk.node);
         let (place, text) = match walk.node.key {
             Some(key) if node.span.is_empty() && !node.in_flow => {
                 let indent = self.yaml.node(key).column + self.unit();
-                self.lines_below(end, &write::block_entries(&value, indent, self.unit()))
+                self.lines_below(end, &write::block_entries(&value, indent, self.unit()))?
             }
             _ if node.span.is_empty() => (end..end, format!(" {}", write::flow(&value, Quotes::AsNeeded))),
             _ => (node.span.clone(), write::flow(&value, Quotes::AsNeeded)),
@@ -175,22 +179,28 @@ impl Editor<'_> {
     }
 
     /// The edit that puts the first entries into a document that has nothing but comments and markers.
-    fn first_entries(&self) -> Edit {
+    fn first_entries(&self) -> Result<Edit, Failure> {
         let walk = self.leaf.walk((), |(), _| None);
         let value = nested(&walk.missing, self.leaf.new_value(self.numbers));
-        let (place, text) = self.lines_below(self.text.len(), &write::block_entries(&value, 0, INDENT));
-        Edit { place, text, path: walk.missing.into_iter().take(1).collect() }
+        let (place, text) = self.lines_below(self.text.len(), &write::block_entries(&value, 0, INDENT))?;
+        Ok(Edit { place, text, path: walk.missing.into_iter().take(1).collect() })
     }
 
     /// Lines below the one that holds this byte. A text without a final line end keeps having none.
-    fn lines_below(&self, at: usize, lines: &[String]) -> (Range<usize>, String) {
+    fn lines_below(&self, at: usize, lines: &[String]) -> Result<(Range<usize>, String), Failure> {
         let end = LineEnd::of(self.text).as_str();
         let starts_line = at == 0 || self.text[..at].ends_with('\n');
         let feed = if starts_line { Some(at) } else { self.text[at..].find('\n').map(|feed| at + feed + 1) };
-        match feed {
-            Some(at) => (at..at, lines.iter().map(|line| format!("{line}{end}")).collect()),
-            None => (self.text.len()..self.text.len(), lines.iter().map(|line| format!("{end}{line}")).collect()),
+        if let Some(at) = feed {
+            return Ok((at..at, lines.iter().map(|line| format!("{line}{end}")).collect()));
         }
+        // A block of text would get a line end that it does not have, which some readers tell apart and others don't.
+        let last = self.text.len();
+        let is_block = |id| matches!(self.yaml.node(id).value, Value::Text { style: Style::Block, .. });
+        if (0..self.yaml.len()).any(|id| is_block(id) && self.yaml.node(id).span.end == last) {
+            return Err(verify::not_possible(&self.leaf.name()).line(text::line_of(self.text, last)));
+        }
+        Ok((last..last, lines.iter().map(|line| format!("{end}{line}")).collect()))
     }
 
     /// Where the value ends: after the colon for an empty one, after the last line of a block.
@@ -246,24 +256,26 @@ impl Editor<'_> {
         indents.into_iter().next().unwrap_or(INDENT)
     }
 
-    /// A value that aliases repeat would change there as well, and a tag says how a value is to be read.
-    fn refuse_what_others_see(&self, id: Id, key: &str) -> Result<(), Failure> {
-        let node = self.yaml.node(id);
-        let reason = if self.yaml.is_aliased(id) {
-            "aliases repeat it elsewhere"
-        } else if node.tag.is_some() && !matches!(node.value, Value::Map(_)) {
-            "it has a tag"
-        } else {
-            return Ok(());
-        };
-        Err(Failure::bad_target(format!("`{key}` can't be changed for the map's `{}`: {reason}", self.leaf.name()))
-            .line(node.line)
-            .help("Write a value of its own there, without anchor and tag; or change the map."))
+    /// What aliases repeat would change elsewhere as well, with all that is in it.
+    fn refuse_what_others_see(&self, root: Id, walk: &Walk<Place>) -> Result<(), Failure> {
+        let mut place = Place { key: None, value: root };
+        for key in &walk.found {
+            place = self.child(place, key).unwrap_or(place);
+            if self.yaml.is_aliased(place.value) {
+                let name = self.leaf.name();
+                let message = format!("`{key}` can't be changed for the map's `{name}`: aliases repeat it elsewhere");
+                return Err(Failure::bad_target(message)
+                    .line(self.yaml.node(place.value).line)
+                    .help("Write the value out in the places that shall have their own, or change the map."));
+            }
+        }
+        Ok(())
     }
 
     fn clash(&self, id: Id, key: &str, wanted: &str) -> Failure {
         let node = self.yaml.node(id);
         let found = match &node.value {
+            _ if node.tag.is_some() => "a value with a tag",
             Value::Text { style: Style::Block, .. } => "a block of text",
             Value::Text { .. } => "a single value",
             Value::List(_) => "a list",

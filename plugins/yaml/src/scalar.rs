@@ -20,7 +20,7 @@ impl Kind {
             _ if style != Style::Plain => Self::Text,
             "" | "~" | "null" | "Null" | "NULL" => Self::Null,
             "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Self::Bool,
-            _ if whole(text).is_some() || is_decimal(text) => Self::Number,
+            _ if whole(text).is_some() || is_number(text) => Self::Number,
             _ => Self::Text,
         }
     }
@@ -102,6 +102,12 @@ fn is_decimal(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     digits(whole.strip_prefix(['-', '+']).unwrap_or(whole)) && digits(fraction)
+}
+
+/// A decimal, also with an exponent.
+fn is_number(text: &str) -> bool {
+    let (decimal, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    is_decimal(decimal) && is_decimal(exponent) && !exponent.contains('.')
 }
 
 /// A decimal without zeros that say nothing.
