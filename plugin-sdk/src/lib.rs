@@ -36,10 +36,15 @@
 
 pub mod block;
 pub mod env_file;
+#[cfg(feature = "jsonc")]
+pub mod jsonc;
+pub mod leaf;
 pub mod log;
 pub mod options;
 pub mod suggest;
 pub mod text;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 mod failure;
 mod metadata;

@@ -6,7 +6,7 @@
 mod global;
 mod literal;
 
-use portkeeper_plugin_sdk::block::Markers;
+use portkeeper_plugin_sdk::block::{Markers, second_block};
 use portkeeper_plugin_sdk::text::{self, LineEnd};
 use portkeeper_plugin_sdk::{Diagnostic, Failure, Metadata, Plugin, Request, Response, export_plugin};
 use serde::Deserialize;
@@ -78,9 +78,7 @@ fn around<'a>(old: &'a str, markers: &Markers, global: &Global) -> Result<(&'a s
         },
         [] if body.trim().is_empty() || global.python_line(body).is_some() => Ok((mark, "")),
         [] => Err(not_ours(old, global)),
-        [_, second, ..] => Err(Failure::bad_target("portkeeper's block stands here a second time")
-            .line(text::line_of(old, second.start))
-            .help("Remove all but one of the blocks.")),
+        [_, second, ..] => Err(second_block(text::line_of(old, second.start))),
     }
 }
 

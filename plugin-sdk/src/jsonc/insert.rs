@@ -2,14 +2,14 @@
 
 use jsonc_parser::ast::{Object, ObjectProp};
 use jsonc_parser::common::Ranged;
-use portkeeper_plugin_sdk::text::LineEnd;
 use serde_json::Value;
 
-use crate::document::Edit;
-use crate::value::{self, Layout};
+use super::Edit;
+use super::value::{self, Layout};
+use crate::text::LineEnd;
 
 /// The edit that adds a property after the last one of the object, in the style of its neighbours.
-pub(crate) fn property(text: &str, root: &Object<'_>, object: &Object<'_>, name: &str, value: &Value) -> Edit {
+pub(super) fn property(text: &str, root: &Object<'_>, object: &Object<'_>, name: &str, value: &Value) -> Edit {
     let outer = layout_at(text, root, object.range.start);
     let Some(last) = object.properties.last() else { return first(text, object, name, value, &outer) };
     let layout = beside(text, object, &outer);
@@ -47,7 +47,7 @@ fn first(text: &str, object: &Object<'_>, name: &str, value: &Value, outer: &Lay
 }
 
 /// The layout of a value that starts here.
-pub(crate) fn layout_at<'a>(text: &'a str, root: &Object<'a>, at: usize) -> Layout<'a> {
+pub(super) fn layout_at<'a>(text: &'a str, root: &Object<'a>, at: usize) -> Layout<'a> {
     if let Some(first) = root.properties.first().filter(|_| !text.trim().contains('\n')) {
         return inline(text, first);
     }

@@ -4,33 +4,17 @@ use jsonc_parser::ast::Value as Node;
 use jsonc_parser::common::Ranged;
 use serde_json::{Number, Value};
 
-/// How many digits every reader of JSON keeps exactly (RFC 8259, section 6: the whole numbers of a double).
-const EXACT_DIGITS: usize = 15;
-
 /// How a value is laid out at its place.
 #[derive(Debug)]
-pub(crate) enum Layout<'a> {
+pub(super) enum Layout<'a> {
     /// On one line, with this between a key and its value, and after a comma.
     Inline { colon: &'a str, comma: &'a str },
     /// A line for every item.
     Lines { end: &'a str, indent: String, unit: &'a str },
 }
 
-/// The value inside of objects, the keys from the outside in.
-pub(crate) fn nested(keys: &[String], value: Value) -> Value {
-    keys.iter().rev().fold(value, |inner, key| Value::Object([(key.clone(), inner)].into_iter().collect()))
-}
-
-/// A text as a number when it is a whole number, written the usual way, that every reader keeps exactly.
-pub(crate) fn whole_number(text: &str) -> Option<Value> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let usual = digits.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !digits.starts_with('0'));
-    let fits = (1..=EXACT_DIGITS).contains(&digits.len());
-    if usual && fits { text.parse::<i64>().ok().map(Value::from) } else { None }
-}
-
 /// What to write in the place of a value; none when that says the same already.
-pub(crate) fn in_place_of(old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> Option<String> {
+pub(super) fn in_place_of(old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> Option<String> {
     match (old, new) {
         (Node::NumberLit(old), Value::String(new)) if is_number(new) => {
             (!same_number(old.value, new)).then(|| new.clone())
@@ -69,7 +53,7 @@ fn same_number(old: &str, new: &str) -> bool {
 }
 
 /// The value as JSON. `Lines` starts where the value's first character stands.
-pub(crate) fn write(value: &Value, layout: &Layout<'_>) -> String {
+pub(super) fn write(value: &Value, layout: &Layout<'_>) -> String {
     match value {
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| write(item, &layout.inner())).collect();
@@ -84,14 +68,14 @@ pub(crate) fn write(value: &Value, layout: &Layout<'_>) -> String {
 }
 
 /// A key and its value.
-pub(crate) fn property(key: &str, value: &Value, layout: &Layout<'_>) -> String {
+pub(super) fn property(key: &str, value: &Value, layout: &Layout<'_>) -> String {
     let colon = if let Layout::Inline { colon, .. } = layout { colon } else { ": " };
     format!("{}{colon}{}", Value::from(key), write(value, layout))
 }
 
 impl Layout<'_> {
     /// The layout one level further in.
-    pub(crate) fn inner(&self) -> Layout<'_> {
+    pub(super) fn inner(&self) -> Layout<'_> {
         match self {
             Layout::Inline { colon, comma } => Layout::Inline { colon, comma },
             Layout::Lines { end, indent, unit } => Layout::Lines { end, indent: format!("{indent}{unit}"), unit },
