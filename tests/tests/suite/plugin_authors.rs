@@ -17,7 +17,7 @@ fn cargo(run: Run<'_>) -> Run<'_> {
     run.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true")
 }
 
-/// A new crate in the sandbox; none where this machine lacks what building it needs.
+/// A new crate in the sandbox, under a name that no other test builds; none where this machine lacks what building it needs.
 #[track_caller]
 fn new_crate(sandbox: &Sandbox, name: &str) -> Option<()> {
     let sdk = root().join("plugin-sdk");
@@ -78,23 +78,25 @@ fn from_nothing_to_a_format_in_use() {
 fn a_build_that_fails_says_why_and_writes_nothing() {
     let sandbox = sandbox();
     sandbox.portkeeper("plugin build").refused(2).says("no Cargo.toml").says("plugin new");
-    if new_crate(&sandbox, "shout").is_none() || !build(&sandbox, "shout") {
+    if new_crate(&sandbox, "whisper").is_none() || !build(&sandbox, "whisper") {
         return;
     }
-    let source = sandbox.read("shout/src/lib.rs");
-    std::fs::remove_file(sandbox.work().join("shout/shout.wasm")).unwrap();
-    sandbox.write("shout/src/lib.rs", source.replace("struct Shout;", "struct Shout"));
-    let outcome = cargo(sandbox.portkeeper("plugin build shout")).run();
+    let source = sandbox.read("whisper/src/lib.rs");
+    std::fs::remove_file(sandbox.work().join("whisper/whisper.wasm")).unwrap();
+    sandbox.write("whisper/src/lib.rs", source.replace("struct Whisper;", "struct Whisper"));
+    let outcome = cargo(sandbox.portkeeper("plugin build whisper")).run();
     assert_eq!(outcome.code(), Some(1), "{outcome}");
     outcome.says("expected `where`").says("error: cargo could not build the plugin");
     // It builds, and is no plugin: nothing is exported.
-    sandbox.write("shout/src/lib.rs", source.replace("export_plugin!(Shout);", "").replace("export_plugin};", "};"));
-    cargo(sandbox.portkeeper("plugin build shout")).exits(3).says("what shout builds to can't be used as a plugin");
-    let manifest = sandbox.read("shout/Cargo.toml");
-    sandbox.write("shout/Cargo.toml", manifest.replace("\"cdylib\", ", ""));
-    sandbox.write("shout/src/lib.rs", source);
-    cargo(sandbox.portkeeper("plugin build shout")).exits(2).says("crate-type");
-    assert!(!sandbox.has("shout/shout.wasm"));
+    sandbox.write("whisper/src/lib.rs", source.replace("export_plugin!(Whisper);", "").replace("export_plugin};", "};"));
+    let outcome = cargo(sandbox.portkeeper("plugin build whisper")).run();
+    assert_eq!(outcome.code(), Some(3), "{outcome}");
+    outcome.says("what whisper builds to can't be used as a plugin");
+    let manifest = sandbox.read("whisper/Cargo.toml");
+    sandbox.write("whisper/Cargo.toml", manifest.replace("\"cdylib\", ", ""));
+    sandbox.write("whisper/src/lib.rs", source);
+    cargo(sandbox.portkeeper("plugin build whisper")).exits(2).says("crate-type");
+    assert!(!sandbox.has("whisper/whisper.wasm"));
 }
 
 #[test]
