@@ -180,7 +180,7 @@ impl From<BuildError> for CommandError {
         let failed = match &error {
             BuildError::NoCrate(_) | BuildError::NoCdylib | BuildError::Several(_) => Self::usage(&error),
             BuildError::Failed => Self::no(&error),
-            BuildError::NoProgram { .. } | BuildError::NoTarget | BuildError::Plugin(_) | BuildError::File(_) => {
+            BuildError::NoProgram(_) | BuildError::NoTarget | BuildError::Plugin(_) | BuildError::File(_) => {
                 Self::environment(&error)
             }
         };

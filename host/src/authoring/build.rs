@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::BuildError;
-use crate::fs::PathContext;
+use crate::fs::{PathContext, PathError};
 use crate::plugins::to_component;
 
 /// What plugins are built for: WebAssembly without any system around it.
@@ -55,7 +55,7 @@ fn has_target(folder: &Path, rustc: &OsStr) -> Result<bool, BuildError> {
 }
 
 fn no_program(program: &OsStr, source: std::io::Error) -> BuildError {
-    BuildError::NoProgram { program: program.to_string_lossy().into_owned(), source }
+    BuildError::NoProgram(PathError { path: program.into(), source })
 }
 
 /// Runs cargo, and gives back the file that it built.

@@ -38,13 +38,8 @@ pub enum BuildError {
     #[error("{} has no Cargo.toml, so it is no plugin's crate", .0.display())]
     NoCrate(PathBuf),
     /// A tool does not start.
-    #[error("{program} can't be started: {source}")]
-    NoProgram {
-        /// The tool.
-        program: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error("can't be started: {0}")]
+    NoProgram(PathError),
     /// Rust's standard library for the target is not there.
     #[error("this Rust can't build for {TARGET}: its standard library is not installed")]
     NoTarget,
@@ -77,7 +72,7 @@ impl BuildError {
                  its own tools; `portkeeper plugin inspect FILE` says whether the result is one"
                     .to_owned(),
             ),
-            Self::NoProgram { .. } => Some("install Rust from https://rustup.rs".to_owned()),
+            Self::NoProgram(_) => Some("install Rust from https://rustup.rs".to_owned()),
             Self::NoTarget => Some(format!(
                 "rustup target add {TARGET}; where Rust came from Debian or Ubuntu: apt-get install libstd-rust-dev-wasm32 lld"
             )),

@@ -44,6 +44,9 @@ impl OptionsSchema {
         }
         vet::vet(&schema)?;
         let schema = Self(schema);
+        if schema.check(&Map::new()) == Err(CheckError::TooMuch) {
+            return Err("refers to itself without end".to_owned());
+        }
         schema.vet_defaults()?;
         Ok(schema)
     }

@@ -96,6 +96,12 @@ fn a_schema_that_never_ends_is_stopped() {
         r##"{"$ref": "#"}"##,
         r##"{"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}"##,
         r##"{"$defs": {"0": {"anyOf": [{"$ref": "#/$defs/1"}, {"$ref": "#/$defs/1"}]}, "1": {"$ref": "#/$defs/0"}}, "$ref": "#/$defs/0"}"##,
+    ] {
+        assert_eq!(OptionsSchema::parse(schema), Err("refers to itself without end".to_owned()), "{schema}");
+    }
+    for schema in [
+        r##"{"properties": {"a": {"$ref": "#/properties/a"}}}"##,
+        r##"{"properties": {"a": {"anyOf": [{"$ref": "#/properties/a"}, {"$ref": "#/properties/a"}]}}}"##,
         r#"{"properties": {"a": {"pattern": "^(a+)+$"}}}"#,
     ] {
         assert_eq!(OptionsSchema::parse(schema).unwrap().check(options), Err(CheckError::TooMuch), "{schema}");

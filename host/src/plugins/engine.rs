@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -90,7 +91,8 @@ impl Engine {
     }
 
     fn runtime(&self) -> Result<&Runtime, LoadError> {
-        let start = || Runtime::start(self.cache.clone(), self.counts).map_err(|error| format!("{error:#}"));
+        let start = || Runtime::start(self.cache.clone(), self.counts, self.limits.compiling);
+        let start = || start().map_err(|error| format!("{error:#}"));
         self.runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))
     }
 }
@@ -111,6 +113,7 @@ struct Runtime {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     cache: Option<Cache>,
+    compiling: Duration,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -120,12 +123,12 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<PathBuf>, counts: bool) -> wasmtime::Result<Self> {
+    fn start(cache: Option<PathBuf>, counts: bool, compiling: Duration) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(compiler::config().consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
-        Ok(Self { engine, linker, cache })
+        Ok(Self { engine, linker, cache, compiling })
     }
 
     /// Everything up to the point where only instances are missing.
@@ -158,14 +161,30 @@ impl Runtime {
     fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Compiled, Refusal> {
         let kind = inspect::kind(bytes)?;
         let bytes = component_of(bytes)?;
-        let interface = inspect::component(&bytes)?;
+        let (interface, size) = (inspect::component(&bytes)?, bytes.len());
         let start = Instant::now();
-        let component = Component::from_binary(&self.engine, &bytes).map_err(inspect::broken)?;
-        let compiled = Compiled { component, kind, interface, size: bytes.len(), time: start.elapsed() };
+        let component = self.compile_in_time(bytes.into_owned())?;
+        let compiled = Compiled { component, kind, interface, size, time: start.elapsed() };
         if let Some((cache, code)) = self.cache.as_ref().zip(compiled.component.serialize().ok()) {
             cache.put(digest, &code);
         }
         Ok(compiled)
+    }
+
+    /// Compiling cannot be interrupted. When it takes too long the thread is left behind, and whatever it finds is dropped.
+    fn compile_in_time(&self, bytes: Vec<u8>) -> Result<Component, Refusal> {
+        let (sender, receiver) = mpsc::channel();
+        let engine = self.engine.clone();
+        let work = move || drop(sender.send(Component::from_binary(&engine, &bytes)));
+        let started = thread::Builder::new().name("plugin-compiler".into()).spawn(work);
+        started.map_err(|error| Refusal::new(format!("the system has no thread to compile it: {error}")))?;
+        match receiver.recv_timeout(self.compiling) {
+            Ok(component) => component.map_err(inspect::broken),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(Refusal::new(format!("it takes longer than {} s to compile", self.compiling.as_secs_f64())))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Refusal::new("the compiler crashed on it")),
+        }
     }
 }
 

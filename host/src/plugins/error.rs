@@ -105,7 +105,8 @@ pub enum PluginError {
 impl PluginError {
     /// There is no such file.
     pub(super) fn missing(name: &str, path: &Path) -> Self {
-        let source = PathError { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
+        let source = io::Error::new(io::ErrorKind::NotFound, "there is no such file");
+        let source = PathError { path: path.to_owned(), source };
         Self::Unreadable { name: name.to_owned(), source }
     }
 

@@ -1,6 +1,8 @@
 //! What a plugin's file is, found out before anything of it is compiled or run.
 
-use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser, Payload};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, FunctionBody, Operator, Parser, Payload,
+};
 
 use super::{limits, text};
 
@@ -112,6 +114,7 @@ struct Findings {
     exports: Vec<String>,
     instantiations: usize,
     passes_components: bool,
+    heavy_function: bool,
 }
 
 impl Findings {
@@ -138,6 +141,7 @@ impl Findings {
                     self.instantiations += usize::from(matches!(instance?, ComponentInstance::Instantiate { .. }));
                 }
             }
+            Payload::CodeSectionEntry(body) => self.heavy_function |= is_heavy(&body)?,
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
                     let component = ComponentExternalKind::Component;
@@ -171,9 +175,30 @@ impl Findings {
                 limits::INSTANTIATIONS
             )));
         }
+        if self.heavy_function {
+            let help = "split the function, and keep tables in data instead of code";
+            return Err(Refusal::with_help("one of its functions is too large, or branches too much, to be compiled", help));
+        }
         let clean = |names: &[String]| names.iter().map(|name| text::line(name)).collect();
         Ok(Interface { version: version.to_owned(), imports: clean(&self.imports), exports: clean(&self.exports) })
     }
+}
+
+/// Whether compiling the function would take more memory than a plugin is worth.
+fn is_heavy(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    if body.range().len() > limits::FUNCTION {
+        return Ok(true);
+    }
+    let mut locals: usize = 0;
+    for group in body.get_locals_reader()? {
+        locals = locals.saturating_add(group?.0 as usize);
+    }
+    let mut places: usize = 1;
+    for operator in body.get_operators_reader()? {
+        let is_place = matches!(operator?, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Else);
+        places += usize::from(is_place);
+    }
+    Ok(locals.saturating_mul(places) > limits::FUNCTION_STATES)
 }
 
 /// The import of something that this host will never offer. Also for the imports of a core module.
@@ -241,6 +266,15 @@ mod tests {
         assert!(is_supported("0.1.0") && is_supported("0.1.12"));
         for other in ["0.2.0", "1.0.0", "0.1", "0.1.0-rc1", "", "0.1.x"] {
             assert!(!is_supported(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused_with_what_to_do() {
+        for (version, advice) in [("0.2.0", "update portkeeper"), ("1.0.0", "update portkeeper"), ("0.0.9", "newer release")] {
+            let refusal = other_version(version);
+            assert!(refusal.reason.contains(version) && refusal.reason.contains("0.1.x"), "{}", refusal.reason);
+            assert!(refusal.help.unwrap().contains(advice), "{version}");
         }
     }
 

@@ -91,6 +91,7 @@ impl<'a> Job<'a> {
             path: Some(std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()),
             map: None,
             inputs: None,
+            files: Vec::new(),
             backup: false,
             options: serde_json::Map::new(),
         };

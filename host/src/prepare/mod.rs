@@ -53,7 +53,7 @@ pub enum Mode {
 pub struct Report {
     /// A port for each key, in the order of the job.
     pub granted: Vec<Granted>,
-    /// The outputs, in the order of the job.
+    /// The outputs, in the order of the job; a further file of one follows it.
     pub outputs: Vec<OutputReport>,
     /// What changes in the files, as a unified diff. It shows text of files and plugins: clean it for a terminal.
     pub diff: String,

@@ -14,6 +14,8 @@ pub(super) struct Resolved {
     plugin: Plugin,
     target: Target,
     inputs: Vec<Target>,
+    /// The files that the config lets it write beside the target.
+    further: Vec<Target>,
     /// With every default filled in.
     options: Map<String, Value>,
 }
@@ -41,7 +43,14 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
                 defaults.filter(|input| input.as_ref().map_or(true, |input| input.real().exists())).collect()
             }
         };
-        Ok(Resolved { inputs: inputs.map_err(|error| wrong("inputs", &error))?, target, plugin, options })
+        let further = output.files.iter().map(|file| locate(file)).collect::<Result<_, _>>();
+        Ok(Resolved {
+            inputs: inputs.map_err(|error| wrong("inputs", &error))?,
+            further: further.map_err(|error| wrong("files", &error))?,
+            target,
+            plugin,
+            options,
+        })
     };
     job.outputs().iter().zip(plugins).enumerate().map(resolve).collect()
 }
@@ -101,7 +110,8 @@ pub(super) fn render(
         let rendered = resolved.plugin.render(&request).map_err(|error| explain(job, index, resolved, error))?;
         put(output, resolved, rendered, files)
     };
-    job.outputs().iter().zip(outputs).enumerate().map(render).collect()
+    let reports = job.outputs().iter().zip(outputs).enumerate().map(render);
+    Ok(reports.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
@@ -128,28 +138,37 @@ fn read(target: &Target, files: &mut FileSet) -> Result<TextFile, PrepareError> 
     Ok(TextFile { path: target.shown().to_owned(), text: files.text(target)?.map(str::to_owned) })
 }
 
+/// Puts what the plugin gave into the set: a report for the target, and one for each further file.
 fn put(
     output: &Output,
     resolved: &Resolved,
     rendered: Rendered,
     files: &mut FileSet,
-) -> Result<OutputReport, PrepareError> {
-    let mut changed = false;
-    for file in rendered.files {
-        if file.path != resolved.target.shown() {
-            let reason = format!("it wants to write `{}` beside its output `{}`", file.path, resolved.target.shown());
-            let origin = resolved.plugin.origin().clone();
-            return Err(Broken { origin, reason, log: rendered.log }.into());
-        }
-        let handling = Handling { backup: output.backup, sensitive: file.sensitive };
-        changed |= files.put(&resolved.target, file.text, handling)?;
-    }
-    Ok(OutputReport {
+) -> Result<Vec<OutputReport>, PrepareError> {
+    let report = |target: &Target| OutputReport {
         format: output.format.clone(),
-        path: resolved.target.shown().to_owned(),
-        changed,
-        diagnostics: rendered.diagnostics,
-    })
+        path: target.shown().to_owned(),
+        changed: false,
+        diagnostics: Vec::new(),
+    };
+    let mut reports = vec![OutputReport { diagnostics: rendered.diagnostics, ..report(&resolved.target) }];
+    for file in rendered.files {
+        let handling = Handling { backup: output.backup, sensitive: file.sensitive };
+        if file.path == resolved.target.shown() {
+            reports[0].changed |= files.put(&resolved.target, file.text, handling)?;
+        } else if let Some(target) = resolved.further.iter().find(|target| target.shown() == file.path) {
+            let changed = files.put(target, file.text, handling)?;
+            reports.push(OutputReport { changed, ..report(target) });
+        } else {
+            let reason = format!(
+                "it wants to write `{}` beside its output `{}`, and the output's `files` does not name it",
+                file.path,
+                resolved.target.shown()
+            );
+            return Err(Broken { origin: resolved.plugin.origin().clone(), reason, log: rendered.log }.into());
+        }
+    }
+    Ok(reports)
 }
 
 /// A plugin's own no is about the config or about the file that it was to render; either way the user can mend it.

@@ -41,7 +41,7 @@ impl Home {
 
     /// An engine that keeps what it compiles, with a deadline that no honest plugin misses and no test waits long for.
     fn engine(&self) -> Engine {
-        Engine::new(Some(self.cache()), Limits { deadline: Duration::from_millis(500) })
+        Engine::new(Some(self.cache()), Limits { deadline: Duration::from_millis(500), ..Limits::default() })
     }
 
     fn find(&self, output_type: &str) -> Result<Plugin, PluginError> {

@@ -145,7 +145,7 @@ fn its_options_are_checked_before_anything_happens() {
     put(&sandbox, &sandbox.plugins(), plugin);
     assert_refused(&sandbox, &["`exprot`", "did you mean `export`?"]);
     configure(&sandbox, &ports, &json!({ "type": TYPE, "export": "yes" }));
-    assert_refused(&sandbox, &["export", "boolean"]);
+    assert_refused(&sandbox, &["outputs[1].export", "expected true or false, found \"yes\""]);
 }
 
 #[test]
