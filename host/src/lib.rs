@@ -28,6 +28,7 @@ pub mod registry;
 #[cfg(feature = "plugins")]
 pub mod trust;
 
+pub mod hold;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;
