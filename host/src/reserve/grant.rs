@@ -111,12 +111,12 @@ pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) ->
 fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     store.transaction(|transaction| {
         for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
-            let Some(index) = transaction.reservations().iter().position(|other| other == reservation) else {
-                continue;
-            };
             if !existed {
-                transaction.remove(|other| other == reservation);
-            } else if *newly_held {
+                transaction.remove(|other| other.was_made_with(reservation));
+            } else if *newly_held
+                && let Some(index) =
+                    transaction.reservations().iter().position(|other| other.was_made_with(reservation))
+            {
                 transaction.replace(index, Reservation { hold: None, ..reservation.clone() });
             }
         }
