@@ -6,7 +6,7 @@
 //! 2. [`fs`], [`os`] and [`document`]: files that survive a crash, what only the operating system knows, and places in
 //!    documents that people write
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
-//! 4. [`reserve`] and [`prepare`]: what the rooms do together
+//! 4. [`hold`]: sockets that keep ports; [`reserve`] and [`prepare`]: what the rooms do together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
@@ -36,7 +36,7 @@ pub mod reserve;
 mod port_registry;
 mod settings;
 
-pub use port_registry::{PortRegistry, Reserved, Selection, SetupError};
+pub use port_registry::{ListenError, PortRegistry, Reserved, Selection, SetupError};
 pub use settings::Settings;
 
 #[cfg(feature = "cli")]

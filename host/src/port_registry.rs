@@ -1,15 +1,17 @@
 //! The front door for programs that reserve ports for themselves.
 
+use std::net::{IpAddr, TcpListener};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use thiserror::Error;
 
-use crate::hold::HoldFolder;
-use crate::model::{Host, HostError, Lease, Port, PortError, PortRange, Protocol, Reservation};
+use crate::hold::{HeldPort, HoldFolder, InProcess};
+use crate::model::{HoldKind, Host, HostError, Lease, Port, PortError, PortRange, Protocol, Reservation};
 use crate::os;
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
-use crate::reserve::{Choice, GRACE, Machine, Request, ReserveError, Stale, World, collect, release, reserve};
+use crate::reserve::{Choice, GRACE, Granted, Machine, Request, ReserveError, Stale, World, collect, release, reserve};
 use crate::settings::Settings;
 
 /// The registry of this user's ports, the same one that the command line uses.
@@ -86,16 +88,21 @@ impl PortRegistry {
     /// # Errors
     /// As [`PortRegistry::reserve`].
     pub fn reserve_many(&self, selection: &Selection, count: usize) -> Result<Vec<Reserved<'_>>, ReserveError> {
-        let outcome = reserve(&self.store, &self.machine(), &vec![selection.request()?; count])?;
-        let guard = |granted: crate::reserve::Granted| Reserved {
+        let keeper = Rc::new(InProcess::new());
+        let machine = self.machine().with_keeper(Rc::clone(&keeper));
+        let outcome = reserve(&self.store, &machine, &vec![selection.request()?; count])?;
+        let mut held = keeper.take().into_iter();
+        let guard = |granted: Granted| Reserved {
             registry: self,
+            held: if granted.newly_held { held.next() } else { None },
             reservation: granted.reservation,
             kept: false,
         };
         Ok(outcome.granted.into_iter().map(guard).collect())
     }
 
-    /// Ends the reservations of these ports, and returns those that there were.
+    /// Ends the reservations of these ports, with their holds, and returns those that have ended. What another program holds for
+    /// itself stays, and so does what a holder does not let go of.
     ///
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
@@ -178,6 +185,17 @@ mod files {
     }
 }
 
+/// Why there is no listener on a reserved port.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The system refuses.
+    #[error("can't listen on the reserved port: {0}")]
+    Listen(std::io::Error),
+    /// The registry can't be told that the port is in use.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
 /// Which port to reserve. Without anything said: one of the policy's good ports on the loopback addresses, for TCP.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -187,6 +205,7 @@ pub struct Selection {
     host: Host,
     protocol: Protocol,
     owner: Option<String>,
+    hold: Option<HoldKind>,
 }
 
 impl Selection {
@@ -246,6 +265,14 @@ impl Selection {
         self
     }
 
+    /// Held by sockets of this process from the moment it is chosen, so that no other program can bind it. See
+    /// [`Reserved::into_listener`].
+    #[must_use]
+    pub fn hold(mut self, kind: HoldKind) -> Self {
+        self.hold = Some(kind);
+        self
+    }
+
     fn request(&self) -> Result<Request, ReserveError> {
         let choice = match self.exactly {
             Some(port) => Choice::exactly(port),
@@ -254,16 +281,19 @@ impl Selection {
         // Where the platform tells nothing of our own process, a grace has to do.
         let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let addresses = local_addresses(&self.host)?;
-        let Self { host, protocol, owner, .. } = self.clone();
-        Ok(Request { host, addresses, protocol, choice, owner, lease, hold: None })
+        let Self { host, protocol, owner, hold, .. } = self.clone();
+        Ok(Request { host, addresses, protocol, choice, owner, lease, hold })
     }
 }
 
 /// A reserved port, released when this is dropped.
+///
+/// With [`Selection::hold`] it has the sockets that keep the port.
 #[derive(Debug)]
 pub struct Reserved<'a> {
     registry: &'a PortRegistry,
     reservation: Reservation,
+    held: Option<HeldPort>,
     kept: bool,
 }
 
@@ -286,7 +316,51 @@ impl Reserved<'_> {
         &self.reservation
     }
 
+    /// The sockets that keep the port; none when it is not held.
+    #[must_use]
+    pub fn held(&self) -> Option<&HeldPort> {
+        self.held.as_ref()
+    }
+
+    /// The listener of the first of the port's addresses, for the default host 127.0.0.1. The others are let go.
+    ///
+    /// A port that is held has never been free between its choice and this listener. One that is not is bound now, and
+    /// somebody else may have been faster. The reservation lasts for as long as the listener does, as after [`Reserved::keep`].
+    ///
+    /// # Errors
+    /// [`ListenError`]; then the port is released.
+    pub fn into_listener(mut self) -> Result<TcpListener, ListenError> {
+        if let Some(held) = &mut self.held {
+            held.sockets.truncate(1);
+        }
+        let first = self.reservation.addresses.first().copied();
+        let listener = self.listen(first)?.pop();
+        listener.ok_or_else(|| ListenError::Listen(std::io::ErrorKind::AddrNotAvailable.into()))
+    }
+
+    /// A listener for each of the port's addresses: for the default host both loopback addresses, for a wildcard both families.
+    /// Otherwise as [`Reserved::into_listener`].
+    ///
+    /// # Errors
+    /// [`ListenError`]; then the port is released.
+    pub fn into_listeners(self) -> Result<Vec<TcpListener>, ListenError> {
+        let all = self.reservation.addresses.clone();
+        self.listen(all)
+    }
+
+    fn listen(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<Vec<TcpListener>, ListenError> {
+        let port = self.port().get();
+        let listeners = match self.held.take() {
+            Some(held) => held.into_listeners(),
+            None => addresses.into_iter().map(|address| TcpListener::bind((address, port))).collect(),
+        };
+        let listeners = listeners.map_err(ListenError::Listen)?;
+        self.keep()?;
+        Ok(listeners)
+    }
+
     /// Lets the reservation outlive this value and this process: while something listens on the port, and for a minute in any case.
+    /// What this process holds is let go.
     ///
     /// # Errors
     /// [`RegistryError`]; then it is released as if it had been dropped.
@@ -297,8 +371,10 @@ impl Reserved<'_> {
                 let now = machine.now();
                 let lease = Lease::Grace { length: GRACE };
                 let (created, created_since_boot) = (now.wall, now.since_boot);
-                transaction
-                    .replace(index, Reservation { lease, created, created_since_boot, ..self.reservation.clone() });
+                transaction.replace(
+                    index,
+                    Reservation { lease, hold: None, created, created_since_boot, ..self.reservation.clone() },
+                );
             }
             Ok::<_, RegistryError>(())
         })?;
@@ -314,6 +390,8 @@ impl Reserved<'_> {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
+        // The sockets first: what is released can be bound.
+        self.held = None;
         if !self.kept {
             // Nobody is there to hear of a failure; the lease ends with this process at the latest.
             let _ = release(&self.registry.store, &self.registry.machine(), |other| self.is(other));

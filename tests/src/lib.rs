@@ -6,8 +6,8 @@
 #![cfg(unix)]
 
 pub mod builtin;
-pub mod hostile;
 mod holder;
+pub mod hostile;
 mod markdown;
 mod namespace;
 mod outcome;

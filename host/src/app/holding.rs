@@ -49,7 +49,13 @@ impl Context {
 
         // This very program, even if its file was replaced meanwhile.
         let program = std::path::Path::new("/proc/self/exe");
-        let program = if program.exists() { program.to_owned() } else { std::env::current_exe()? };
+        let program = if program.exists() {
+            program.to_owned()
+        } else {
+            let unknown =
+                |error| CommandError::environment(format_args!("portkeeper can't find its own program: {error}"));
+            std::env::current_exe().map_err(unknown)?
+        };
         let keeper = Background::new(HoldFolder::beside(store.path()), program, [HOLDER]);
         Ok(self.machine(store).with_keeper(keeper))
     }

@@ -115,9 +115,13 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     };
     context.printer.note("holding until this command is interrupted, or the port is released");
     let end = holder.serve()?;
-    let unnamed =
-        |other: &Reservation| other.name().is_none() && granted.iter().any(|granted| granted.reservation.was_made_with(other));
-    release(&store, &context.machine(&store), unnamed)?;
+    // What was taken over belongs to whoever took it.
+    let ours = |other: &Reservation| {
+        let same =
+            |granted: &Granted| granted.reservation.was_made_with(other) && granted.reservation.hold == other.hold;
+        other.name().is_none() && granted.iter().any(same)
+    };
+    release(&store, &context.machine(&store), ours)?;
     Ok(match end {
         End::Signal(signal) if signal == signal_hook::consts::SIGINT => ExitCode::from(INTERRUPTED),
         _ => ExitCode::SUCCESS,

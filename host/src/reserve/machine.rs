@@ -118,12 +118,12 @@ impl World for Machine {
         os::parent()
     }
 
-    fn hold_file(&self, id: &HoldId) -> Liveness {
+    fn hold_file(&self, id: HoldId) -> Liveness {
         let Some(folder) = &self.holds else { return Liveness::Unknown };
-        *self.holders.borrow_mut().entry(id.clone()).or_insert_with(|| folder.liveness(id))
+        *self.holders.borrow_mut().entry(id).or_insert_with(|| folder.liveness(id))
     }
 
-    fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation> {
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
         self.holds.as_ref().map(|folder| folder.held(except)).unwrap_or_default()
     }
 

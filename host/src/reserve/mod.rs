@@ -84,6 +84,7 @@ pub enum ReserveError {
 
 /// What keeps a port from being free.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is boxed where it is kept")]
 pub enum Blocker {
     /// A live reservation.
     Reservation(Reservation),

@@ -43,10 +43,10 @@ pub trait World {
     fn caller(&self) -> Option<Caller>;
 
     /// Whether the holder with this hold file lives.
-    fn hold_file(&self, id: &HoldId) -> Liveness;
+    fn hold_file(&self, id: HoldId) -> Liveness;
 
     /// What the living holders of this registry hold, except for those with these hold files.
-    fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation>;
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation>;
 
     /// Makes a holder let go of these ports of its. When this returns, the kernel has them back.
     ///
