@@ -1,19 +1,23 @@
 //! The front door for programs that reserve ports for themselves.
 
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::hold::{HeldPort, HoldFolder, InProcess};
 use crate::model::{
-    Host, HostError, Lease, LeaseName, Name, Port, PortError, PortRange, PortSpec, Project, Protocol, Reservation,
+    HoldKind, Host, HostError, Lease, LeaseName, Name, Port, PortError, PortRange, PortSpec, Project, Protocol,
+    Reservation,
 };
 use crate::os;
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
 use crate::reserve::{
-    Choice, GRACE, Machine, Naming, NamingRules, Pick, PickError, Request, ReserveError, Stale, World, collect,
-    names_of, pick, release, reserve, reserve_names,
+    Choice, GRACE, Granted, Machine, Naming, NamingRules, Pick, PickError, Request, ReserveError, Stale, World,
+    collect, names_of, pick, release, reserve, reserve_names,
 };
 use crate::settings::Settings;
 
@@ -72,6 +76,11 @@ impl PortRegistry {
         }
     }
 
+    /// This machine, with the holders of this registry.
+    fn machine(&self) -> Machine {
+        Machine::here().with_holds(HoldFolder::beside(self.store.path()))
+    }
+
     /// Reserves a port for as long as the answer is kept, and this process runs.
     ///
     /// # Errors
@@ -86,21 +95,26 @@ impl PortRegistry {
     /// # Errors
     /// As [`PortRegistry::reserve`].
     pub fn reserve_many(&self, selection: &Selection, count: usize) -> Result<Vec<Reserved<'_>>, ReserveError> {
-        let outcome = reserve(&self.store, &Machine::here(), &vec![selection.request()?; count])?;
-        let guard = |granted: crate::reserve::Granted| Reserved {
+        let keeper = Rc::new(InProcess::new());
+        let machine = self.machine().with_keeper(Rc::clone(&keeper));
+        let outcome = reserve(&self.store, &machine, &vec![selection.request()?; count])?;
+        let mut held = keeper.take().into_iter();
+        let guard = |granted: Granted| Reserved {
             registry: self,
+            held: if granted.newly_held { held.next() } else { None },
             reservation: granted.reservation,
             kept: false,
         };
         Ok(outcome.granted.into_iter().map(guard).collect())
     }
 
-    /// Ends the reservations of these ports, and returns those that there were.
+    /// Ends the reservations of these ports, with their holds, and returns those that have ended. What another program holds for
+    /// itself stays, and so does what a holder does not let go of.
     ///
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn release(&self, ports: &[Port]) -> Result<Vec<Reservation>, RegistryError> {
-        release(&self.store, &Machine::here(), |reservation| ports.contains(&reservation.port))
+        Ok(release(&self.store, &self.machine(), |reservation| ports.contains(&reservation.port))?.released)
     }
 
     /// All reservations, those of other machines and namespaces that share the registry included.
@@ -116,7 +130,7 @@ impl PortRegistry {
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn collect(&self) -> Result<Vec<(Reservation, Stale)>, RegistryError> {
-        let released = collect(&self.store, &Machine::here())?;
+        let released = collect(&self.store, &self.machine())?;
         Ok(released.into_iter().map(|released| (released.reservation, released.why)).collect())
     }
 }
@@ -135,7 +149,7 @@ impl PortRegistry {
         let addresses = local_addresses(&host)?;
         let rules = NamingRules { host: (host, addresses), moves: false, require_free: false };
         let namings = [selection.naming(name, of)?];
-        let mut outcome = reserve_names(&self.store, &Machine::here(), &namings, &rules)?;
+        let mut outcome = reserve_names(&self.store, &self.machine(), &namings, &rules)?;
         Ok(outcome.granted.remove(0).reservation)
     }
 
@@ -145,8 +159,8 @@ impl PortRegistry {
     /// [`RegistryError`]; then nothing has changed.
     pub fn release_name(&self, name: &Name, of: &NameOf) -> Result<Option<Reservation>, RegistryError> {
         let is_it = |other: &LeaseName| other.name == name.as_str() && other.belongs_to(of.0.as_deref());
-        let mut released = release(&self.store, &Machine::here(), |one| one.name().is_some_and(is_it))?;
-        Ok(released.pop())
+        let mut outcome = release(&self.store, &self.machine(), |one| one.name().is_some_and(is_it))?;
+        Ok(outcome.released.pop())
     }
 
     /// The names and their ports, by name.
@@ -177,7 +191,7 @@ impl PortRegistry {
     pub fn select_random(&self, among: &PortSpec, except: &PortSpec) -> Result<Port, GetPortError> {
         let addresses = local_addresses(&Host::default()).map_err(PickError::from)?;
         let wish = Pick { count: 1, among, except, random: true, protocol: Protocol::Tcp, addresses: &addresses };
-        let picked = pick(&self.store.snapshot()?, &Machine::here(), &wish)?;
+        let picked = pick(&self.store.snapshot()?, &self.machine(), &wish)?;
         Ok(picked[0])
     }
 }
@@ -224,7 +238,6 @@ mod files {
     use crate::model::Host;
     use crate::plugins::{Engine, Limits};
     use crate::prepare::{Job, Mode, PrepareError, Surroundings, prepare};
-    use crate::reserve::Machine;
     use crate::trust::Trust;
 
     impl PortRegistry {
@@ -265,10 +278,21 @@ mod files {
                 trust: &trust,
                 patience: &Patience::default(),
             };
-            let report = prepare(job, &around, &self.store, &Machine::here(), Mode::Write, false)?;
+            let report = prepare(job, &around, &self.store, &self.machine(), Mode::Write, false)?;
             Ok(report.outputs.iter().any(|output| output.changed))
         }
     }
+}
+
+/// Why there is no listener on a reserved port.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The system refuses.
+    #[error("can't listen on the reserved port: {0}")]
+    Listen(std::io::Error),
+    /// The registry can't be told that the port is in use.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 /// Which port to reserve. Without anything said: one of the policy's good ports on the loopback addresses, for TCP.
@@ -280,6 +304,7 @@ pub struct Selection {
     host: Option<Host>,
     protocol: Option<Protocol>,
     owner: Option<String>,
+    hold: Option<HoldKind>,
 }
 
 impl Selection {
@@ -353,7 +378,16 @@ impl Selection {
             host: host.transpose()?,
             protocol: self.protocol,
             owner: self.owner.clone(),
+            hold: None,
         })
+    }
+
+    /// Held by sockets of this process from the moment it is chosen, so that no other program can bind it. See
+    /// [`Reserved::into_listener`].
+    #[must_use]
+    pub fn hold(mut self, kind: HoldKind) -> Self {
+        self.hold = Some(kind);
+        self
     }
 
     fn request(&self) -> Result<Request, ReserveError> {
@@ -366,15 +400,18 @@ impl Selection {
         let host = self.host.clone().unwrap_or_default();
         let addresses = local_addresses(&host)?;
         let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
-        Ok(Request { host, addresses, protocol, choice, owner, lease })
+        Ok(Request { host, addresses, protocol, choice, owner, lease, hold: self.hold })
     }
 }
 
 /// A reserved port, released when this is dropped.
+///
+/// With [`Selection::hold`] it has the sockets that keep the port.
 #[derive(Debug)]
 pub struct Reserved<'a> {
     registry: &'a PortRegistry,
     reservation: Reservation,
+    held: Option<HeldPort>,
     kept: bool,
 }
 
@@ -397,19 +434,65 @@ impl Reserved<'_> {
         &self.reservation
     }
 
+    /// The sockets that keep the port; none when it is not held.
+    #[must_use]
+    pub fn held(&self) -> Option<&HeldPort> {
+        self.held.as_ref()
+    }
+
+    /// The listener of the first of the port's addresses, for the default host 127.0.0.1. The others are let go.
+    ///
+    /// A port that is held has never been free between its choice and this listener. One that is not is bound now, and
+    /// somebody else may have been faster. The reservation lasts for as long as the listener does, as after [`Reserved::keep`].
+    ///
+    /// # Errors
+    /// [`ListenError`]; then the port is released.
+    pub fn into_listener(mut self) -> Result<TcpListener, ListenError> {
+        if let Some(held) = &mut self.held {
+            held.sockets.truncate(1);
+        }
+        let first = self.reservation.addresses.first().copied();
+        let listener = self.listen(first)?.pop();
+        listener.ok_or_else(|| ListenError::Listen(std::io::ErrorKind::AddrNotAvailable.into()))
+    }
+
+    /// A listener for each of the port's addresses: for the default host both loopback addresses, for a wildcard both families.
+    /// Otherwise as [`Reserved::into_listener`].
+    ///
+    /// # Errors
+    /// [`ListenError`]; then the port is released.
+    pub fn into_listeners(self) -> Result<Vec<TcpListener>, ListenError> {
+        let all = self.reservation.addresses.clone();
+        self.listen(all)
+    }
+
+    fn listen(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<Vec<TcpListener>, ListenError> {
+        let port = self.port().get();
+        let listeners = match self.held.take() {
+            Some(held) => held.into_listeners(),
+            None => addresses.into_iter().map(|address| TcpListener::bind((address, port))).collect(),
+        };
+        let listeners = listeners.map_err(ListenError::Listen)?;
+        self.keep()?;
+        Ok(listeners)
+    }
+
     /// Lets the reservation outlive this value and this process: while something listens on the port, and for a minute in any case.
+    /// What this process holds is let go.
     ///
     /// # Errors
     /// [`RegistryError`]; then it is released as if it had been dropped.
     pub fn keep(mut self) -> Result<(), RegistryError> {
-        let machine = Machine::here();
+        let machine = self.registry.machine();
         self.registry.store.transaction(|transaction| {
             if let Some(index) = transaction.reservations().iter().position(|other| self.is(other)) {
                 let now = machine.now();
                 let lease = Lease::Grace { length: GRACE };
                 let (created, created_since_boot) = (now.wall, now.since_boot);
-                transaction
-                    .replace(index, Reservation { lease, created, created_since_boot, ..self.reservation.clone() });
+                transaction.replace(
+                    index,
+                    Reservation { lease, hold: None, created, created_since_boot, ..self.reservation.clone() },
+                );
             }
             Ok::<_, RegistryError>(())
         })?;
@@ -425,9 +508,11 @@ impl Reserved<'_> {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
+        // The sockets first: what is released can be bound.
+        self.held = None;
         if !self.kept {
             // Nobody is there to hear of a failure; the lease ends with this process at the latest.
-            let _ = release(&self.registry.store, &Machine::here(), |other| self.is(other));
+            let _ = release(&self.registry.store, &self.registry.machine(), |other| self.is(other));
         }
     }
 }

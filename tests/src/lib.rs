@@ -6,6 +6,7 @@
 #![cfg(unix)]
 
 pub mod builtin;
+mod holder;
 pub mod hostile;
 mod markdown;
 mod namespace;
@@ -18,6 +19,7 @@ mod snapshot;
 mod stand_in;
 mod wat_plugin;
 
+pub use holder::HolderProcess;
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
-use super::{CommandError, NameArgs};
-use crate::model::{Host, Lease, Name, Port, PortRange, Project, Protocol};
+use super::{CommandError, HoldArgs, NameArgs};
+use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
 use crate::os;
 use crate::policy::{self, KernelPorts};
 use crate::probe;
@@ -183,11 +183,16 @@ impl SelectionArgs {
     }
 
     /// One request for each port. Those of `--write-env` get their names where the file is written.
-    pub(crate) fn requests(&self, default_host: &Host) -> Result<Vec<Request>, CommandError> {
+    pub(crate) fn requests(&self, default_host: &Host, hold: &HoldArgs) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
             return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
         }
         self.check_owner()?;
+        if self.grace.is_some() && hold.kind().is_some() {
+            return Err(CommandError::usage(
+                "--grace says how long to wait for a server, and --hold waits as long as it takes",
+            ));
+        }
         let host = self.host.as_ref().unwrap_or(default_host);
         let request = Request {
             host: host.clone(),
@@ -195,7 +200,8 @@ impl SelectionArgs {
             protocol: self.protocol.unwrap_or_default(),
             choice: self.choice(),
             owner: self.owner.clone(),
-            lease: self.lease()?,
+            lease: self.lease(hold.kind())?,
+            hold: hold.kind_for(self.protocol.unwrap_or_default())?,
         };
         Ok(vec![request; usize::from(self.count)])
     }
@@ -214,6 +220,7 @@ impl SelectionArgs {
         &self,
         names: &NameArgs,
         project: Option<&Arc<Project>>,
+        hold: &HoldArgs,
     ) -> Result<Vec<Naming>, CommandError> {
         self.check_owner()?;
         if self.count > 1 {
@@ -236,6 +243,7 @@ impl SelectionArgs {
             Some(port) => Some(Choice::whoever_uses_it(port)),
             None => says_which.then(|| self.choice()),
         };
+        let hold = hold.kind_for(self.protocol.unwrap_or_default())?;
         let naming = |name: &Name| Naming {
             name: name.clone(),
             project: project.cloned(),
@@ -243,6 +251,7 @@ impl SelectionArgs {
             host: host.clone(),
             protocol: self.protocol,
             owner: self.owner.clone(),
+            hold,
         };
         Ok(names.names.iter().map(naming).collect())
     }
@@ -268,7 +277,7 @@ impl SelectionArgs {
         }
     }
 
-    fn lease(&self) -> Result<Lease, CommandError> {
+    fn lease(&self, hold: Option<HoldKind>) -> Result<Lease, CommandError> {
         if let Some(length) = self.ttl {
             // The end is set when the reservation is made.
             return Ok(Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length });
@@ -278,6 +287,9 @@ impl SelectionArgs {
             return process.map(Lease::Process).ok_or_else(|| {
                 CommandError::no(format_args!("--for-pid {pid}: no such process runs, or this user may not see it"))
             });
+        }
+        if hold.is_some() {
+            return Ok(Lease::Held);
         }
         Ok(Lease::Grace { length: self.grace.unwrap_or(GRACE) })
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::hold::HoldError;
 use crate::install::InstallError;
 use crate::lockfile::LockfileError;
 use crate::output::FileError;
@@ -82,6 +83,7 @@ impl From<ReserveError> for CommandError {
         match error {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
+            ReserveError::Hold(error) => error.into(),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
         }
     }
@@ -92,6 +94,18 @@ impl From<PickError> for CommandError {
         match error {
             PickError::Probe(error) => error.into(),
             PickError::NotFree { .. } | PickError::TooFew { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<HoldError> for CommandError {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Unsupported(_) => Self::usage(error),
+            HoldError::InProcess { .. } => Self::no(error),
+            HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::File(_) | HoldError::NotAnswering { .. } => {
+                Self::environment(error)
+            }
         }
     }
 }

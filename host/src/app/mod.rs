@@ -3,6 +3,7 @@
 mod args;
 mod context;
 mod error;
+mod holding;
 mod names;
 mod normalise;
 mod printer;
@@ -15,6 +16,9 @@ mod view;
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
+#[cfg(target_os = "linux")]
+pub(crate) use holding::HOLDER;
+pub(crate) use holding::HoldArgs;
 pub(crate) use names::{NameArgs, ScopeArgs, current_project, named_here};
 pub(crate) use normalise::normalise;
 pub(crate) use printer::{Printer, sanitise};

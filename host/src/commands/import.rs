@@ -15,7 +15,7 @@ use crate::import::{
 };
 use crate::model::{Host, Lease, LeaseName, Name, Port, Protocol, Reservation};
 use crate::probe;
-use crate::reserve::{Adopted, Choice, GRACE, Granted, Machine, Request, adopt, described};
+use crate::reserve::{Adopted, Choice, GRACE, Granted, Request, adopt, described};
 
 /// Take over what the Python tools have recorded
 ///
@@ -48,7 +48,8 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> CommandResult {
     let Parsed { entries, mut faults, remarks } = parsed;
     remarks.iter().for_each(|remark| context.printer.note(in_file(path, remark)));
     let (places, requests): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-    let adopted = if requests.is_empty() { Vec::new() } else { adopt(&context.store()?, &Machine::here(), &requests)? };
+    let store = context.store()?;
+    let adopted = if requests.is_empty() { Vec::new() } else { adopt(&store, &context.machine(&store), &requests)? };
     let mut imported = Vec::new();
     for ((place, request), adopted) in places.into_iter().zip(&requests).zip(adopted) {
         match adopted {
@@ -78,7 +79,18 @@ fn names(parsed: Parsed<(Name, Port)>, host: &Host) -> Result<Parsed<Request>, C
         let name = LeaseName { name: name.as_str().to_owned(), project: None, config: None, provisional: false };
         let choice = Choice::whoever_uses_it(port);
         let (host, addresses) = (host.clone(), addresses.clone());
-        (place, Request { host, addresses, protocol: Protocol::Tcp, choice, owner: None, lease: Lease::Named(name) })
+        (
+            place,
+            Request {
+                host,
+                addresses,
+                protocol: Protocol::Tcp,
+                choice,
+                owner: None,
+                lease: Lease::Named(name),
+                hold: None,
+            },
+        )
     };
     let Parsed { entries, faults, remarks } = parsed;
     Ok(Parsed { entries: entries.into_iter().map(request).collect(), faults, remarks })
@@ -99,7 +111,7 @@ fn old_reservations(path: &Path, ttl: Option<Duration>) -> Result<Parsed<Request
         let choice = Choice::whoever_uses_it(port);
         match probe::local_addresses(&host) {
             Ok(addresses) => {
-                let request = Request { host, addresses, protocol: Protocol::Tcp, choice, owner, lease };
+                let request = Request { host, addresses, protocol: Protocol::Tcp, choice, owner, lease, hold: None };
                 parsed.entries.push((place, request));
             }
             Err(error) => parsed.faults.push(Fault { place, why: error.to_string() }),

@@ -12,7 +12,6 @@ use crate::explain::{Explanation, explain};
 use crate::kill::{Ended, How, Plan, Refusal, plan};
 use crate::model::{Port, Protocol};
 use crate::registry::Store;
-use crate::reserve::Machine;
 use crate::who::OnPort;
 
 /// End what has a port
@@ -72,8 +71,9 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 }
 
 fn look(context: &Context, port: Port, folder: &std::path::Path) -> Result<Explanation, CommandError> {
-    let snapshot = context.store()?.snapshot()?;
-    Ok(explain(port, snapshot.reservations(), &Machine::here(), folder))
+    let store = context.store()?;
+    let snapshot = store.snapshot()?;
+    Ok(explain(port, snapshot.reservations(), &context.machine(&store), folder))
 }
 
 fn holder(explained: &Explanation, protocol: Protocol) -> Option<String> {

@@ -4,6 +4,8 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gc;
+#[cfg(target_os = "linux")]
+pub(crate) mod holder;
 pub(crate) mod import;
 pub(crate) mod kill;
 pub(crate) mod list;

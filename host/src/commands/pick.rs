@@ -52,10 +52,11 @@ pub(crate) struct PickArgs {
 pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
     let default = context.default_host()?;
     let addresses = probe::local_addresses(args.host.as_ref().unwrap_or(&default))?;
-    let snapshot = context.store()?.snapshot()?;
+    let store = context.store()?;
+    let (machine, snapshot) = (context.machine(&store), store.snapshot()?);
     context.tell_notices(snapshot.notices());
     if !args.why.is_empty() {
-        return say_why(context, args, &snapshot, &addresses);
+        return say_why(context, args, &machine, &snapshot, &addresses);
     }
     let among = union(&args.among)?;
     if among.ranges().is_none() && good_ports(args.protocol, &KernelPorts::here(), 0).ephemeral_range_yielded() {
@@ -70,7 +71,7 @@ pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
         protocol: args.protocol,
         addresses: &addresses,
     };
-    let ports = pick(&snapshot, &Machine::here(), &wish)?;
+    let ports = pick(&snapshot, &machine, &wish)?;
     let printer = &context.printer;
     match printer.format_or_text() {
         Format::Table => printer.text(ports.iter().map(|port| format!("{port}\n")).collect::<String>())?,
@@ -98,11 +99,17 @@ struct Verdict {
     not_free: Vec<String>,
 }
 
-fn say_why(context: &Context, args: &PickArgs, snapshot: &Snapshot, addresses: &[IpAddr]) -> CommandResult {
-    let (machine, kernel) = (Machine::here(), KernelPorts::here());
+fn say_why(
+    context: &Context,
+    args: &PickArgs,
+    machine: &Machine,
+    snapshot: &Snapshot,
+    addresses: &[IpAddr],
+) -> CommandResult {
+    let kernel = KernelPorts::here();
     let verdict = |&port: &Port| {
         let not_good = reasons(args.protocol, port, &kernel).iter().map(ToString::to_string).collect();
-        let not_free = not_free(&machine, snapshot, args.protocol, port, addresses)?;
+        let not_free = not_free(machine, snapshot, args.protocol, port, addresses)?;
         Ok(Verdict { port, not_good, not_free })
     };
     let verdicts = args.why.iter().map(verdict).collect::<Result<Vec<_>, ProbeError>>()?;

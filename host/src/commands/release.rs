@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::app::{CommandError, CommandResult, Context, Format, ScopeArgs};
 use crate::model::{Host, Name, Port, Project, Reservation};
 use crate::registry::Store;
-use crate::reserve::{Machine, release};
+use crate::reserve::{Release, release};
 
 /// End reservations, and say which
 ///
@@ -63,9 +63,20 @@ impl FromStr for Target {
 
 pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
     let project = project(context, args)?;
-    let (store, machine) = (context.store()?, Machine::here());
-    let released = release(&store, &machine, |reservation| is_meant(args, project.as_deref(), reservation))?;
+    let store = context.store()?;
+    let outcome =
+        release(&store, &context.machine(&store), |reservation| is_meant(args, project.as_deref(), reservation))?;
+    let Release { released, refused, registry } = outcome;
     print(context, &released)?;
+    if let Some(error) = registry {
+        context.printer.warn("the holds have ended, but the registry could not be told");
+        return Err(error.into());
+    }
+    let mut refused = refused.into_iter();
+    if let Some(error) = refused.next() {
+        refused.for_each(|error| context.printer.error(error));
+        return Err(error.into());
+    }
     let is_missing = |target: &&Target| !released.iter().any(|one| target.is(project.as_deref(), one));
     let missing: Vec<_> = args
         .targets

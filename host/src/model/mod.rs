@@ -4,6 +4,7 @@
 //! parsed, so that everything above this room may trust what it holds.
 
 mod digest;
+mod hold;
 mod host;
 mod lease;
 mod moment;
@@ -16,6 +17,7 @@ mod protocol;
 mod reservation;
 
 pub use digest::{Digest, DigestError};
+pub use hold::{Hold, HoldId, HoldIdError, HoldKind, HoldKindError};
 pub use host::{Host, HostError, addresses_overlap};
 pub use lease::{Lease, LeaseName, ProcessId};
 pub use moment::Moment;

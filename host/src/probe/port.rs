@@ -59,7 +59,7 @@ pub fn can_bind(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<
 }
 
 /// Whether somebody accepts a connection at the port.
-pub(super) fn is_answered(port: Port, addresses: &[IpAddr]) -> bool {
+pub(crate) fn is_answered(port: Port, addresses: &[IpAddr]) -> bool {
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let all = addresses.iter().any(IpAddr::is_unspecified);
     let targets = if all { &loopback } else { addresses };

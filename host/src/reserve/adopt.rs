@@ -31,7 +31,7 @@ fn adopt_one(transaction: &mut Transaction, world: &impl World, request: &Reques
         let same = request.choice.only() == Some(here.port);
         return Ok(if same { Adopted::WasThere } else { Adopted::InTheWay(Box::new(here.clone())) });
     }
-    match serve(transaction, world, std::slice::from_ref(request)) {
+    match serve(transaction, world, None, std::slice::from_ref(request)) {
         Ok(mut granted) => Ok(Adopted::Added(Box::new(granted.remove(0)))),
         Err(ReserveError::NotFree { port, host, by }) => match *by {
             Blocker::Reservation(here) => Ok(Adopted::InTheWay(Box::new(here))),

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::recover::{let_go, recover};
 use super::release::{Released, collect_cheaply};
-use super::stale::why_stale;
+use super::stale::{is_held, why_stale};
 use super::world::{Occupied, Presence, World};
 use super::{Blocker, Choice, ReserveError};
-use crate::model::{Caller, Host, Lease, LeaseName, Port, Project, Protocol, Reservation};
+use crate::hold::{HoldError, Keeper};
+use crate::model::{Caller, Guarantee, HoldKind, Host, Lease, LeaseName, Port, Project, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
-use crate::registry::{Notice, Snapshot, Store, Transaction};
+use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
 
 /// One port that is wanted.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Request {
     pub owner: Option<String>,
     /// Why it shall stay alive. A name that has a port already keeps it.
     pub lease: Lease,
+    /// What sockets shall keep away from the port, if [`World::keeper`] can hold it; none: no sockets, or those that do already.
+    pub hold: Option<HoldKind>,
 }
 
 /// A port that was reserved.
@@ -40,8 +44,24 @@ pub struct Granted {
     pub existed: bool,
     /// What the name had before, when that no longer fits the request.
     pub replaced: Option<Reservation>,
-    /// Who uses the port now: the port of a name usually has its own server on it. A port that portkeeper chose is unused.
+    /// Whether it is held now.
+    pub held: bool,
+    /// Whether it was to be held and is not, because somebody uses it already.
+    pub unheld: bool,
+    /// Whether it is held since now.
+    pub newly_held: bool,
+    /// Who uses the port now, other than the hold: the port of a name usually has its own server on it. A port that portkeeper chose
+    /// is unused.
     pub occupied_by: Vec<Occupied>,
+}
+
+impl Granted {
+    /// How far the port is kept from other programs.
+    #[must_use]
+    pub fn guarantee(&self) -> Guarantee {
+        let hold = self.reservation.hold.as_ref().filter(|_| self.held);
+        hold.map_or(Guarantee::Advisory, |hold| hold.kind.into())
+    }
 }
 
 /// What a call to [`reserve`] came to.
@@ -60,7 +80,33 @@ pub struct Outcome {
 /// # Errors
 /// [`ReserveError`]; then nothing has changed.
 pub fn reserve(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
-    store.transaction(|transaction| grant(transaction, world, requests))
+    hold_through(store, world, |transaction, keeper| grant(transaction, world, keeper, requests))
+}
+
+/// Runs a transaction that may hold ports. The holds last if it is committed, and end if it is not.
+pub(super) fn hold_through<W: World>(
+    store: &impl Store,
+    world: &W,
+    change: impl FnOnce(&mut Transaction, Option<&dyn Keeper>) -> Result<Outcome, ReserveError>,
+) -> Result<Outcome, ReserveError> {
+    let keeper = world.keeper();
+    let granted = store.transaction(|transaction| change(transaction, keeper));
+    let outcome = match (granted, keeper) {
+        (Ok(outcome), Some(keeper)) => match keeper.commit() {
+            Ok(()) => Ok(outcome),
+            Err(error) => {
+                undo(store, &outcome)?;
+                Err(error.into())
+            }
+        },
+        (granted, _) => granted,
+    };
+    match &outcome {
+        // What does not let go now is found again by its hold file.
+        Ok(outcome) => drop(let_go(outcome.collected.iter().map(|collected| &collected.reservation), world)),
+        Err(_) => keeper.into_iter().for_each(Keeper::cancel),
+    }
+    outcome
 }
 
 /// Says what [`reserve`] would do now, and changes nothing.
@@ -68,20 +114,41 @@ pub fn reserve(store: &impl Store, world: &impl World, requests: &[Request]) -> 
 /// # Errors
 /// [`ReserveError`].
 pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
-    grant(&mut Transaction::rehearse(store.snapshot()?), world, requests)
+    grant(&mut Transaction::rehearse(store.snapshot()?), world, None, requests)
+}
+
+/// The holder gave up when all was written: nothing is held, so nothing new is reserved.
+fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
+    store.transaction(|transaction| {
+        for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
+            if !existed {
+                transaction.remove(|other| other.was_made_with(reservation));
+            } else if *newly_held
+                && let Some(index) =
+                    transaction.reservations().iter().position(|other| other.was_made_with(reservation))
+            {
+                transaction.replace(index, Reservation { hold: None, ..reservation.clone() });
+            }
+        }
+        Ok(())
+    })
 }
 
 pub(super) fn grant(
     transaction: &mut Transaction,
     world: &impl World,
+    keeper: Option<&dyn Keeper>,
     requests: &[Request],
 ) -> Result<Outcome, ReserveError> {
+    let recovered = recover(transaction, world);
     let collected = collect_cheaply(transaction, world);
     for project in projects(requests) {
         follow_moved_folder(transaction, world, project);
     }
-    let granted = serve(transaction, world, requests)?;
-    Ok(Outcome { granted, collected, notices: transaction.notices().to_vec() })
+    let granted = serve(transaction, world, keeper, requests)?;
+    let mut notices = transaction.notices().to_vec();
+    notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
+    Ok(Outcome { granted, collected, notices })
 }
 
 /// The projects of the names that are asked for: nearly always one.
@@ -118,6 +185,7 @@ fn follow_moved_folder(transaction: &mut Transaction, world: &impl World, projec
 pub(super) fn serve(
     transaction: &mut Transaction,
     world: &impl World,
+    keeper: Option<&dyn Keeper>,
     requests: &[Request],
 ) -> Result<Vec<Granted>, ReserveError> {
     let mut granted: Vec<Option<Granted>> = vec![None; requests.len()];
@@ -125,7 +193,7 @@ pub(super) fn serve(
     for (index, request) in requests.iter().enumerate() {
         match known(transaction, world, request) {
             Some(known) if fits(&transaction.reservations()[known], request) => {
-                granted[index] = Some(renew(transaction, world, known, request)?);
+                granted[index] = Some(renew(transaction, world, keeper, known, request)?);
             }
             Some(known) => {
                 let mut position = 0..;
@@ -134,7 +202,7 @@ pub(super) fn serve(
             None => {}
         }
     }
-    let mut seats = Seats::new(transaction, world);
+    let mut seats = Seats::new(transaction, world, keeper);
     // Ports that requests still to be served prefer: nobody else takes one while there is another. What several prefer, each of
     // them may take.
     let waiting = requests.iter().zip(&granted).filter(|(_, granted)| granted.is_none());
@@ -143,17 +211,40 @@ pub(super) fn serve(
         if granted[index].is_none() {
             let request = &requests[index];
             let reservation = seats.choose(request, &claimed)?;
-            let occupied_by = if request.choice.accepts_used_ports() {
+            let held = keeper.is_some() && request.hold.is_some();
+            let occupied_by = if !held && request.choice.accepts_used_ports() {
                 world.occupied_by(reservation.protocol, reservation.port, &reservation.addresses)
             } else {
                 Vec::new()
             };
             let replaced = replaced[index].take();
-            granted[index] = Some(Granted { reservation, existed: false, replaced, occupied_by });
+            let (existed, unheld, newly_held) = (false, false, held);
+            granted[index] = Some(Granted { reservation, existed, replaced, held, unheld, newly_held, occupied_by });
         }
     }
     seats.finish();
-    Ok(granted.into_iter().flatten().collect())
+    let mut granted: Vec<_> = granted.into_iter().flatten().collect();
+    if let Some(keeper) = keeper {
+        hold(transaction, keeper, &mut granted)?;
+    }
+    Ok(granted)
+}
+
+/// Makes one hold for everything that was claimed on the way.
+fn hold(transaction: &mut Transaction, keeper: &dyn Keeper, granted: &mut [Granted]) -> Result<(), HoldError> {
+    let mut held: Vec<_> = granted.iter_mut().filter(|granted| granted.newly_held).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut reservations: Vec<_> = held.iter().map(|granted| granted.reservation.clone()).collect();
+    keeper.begin(&mut reservations)?;
+    for (granted, reservation) in held.iter_mut().zip(reservations) {
+        if let Some(index) = transaction.reservations().iter().position(|other| *other == granted.reservation) {
+            transaction.replace(index, reservation.clone());
+        }
+        granted.reservation = reservation;
+    }
+    Ok(())
 }
 
 /// Requests with few ports to choose from come first, so that those with many don't take them away.
@@ -206,6 +297,7 @@ fn fits(reservation: &Reservation, request: &Request) -> bool {
 fn renew(
     transaction: &mut Transaction,
     world: &impl World,
+    keeper: Option<&dyn Keeper>,
     index: usize,
     request: &Request,
 ) -> Result<Granted, ReserveError> {
@@ -221,15 +313,55 @@ fn renew(
         }
         _ => stamp(&mut reservation, world, &request.lease),
     }
-    let Reservation { protocol, port, ref addresses, .. } = reservation;
-    let occupied_by = match world.probe(protocol, port, addresses) {
+    let newly_held = match (keeper, request.hold) {
+        (Some(keeper), Some(kind)) => rehold(world, keeper, old, kind)?,
+        _ => false,
+    };
+    let held = newly_held || is_held(old, world);
+    let unheld = !held && keeper.is_some() && request.hold.is_some();
+    let occupied_by = if newly_held { Vec::new() } else { users(&reservation, world)? };
+    transaction.replace(index, reservation.clone());
+    Ok(Granted { reservation, existed: true, replaced: None, held, unheld, newly_held, occupied_by })
+}
+
+/// Sees to it that a known reservation is held in this way. True when that takes a new hold: false when its hold is as it should be,
+/// when the program that it is for has the sockets itself, and when somebody uses the port.
+fn rehold(
+    world: &impl World,
+    keeper: &dyn Keeper,
+    reservation: &Reservation,
+    kind: HoldKind,
+) -> Result<bool, ReserveError> {
+    match &reservation.hold {
+        Some(hold) if is_held(reservation, world) => {
+            let lasting = reservation.name().is_some() && hold.kind == kind;
+            if lasting || hold.file.is_none() {
+                return Ok(false);
+            }
+            keeper.copy(reservation, kind)?;
+            Ok(true)
+        }
+        _ => {
+            let Reservation { protocol, port, ref addresses, .. } = *reservation;
+            Ok(keeper.claim(kind, protocol, port, addresses, true)? == PortState::Free)
+        }
+    }
+}
+
+/// Who uses a reservation's port, other than its own hold.
+pub(super) fn users(reservation: &Reservation, world: &impl World) -> Result<Vec<Occupied>, ProbeError> {
+    let Reservation { protocol, port, ref addresses, .. } = *reservation;
+    let mut users = match world.probe(protocol, port, addresses) {
         Ok(PortState::Free | PortState::Lingering) => Vec::new(),
         // Who may not bind the port, such as 80, may still have a name for it.
         Ok(PortState::Taken) | Err(ProbeError::Denied { .. }) => world.occupied_by(protocol, port, addresses),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
-    transaction.replace(index, reservation.clone());
-    Ok(Granted { reservation, existed: true, replaced: None, occupied_by })
+    if is_held(reservation, world) {
+        let holder = reservation.hold.as_ref().map(|hold| hold.holder.pid);
+        users.retain(|user| user.pid != holder);
+    }
+    Ok(users)
 }
 
 /// Starts a lease now.
@@ -251,12 +383,13 @@ fn stamp(reservation: &mut Reservation, world: &impl World, lease: &Lease) {
 struct Seats<'a, W> {
     transaction: &'a mut Transaction,
     world: &'a W,
+    keeper: Option<&'a dyn Keeper>,
     by_port: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
     /// Where this transaction's own reservations begin. They are alive, however short their leases are.
     own: usize,
     caller: Option<Caller>,
-    searches: HashMap<(Choice, Protocol, Vec<IpAddr>), Search>,
+    searches: HashMap<(Choice, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
 }
 
 /// How far the search for one kind of request has come. No port becomes free during a transaction, so the next request of the kind
@@ -269,7 +402,7 @@ struct Search {
 }
 
 impl<'a, W: World> Seats<'a, W> {
-    fn new(transaction: &'a mut Transaction, world: &'a W) -> Self {
+    fn new(transaction: &'a mut Transaction, world: &'a W, keeper: Option<&'a dyn Keeper>) -> Self {
         let mut by_port: HashMap<_, Vec<_>> = HashMap::new();
         for (index, reservation) in transaction.reservations().iter().enumerate() {
             if world.place().shares_ports_with(&reservation.place) {
@@ -278,12 +411,12 @@ impl<'a, W: World> Seats<'a, W> {
         }
         let own = transaction.reservations().len();
         let (stale, searches) = (HashSet::new(), HashMap::new());
-        Self { transaction, world, by_port, stale, own, caller: world.caller(), searches }
+        Self { transaction, world, keeper, by_port, stale, own, caller: world.caller(), searches }
     }
 
     /// Takes the first free port of the request's choice. Last resorts come last.
     fn choose(&mut self, request: &Request, claimed: &HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
-        let kind = (request.choice, request.protocol, request.addresses.clone());
+        let kind = (request.choice, request.protocol, request.addresses.clone(), request.hold);
         let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
         let port = self.next_free(request, claimed, &mut search)?;
         let reservation = self.take(request, port);
@@ -313,30 +446,41 @@ impl<'a, W: World> Seats<'a, W> {
                 search.tally.reserved(reservation);
                 continue;
             }
-            match self.state(request, port) {
-                Ok(PortState::Free) if Some(port) == own || !claimed.contains(&(request.protocol, port)) => {
-                    return Ok(port);
-                }
-                Ok(PortState::Free | PortState::Lingering) => search.last_resorts.push_back(port),
+            if Some(port) != own && claimed.contains(&(request.protocol, port)) {
+                search.last_resorts.push_back(port);
+                continue;
+            }
+            match self.is_to_be_had(request, port, false) {
+                Ok(PortState::Free) => return Ok(port),
+                Ok(PortState::Lingering) => search.last_resorts.push_back(port),
                 Ok(PortState::Taken) => search.tally.in_use += 1,
                 Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => search.tally.denied += 1,
                 Err(error) => return Err(error.into()),
             }
         }
         while let Some(port) = search.last_resorts.pop_front() {
-            match self.live(request, port) {
-                Some(reservation) => search.tally.reserved(reservation),
-                None => return Ok(port),
+            if let Some(reservation) = self.live(request, port) {
+                search.tally.reserved(reservation);
+                continue;
+            }
+            match self.is_to_be_had(request, port, true) {
+                Ok(PortState::Free | PortState::Lingering) => return Ok(port),
+                Ok(PortState::Taken) => search.tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) => search.tally.denied += 1,
+                Err(error) => return Err(error.into()),
             }
         }
         Err(self.refusal(request, &search.tally))
     }
 
-    fn state(&self, request: &Request, port: Port) -> Result<PortState, ProbeError> {
-        if request.choice.accepts_used_ports() {
-            return Ok(PortState::Free);
+    /// Whether the port is free. One that shall be held is held from now on, if it is.
+    fn is_to_be_had(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
+        let Request { protocol, ref addresses, hold, choice, .. } = *request;
+        match (self.keeper, hold) {
+            (Some(keeper), Some(kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
+            (_, None) if choice.accepts_used_ports() => Ok(PortState::Free),
+            _ => self.world.probe(protocol, port, addresses),
         }
-        self.world.probe(request.protocol, port, &request.addresses)
     }
 
     /// The live reservation that keeps the port, if one does.
@@ -364,6 +508,7 @@ impl<'a, W: World> Seats<'a, W> {
             addresses: request.addresses.clone(),
             owner: request.owner.clone(),
             lease: request.lease.clone(),
+            hold: None,
             place: Arc::clone(self.world.place()),
             created: now.wall,
             created_since_boot: now.since_boot,

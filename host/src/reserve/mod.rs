@@ -11,6 +11,7 @@ mod grant;
 mod machine;
 mod naming;
 mod pick;
+mod recover;
 mod release;
 mod stale;
 mod world;
@@ -27,12 +28,14 @@ pub use grant::{Granted, Outcome, Request, rehearse, reserve};
 pub use machine::Machine;
 pub use naming::{Naming, NamingRules, names_of, reserve_names};
 pub use pick::{Pick, PickError, live_on, pick};
-pub use release::{Released, collect, release, would_collect};
-pub use stale::{Stale, why_stale};
+pub use recover::{Refusal, let_go, recover};
+pub use release::{Release, Released, collect, release, would_collect};
+pub use stale::{Stale, holder_of, why_stale};
 pub use world::{Occupied, Presence, World, presence};
 
 use thiserror::Error;
 
+use crate::hold::HoldError;
 use crate::model::{Host, Port, Reservation};
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
@@ -49,6 +52,9 @@ pub enum ReserveError {
     /// The kernel can't be asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// The port can't be held.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
     /// The one port that was asked for is somebody's.
     #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
     NotFree {
@@ -84,6 +90,7 @@ pub enum ReserveError {
 
 /// What keeps a port from being free.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is boxed where it is kept")]
 pub enum Blocker {
     /// A live reservation.
     Reservation(Reservation),
@@ -136,6 +143,10 @@ impl std::fmt::Display for Described<'_> {
                     Some(project) => write!(f, " of {}", project.path.display()),
                     None => f.write_str(", a global name"),
                 }
+            }
+            Lease::Held => {
+                let pid = self.0.hold.as_ref().map_or(0, |hold| hold.holder.pid);
+                write!(f, "while process {pid} holds it")
             }
             Lease::Process(process) => write!(f, "while process {} runs", process.pid),
             Lease::Timed { until, .. } => {

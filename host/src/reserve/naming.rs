@@ -6,10 +6,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::grant::{Outcome, Request, find_name, grant, serve};
+use super::grant::{Granted, Outcome, Request, find_name, grant, hold_through, serve, users};
 use super::world::World;
 use super::{Blocker, Choice, ReserveError};
-use crate::model::{Host, Lease, LeaseName, Name, Project, Protocol, Reservation};
+use crate::model::{HoldKind, Host, Lease, LeaseName, Name, Project, Protocol, Reservation};
 use crate::probe::PortState;
 use crate::registry::{Snapshot, Store, Transaction};
 
@@ -28,6 +28,8 @@ pub struct Naming {
     pub protocol: Option<Protocol>,
     /// Whom it is for: by default nobody in particular.
     pub owner: Option<String>,
+    /// What sockets shall keep away from the port: by default none, or those that do already.
+    pub hold: Option<HoldKind>,
 }
 
 /// What holds for all names that are asked for together.
@@ -52,18 +54,19 @@ pub fn reserve_names(
     rules: &NamingRules,
 ) -> Result<Outcome, ReserveError> {
     let snapshot = store.snapshot()?;
-    if !rules.moves && namings.iter().all(|naming| is_settled(&snapshot, world, naming)) {
+    let is_settled = |naming: &Naming| naming.hold.is_none() && is_settled(&snapshot, world, naming);
+    if !rules.moves && namings.iter().all(is_settled) {
         let mut rehearsal = Transaction::rehearse(snapshot);
         let requests = requests(&rehearsal, world, namings, rules);
-        let granted = serve(&mut rehearsal, world, &requests)?;
+        let granted = serve(&mut rehearsal, world, None, &requests)?;
         let outcome = Outcome { granted, collected: Vec::new(), notices: rehearsal.notices().to_vec() };
         if !rehearsal.changed() {
             return if rules.require_free { all_free(world, outcome) } else { Ok(outcome) };
         }
     }
-    store.transaction(|transaction| {
+    hold_through(store, world, |transaction, keeper| {
         let requests = requests(transaction, world, namings, rules);
-        let outcome = grant(transaction, world, &requests)?;
+        let outcome = grant(transaction, world, keeper, &requests)?;
         if rules.require_free { all_free(world, outcome) } else { Ok(outcome) }
     })
 }
@@ -94,11 +97,14 @@ fn requests(snapshot: &Snapshot, world: &impl World, namings: &[Naming], rules: 
 }
 
 fn all_free(world: &impl World, outcome: Outcome) -> Result<Outcome, ReserveError> {
-    for granted in &outcome.granted {
-        let Reservation { host, port, protocol, addresses, .. } = &granted.reservation;
-        if world.probe(*protocol, *port, addresses)? == PortState::Taken {
-            let by = Blocker::Sockets(world.occupied_by(*protocol, *port, addresses));
-            return Err(ReserveError::NotFree { port: *port, host: host.clone(), by: Box::new(by) });
+    for Granted { reservation, held, .. } in &outcome.granted {
+        let Reservation { host, port, protocol, addresses, .. } = reservation;
+        let users = users(reservation, world)?;
+        // What has it may not be seen from here; our own hold may.
+        let is_taken = !users.is_empty() || (!held && world.probe(*protocol, *port, addresses)? == PortState::Taken);
+        if is_taken {
+            let by = Box::new(Blocker::Sockets(users));
+            return Err(ReserveError::NotFree { port: *port, host: host.clone(), by });
         }
     }
     Ok(outcome)
@@ -123,6 +129,7 @@ impl Naming {
             choice: moves_from.map_or(choice, |port| choice.except(port)),
             owner: self.owner.clone().or_else(|| existing?.owner.clone()),
             lease: Lease::Named(self.lease_name(config)),
+            hold: self.hold,
         }
     }
 }

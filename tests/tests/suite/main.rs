@@ -14,6 +14,7 @@ mod documents;
 mod examples;
 mod explain;
 mod faults;
+mod holds;
 mod import;
 mod kill;
 mod leases;
