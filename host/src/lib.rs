@@ -28,6 +28,7 @@ pub mod registry;
 #[cfg(feature = "plugins")]
 pub mod trust;
 
+pub mod handover;
 pub mod hold;
 #[cfg(feature = "plugins")]
 pub mod prepare;
