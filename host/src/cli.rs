@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+#[cfg(target_os = "linux")]
+use crate::app::HOLDER;
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
+#[cfg(target_os = "linux")]
+use crate::commands::holder;
 use crate::commands::{completions, gc, man, port, prepare, release, reserve, schema, status, trust};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
@@ -35,6 +39,11 @@ enum Command {
 
 /// Parses the process' arguments, runs the command, and says how it ended.
 pub(crate) fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|first| first == HOLDER) {
+        // Before anything is opened: a holder closes everything.
+        return holder::run();
+    }
     let cli = match Cli::try_parse_from(normalise(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::hold::HoldFolder;
 use crate::model::{Host, HostError, Lease, Port, PortError, PortRange, Protocol, Reservation};
 use crate::os;
 use crate::probe::local_addresses;
@@ -66,6 +67,11 @@ impl PortRegistry {
         }
     }
 
+    /// This machine, with the holders of this registry.
+    fn machine(&self) -> Machine {
+        Machine::here().with_holds(HoldFolder::beside(self.store.path()))
+    }
+
     /// Reserves a port for as long as the answer is kept, and this process runs.
     ///
     /// # Errors
@@ -80,7 +86,7 @@ impl PortRegistry {
     /// # Errors
     /// As [`PortRegistry::reserve`].
     pub fn reserve_many(&self, selection: &Selection, count: usize) -> Result<Vec<Reserved<'_>>, ReserveError> {
-        let outcome = reserve(&self.store, &Machine::here(), &vec![selection.request()?; count])?;
+        let outcome = reserve(&self.store, &self.machine(), &vec![selection.request()?; count])?;
         let guard = |granted: crate::reserve::Granted| Reserved {
             registry: self,
             reservation: granted.reservation,
@@ -94,7 +100,7 @@ impl PortRegistry {
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn release(&self, ports: &[Port]) -> Result<Vec<Reservation>, RegistryError> {
-        release(&self.store, &Machine::here(), |reservation| ports.contains(&reservation.port))
+        Ok(release(&self.store, &self.machine(), |reservation| ports.contains(&reservation.port))?.released)
     }
 
     /// All reservations, those of other machines and namespaces that share the registry included.
@@ -110,7 +116,7 @@ impl PortRegistry {
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn collect(&self) -> Result<Vec<(Reservation, Stale)>, RegistryError> {
-        let released = collect(&self.store, &Machine::here())?;
+        let released = collect(&self.store, &self.machine())?;
         Ok(released.into_iter().map(|released| (released.reservation, released.why)).collect())
     }
 }
@@ -126,7 +132,6 @@ mod files {
     use crate::model::Host;
     use crate::plugins::{Engine, Limits};
     use crate::prepare::{Job, Mode, PrepareError, Surroundings, prepare};
-    use crate::reserve::Machine;
     use crate::trust::Trust;
 
     impl PortRegistry {
@@ -167,7 +172,7 @@ mod files {
                 trust: &trust,
                 patience: &Patience::default(),
             };
-            let report = prepare(job, &around, &self.store, &Machine::here(), Mode::Write, false)?;
+            let report = prepare(job, &around, &self.store, &self.machine(), Mode::Write, false)?;
             Ok(report.outputs.iter().any(|output| output.changed))
         }
     }
@@ -250,7 +255,7 @@ impl Selection {
         let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let addresses = local_addresses(&self.host)?;
         let Self { host, protocol, owner, .. } = self.clone();
-        Ok(Request { host, addresses, protocol, choice, owner, lease })
+        Ok(Request { host, addresses, protocol, choice, owner, lease, hold: None })
     }
 }
 
@@ -286,7 +291,7 @@ impl Reserved<'_> {
     /// # Errors
     /// [`RegistryError`]; then it is released as if it had been dropped.
     pub fn keep(mut self) -> Result<(), RegistryError> {
-        let machine = Machine::here();
+        let machine = self.registry.machine();
         self.registry.store.transaction(|transaction| {
             if let Some(index) = transaction.reservations().iter().position(|other| self.is(other)) {
                 let now = machine.now();
@@ -311,7 +316,7 @@ impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         if !self.kept {
             // Nobody is there to hear of a failure; the lease ends with this process at the latest.
-            let _ = release(&self.registry.store, &Machine::here(), |other| self.is(other));
+            let _ = release(&self.registry.store, &self.registry.machine(), |other| self.is(other));
         }
     }
 }

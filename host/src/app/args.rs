@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
-use super::CommandError;
-use crate::model::{Host, Lease, Port, PortRange, Protocol};
+use super::{CommandError, HoldArgs};
+use crate::model::{HoldKind, Host, Lease, Port, PortRange, Protocol};
 use crate::os;
 use crate::policy;
 use crate::probe;
@@ -182,12 +182,17 @@ impl SelectionArgs {
     }
 
     /// One request for each port. Those of `--write-env` get their names where the file is written.
-    pub(crate) fn requests(&self, default_host: &Host) -> Result<Vec<Request>, CommandError> {
+    pub(crate) fn requests(&self, default_host: &Host, hold: &HoldArgs) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
             return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
         }
         if let Some(owner) = self.owner.as_ref().filter(|owner| owner.trim().is_empty()) {
             return Err(CommandError::usage(format_args!("--owner `{owner}` is empty: leave it out, or name someone")));
+        }
+        if self.grace.is_some() && hold.kind().is_some() {
+            return Err(CommandError::usage(
+                "--grace says how long to wait for a server, and --hold waits as long as it takes",
+            ));
         }
         let host = self.host.as_ref().unwrap_or(default_host);
         let request = Request {
@@ -196,7 +201,8 @@ impl SelectionArgs {
             protocol: self.protocol,
             choice: self.choice(),
             owner: self.owner.clone(),
-            lease: self.lease()?,
+            lease: self.lease(hold.kind())?,
+            hold: hold.kind_for(self.protocol)?,
         };
         Ok(vec![request; usize::from(self.count)])
     }
@@ -211,7 +217,7 @@ impl SelectionArgs {
         }
     }
 
-    fn lease(&self) -> Result<Lease, CommandError> {
+    fn lease(&self, hold: Option<HoldKind>) -> Result<Lease, CommandError> {
         if let Some(length) = self.ttl {
             // The end is set when the reservation is made.
             return Ok(Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length });
@@ -221,6 +227,9 @@ impl SelectionArgs {
             return process.map(Lease::Process).ok_or_else(|| {
                 CommandError::no(format_args!("--for-pid {pid}: no such process runs, or this user may not see it"))
             });
+        }
+        if hold.is_some() {
+            return Ok(Lease::Held);
         }
         Ok(Lease::Grace { length: self.grace.unwrap_or(GRACE) })
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::hold::HoldError;
 use crate::output::FileError;
 use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
@@ -79,7 +80,20 @@ impl From<ReserveError> for CommandError {
         match error {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
+            ReserveError::Hold(error) => error.into(),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<HoldError> for CommandError {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Unsupported(_) => Self::usage(error),
+            HoldError::InProcess { .. } => Self::no(error),
+            HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::File(_) | HoldError::NotAnswering { .. } => {
+                Self::environment(error)
+            }
         }
     }
 }

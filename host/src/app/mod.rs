@@ -3,6 +3,7 @@
 mod args;
 mod context;
 mod error;
+mod holding;
 mod normalise;
 mod printer;
 mod stage;
@@ -12,6 +13,9 @@ mod view;
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
+#[cfg(target_os = "linux")]
+pub(crate) use holding::HOLDER;
+pub(crate) use holding::HoldArgs;
 pub(crate) use normalise::normalise;
 pub(crate) use printer::Printer;
 pub(crate) use stage::Stage;

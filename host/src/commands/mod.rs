@@ -2,6 +2,8 @@
 
 pub(crate) mod completions;
 pub(crate) mod gc;
+#[cfg(target_os = "linux")]
+pub(crate) mod holder;
 pub(crate) mod man;
 pub(crate) mod port;
 pub(crate) mod prepare;

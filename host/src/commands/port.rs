@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::reserve::select;
-use crate::app::{CommandResult, Context, SelectionArgs};
+use crate::app::{CommandResult, Context, HoldArgs, SelectionArgs};
 
 /// Reserve a port, or several, and print the bare numbers
 ///
@@ -14,10 +14,13 @@ use crate::app::{CommandResult, Context, SelectionArgs};
 pub(crate) struct PortArgs {
     #[command(flatten)]
     selection: SelectionArgs,
+
+    #[command(flatten)]
+    hold: HoldArgs,
 }
 
 pub(crate) fn run(context: &Context, args: &PortArgs) -> CommandResult {
-    for granted in select(context, &args.selection)? {
+    for granted in select(context, &args.selection, &args.hold)? {
         context.printer.line(granted.reservation.port)?;
     }
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{CommandResult, Context, Format};
 use crate::model::{Host, Port, Reservation};
-use crate::reserve::{Machine, release};
+use crate::reserve::{Release, release};
 
 /// End reservations, and say which
 ///
@@ -39,8 +39,18 @@ pub(crate) struct ReleaseArgs {
 
 pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
     let store = context.store()?;
-    let released = release(&store, &Machine::here(), |reservation| is_meant(args, reservation))?;
+    let outcome = release(&store, &context.machine(&store), |reservation| is_meant(args, reservation))?;
+    let Release { released, refused, registry } = outcome;
     print(context, &released)?;
+    if let Some(error) = registry {
+        context.printer.warn("the holds have ended, but the registry could not be told");
+        return Err(error.into());
+    }
+    let mut refused = refused.into_iter();
+    if let Some(error) = refused.next() {
+        refused.for_each(|error| context.printer.error(error));
+        return Err(error.into());
+    }
     let missing: Vec<_> = args
         .ports
         .iter()

@@ -26,7 +26,7 @@ pub use schema::schema;
 
 use crate::document::FieldPath;
 use crate::fs::folder_of;
-use crate::model::Host;
+use crate::model::{HoldKind, Host};
 
 use serde_json::{Map, Value};
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub host: Option<Host>,
     /// The owner of every port that names none.
     pub owner: Option<String>,
+    /// How every port is held that does not say so itself.
+    pub hold: Option<HoldKind>,
     /// The ports to reserve. Never empty; every key once.
     pub ports: Vec<PortEntry>,
     /// The files to write.
@@ -73,8 +75,9 @@ impl Config {
             // The text is sound, so it can be walked again.
             fields_of(tree).map_err(|fault| Fault { position: locate::locate(&source, &fault.field), ..fault })
         });
-        let Document { schema: _, host, owner, ports, outputs, plugins } = read.map_err(|fault| fault.in_file(path))?;
-        Ok(Self { path: path.to_owned(), host, owner, ports, outputs, plugins, source })
+        let Document { schema: _, host, owner, hold, ports, outputs, plugins } =
+            read.map_err(|fault| fault.in_file(path))?;
+        Ok(Self { path: path.to_owned(), host, owner, hold, ports, outputs, plugins, source })
     }
 
     /// The folder that the config's paths are relative to.

@@ -6,6 +6,6 @@ mod path_error;
 mod private;
 
 pub use atomic::{Staged, folder_of, sync_folder, write_atomic};
-pub use lock::{Lock, LockError, Patience, Waiting};
+pub use lock::{Lock, LockError, Patience, Waiting, is_locked};
 pub use path_error::{PathContext, PathError};
-pub use private::{create_private_dir, open_private, read_private};
+pub use private::{create_private, create_private_dir, open_private, read_private};

@@ -96,7 +96,7 @@ impl HeldPort {
         self.set_gate(false)
     }
 
-    fn set_gate(&self, open: bool) -> io::Result<()> {
+    pub(super) fn set_gate(&self, open: bool) -> io::Result<()> {
         if open && self.protocol == Protocol::Udp {
             // Two UDP sockets with the option share the port for good, and the newest takes the packets.
             return Err(io::Error::new(ErrorKind::Unsupported, "UDP ports can only be held exclusively"));

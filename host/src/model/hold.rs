@@ -6,6 +6,60 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::ProcessId;
+
+/// Sockets that keep a reservation's port, and the process that has them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hold {
+    /// What they keep away.
+    pub kind: HoldKind,
+    /// The holder. Information where there is a hold file: there the file's lock says whether the holder lives.
+    pub holder: ProcessId,
+    /// The holder's file; none when the process that the reservation is for has the sockets itself, and answers to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<HoldId>,
+}
+
+/// Which hold file a holder has, among those of one registry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HoldId(String);
+
+/// Text that is no name of a hold file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no hold file's name")]
+pub struct HoldIdError(String);
+
+impl HoldId {
+    /// The identity with this number.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        Self(format!("{number:016x}"))
+    }
+
+    /// 16 hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HoldId {
+    type Error = HoldIdError;
+
+    /// Names of files are made of it, so nothing but hexadecimal digits will do.
+    fn try_from(text: String) -> Result<Self, HoldIdError> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if digits { Ok(Self(text)) } else { Err(HoldIdError(text)) }
+    }
+}
+
+impl From<HoldId> for String {
+    fn from(id: HoldId) -> Self {
+        id.0
+    }
+}
+
 /// What the sockets of a hold keep away.
 ///
 /// Between *exclusive* and *gated* the kernel sees no difference: they say what is meant to happen next.

@@ -12,6 +12,8 @@ use super::Project;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lease {
+    /// While its hold's holder lives. (With another lease a hold ends together with that lease; a name outlives its hold.)
+    Held,
     /// While a process lives.
     Process(ProcessId),
     /// While something listens on the port, and for a while from its creation in any case.

@@ -15,7 +15,7 @@ mod protocol;
 mod reservation;
 
 pub use digest::{Digest, DigestError};
-pub use hold::{HoldKind, HoldKindError};
+pub use hold::{Hold, HoldId, HoldIdError, HoldKind, HoldKindError};
 pub use host::{Host, HostError, addresses_overlap};
 pub use lease::{Lease, LeaseName, ProcessId};
 pub use moment::Moment;

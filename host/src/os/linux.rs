@@ -83,6 +83,14 @@ fn running_since(stat: &str) -> Option<u64> {
     }
 }
 
+/// `/proc/PID/fd/N` leads to the open file itself (proc_pid_fd(5)), whatever its name is by now.
+pub(super) fn has_open(pid: u32, path: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let Some(wanted) = identity(path) else { return false };
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.into_iter().any(|entry| identity(&entry.path()) == Some(wanted))
+}
+
 pub(super) fn parent() -> Option<Caller> {
     let pid = getppid()?.as_raw_nonzero().get().unsigned_abs();
     let command = fs::read(format!("/proc/{pid}/comm")).ok()?;

@@ -56,6 +56,13 @@ pub fn liveness(process: &ProcessId) -> Liveness {
     platform::liveness(process)
 }
 
+/// Whether the process has this very file open. False where that can't be seen.
+#[must_use]
+#[cfg(target_os = "linux")]
+pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
+    platform::has_open(pid, path)
+}
+
 /// The process that started this one; none when it has ended, or is outside of this pid namespace.
 #[must_use]
 pub fn parent() -> Option<Caller> {

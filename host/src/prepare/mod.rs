@@ -129,7 +129,7 @@ pub fn prepare(
         Err(error) => {
             if write {
                 // Should this fail too, the first error matters more, and a provisional name ends by itself.
-                let _ = abandon(store, &granted);
+                let _ = abandon(store, world, &granted);
             }
             Err(error)
         }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::recover::{let_go, recover};
 use super::release::{Released, collect_cheaply};
-use super::stale::why_stale;
+use super::stale::{is_held, why_stale};
 use super::world::{Occupied, World};
 use super::{Blocker, Choice, ReserveError};
-use crate::model::{Caller, Host, Lease, LeaseName, Port, Protocol, Reservation};
+use crate::hold::{HoldError, Keeper};
+use crate::model::{Caller, Guarantee, HoldKind, Host, Lease, LeaseName, Port, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
-use crate::registry::{Notice, Snapshot, Store, Transaction};
+use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
 
 /// One port that is wanted.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Request {
     pub owner: Option<String>,
     /// Why it shall stay alive. A name that has a port already keeps it.
     pub lease: Lease,
+    /// What sockets shall keep away from the port, if [`World::keeper`] can hold it; none: no sockets, or those that do already.
+    pub hold: Option<HoldKind>,
 }
 
 /// A port that was reserved.
@@ -40,8 +44,21 @@ pub struct Granted {
     pub existed: bool,
     /// What the name had before, when that no longer fits the request.
     pub replaced: Option<Reservation>,
-    /// Who uses the port now. A new reservation is always unused; the port of a name usually has its own server on it.
+    /// Whether it is held now. One that was to be held and is not has a user already.
+    pub held: bool,
+    /// Whether it is held since now.
+    pub newly_held: bool,
+    /// Who uses the port now, other than the hold. A new reservation is always unused; the port of a name usually has its own server on it.
     pub occupied_by: Vec<Occupied>,
+}
+
+impl Granted {
+    /// How far the port is kept from other programs.
+    #[must_use]
+    pub fn guarantee(&self) -> Guarantee {
+        let hold = self.reservation.hold.as_ref().filter(|_| self.held);
+        hold.map_or(Guarantee::Advisory, |hold| hold.kind.into())
+    }
 }
 
 /// What a call to [`reserve`] came to.
@@ -60,7 +77,24 @@ pub struct Outcome {
 /// # Errors
 /// [`ReserveError`]; then nothing has changed.
 pub fn reserve(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
-    store.transaction(|transaction| grant(transaction, world, requests))
+    let keeper = world.keeper();
+    let granted = store.transaction(|transaction| grant(transaction, world, keeper, requests));
+    let outcome = match (granted, keeper) {
+        (Ok(outcome), Some(keeper)) => match keeper.commit() {
+            Ok(()) => Ok(outcome),
+            Err(error) => {
+                undo(store, &outcome)?;
+                Err(error.into())
+            }
+        },
+        (granted, _) => granted,
+    };
+    match &outcome {
+        // What does not let go now is found again by its hold file.
+        Ok(outcome) => drop(let_go(outcome.collected.iter().map(|collected| &collected.reservation), world)),
+        Err(_) => keeper.into_iter().for_each(Keeper::cancel),
+    }
+    outcome
 }
 
 /// Says what [`reserve`] would do now, and changes nothing.
@@ -68,17 +102,40 @@ pub fn reserve(store: &impl Store, world: &impl World, requests: &[Request]) -> 
 /// # Errors
 /// [`ReserveError`].
 pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
-    grant(&mut Transaction::rehearse(store.snapshot()?), world, requests)
+    grant(&mut Transaction::rehearse(store.snapshot()?), world, None, requests)
 }
 
-fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
+/// The holder gave up when all was written: nothing is held, so nothing new is reserved.
+fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
+    store.transaction(|transaction| {
+        for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
+            let Some(index) = transaction.reservations().iter().position(|other| other == reservation) else {
+                continue;
+            };
+            if !existed {
+                transaction.remove(|other| other == reservation);
+            } else if *newly_held {
+                transaction.replace(index, Reservation { hold: None, ..reservation.clone() });
+            }
+        }
+        Ok(())
+    })
+}
+
+fn grant(
+    transaction: &mut Transaction,
+    world: &impl World,
+    keeper: Option<&dyn Keeper>,
+    requests: &[Request],
+) -> Result<Outcome, ReserveError> {
+    let recovered = recover(transaction, world);
     let collected = collect_cheaply(transaction, world);
     let mut granted: Vec<Option<Granted>> = vec![None; requests.len()];
     let mut replaced: Vec<Option<Reservation>> = vec![None; requests.len()];
     for (index, request) in requests.iter().enumerate() {
         match known(transaction, world, request) {
             Some(known) if fits(&transaction.reservations()[known], request) => {
-                granted[index] = Some(renew(transaction, world, known, request)?);
+                granted[index] = Some(renew(transaction, world, keeper, known, request)?);
             }
             Some(known) => {
                 let mut position = 0..;
@@ -87,7 +144,7 @@ fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]
             None => {}
         }
     }
-    let mut seats = Seats::new(transaction, world);
+    let mut seats = Seats::new(transaction, world, keeper);
     // Ports that requests still to be served prefer: nobody else takes one while there is another. What several prefer, each of
     // them may take.
     let waiting = requests.iter().zip(&granted).filter(|(_, granted)| granted.is_none());
@@ -100,12 +157,37 @@ fn grant(transaction: &mut Transaction, world: &impl World, requests: &[Request]
                 reservation,
                 existed: false,
                 replaced: replaced[index].take(),
+                held: keeper.is_some() && request.hold.is_some(),
+                newly_held: keeper.is_some() && request.hold.is_some(),
                 occupied_by: Vec::new(),
             });
         }
     }
     seats.finish();
-    Ok(Outcome { granted: granted.into_iter().flatten().collect(), collected, notices: transaction.notices().to_vec() })
+    let mut granted: Vec<_> = granted.into_iter().flatten().collect();
+    if let Some(keeper) = keeper {
+        hold(transaction, keeper, &mut granted)?;
+    }
+    let mut notices = transaction.notices().to_vec();
+    notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
+    Ok(Outcome { granted, collected, notices })
+}
+
+/// Makes one hold for everything that was claimed on the way.
+fn hold(transaction: &mut Transaction, keeper: &dyn Keeper, granted: &mut [Granted]) -> Result<(), HoldError> {
+    let mut held: Vec<_> = granted.iter_mut().filter(|granted| granted.newly_held).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut reservations: Vec<_> = held.iter().map(|granted| granted.reservation.clone()).collect();
+    keeper.begin(&mut reservations)?;
+    for (granted, reservation) in held.iter_mut().zip(reservations) {
+        if let Some(index) = transaction.reservations().iter().position(|other| *other == granted.reservation) {
+            transaction.replace(index, reservation.clone());
+        }
+        granted.reservation = reservation;
+    }
+    Ok(())
 }
 
 /// Requests with few ports to choose from come first, so that those with many don't take them away.
@@ -151,6 +233,7 @@ fn fits(reservation: &Reservation, request: &Request) -> bool {
 fn renew(
     transaction: &mut Transaction,
     world: &impl World,
+    keeper: Option<&dyn Keeper>,
     index: usize,
     request: &Request,
 ) -> Result<Granted, ReserveError> {
@@ -165,13 +248,52 @@ fn renew(
         }
         _ => stamp(&mut reservation, world, &request.lease),
     }
-    let Reservation { protocol, port, ref addresses, .. } = reservation;
-    let occupied_by = match world.probe(protocol, port, addresses)? {
+    let newly_held = match (keeper, request.hold) {
+        (Some(keeper), Some(kind)) => rehold(world, keeper, old, kind)?,
+        _ => false,
+    };
+    let held = newly_held || is_held(old, world);
+    let occupied_by = if newly_held { Vec::new() } else { users(&reservation, world)? };
+    transaction.replace(index, reservation.clone());
+    Ok(Granted { reservation, existed: true, replaced: None, held, newly_held, occupied_by })
+}
+
+/// Sees to it that a known reservation is held in this way. True when that takes a new hold: false when its hold is as it should be,
+/// when the program that it is for has the sockets itself, and when somebody uses the port.
+fn rehold(
+    world: &impl World,
+    keeper: &dyn Keeper,
+    reservation: &Reservation,
+    kind: HoldKind,
+) -> Result<bool, ReserveError> {
+    match &reservation.hold {
+        Some(hold) if is_held(reservation, world) => {
+            let lasting = reservation.name().is_some() && hold.kind == kind;
+            if lasting || hold.file.is_none() {
+                return Ok(false);
+            }
+            keeper.copy(reservation, kind)?;
+            Ok(true)
+        }
+        _ => {
+            let Reservation { protocol, port, ref addresses, .. } = *reservation;
+            Ok(keeper.claim(kind, protocol, port, addresses, true)? == PortState::Free)
+        }
+    }
+}
+
+/// Who uses a reservation's port, other than its own hold.
+fn users(reservation: &Reservation, world: &impl World) -> Result<Vec<Occupied>, ProbeError> {
+    let Reservation { protocol, port, ref addresses, .. } = *reservation;
+    let mut users = match world.probe(protocol, port, addresses)? {
         PortState::Taken => world.occupied_by(protocol, port, addresses),
         PortState::Free | PortState::Lingering => Vec::new(),
     };
-    transaction.replace(index, reservation.clone());
-    Ok(Granted { reservation, existed: true, replaced: None, occupied_by })
+    if is_held(reservation, world) {
+        let holder = reservation.hold.as_ref().map(|hold| hold.holder.pid);
+        users.retain(|user| user.pid != holder);
+    }
+    Ok(users)
 }
 
 /// Starts a lease now.
@@ -193,6 +315,7 @@ fn stamp(reservation: &mut Reservation, world: &impl World, lease: &Lease) {
 struct Seats<'a, W> {
     transaction: &'a mut Transaction,
     world: &'a W,
+    keeper: Option<&'a dyn Keeper>,
     by_port: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
     /// Where this transaction's own reservations begin. They are alive, however short their leases are.
@@ -201,7 +324,7 @@ struct Seats<'a, W> {
 }
 
 impl<'a, W: World> Seats<'a, W> {
-    fn new(transaction: &'a mut Transaction, world: &'a W) -> Self {
+    fn new(transaction: &'a mut Transaction, world: &'a W, keeper: Option<&'a dyn Keeper>) -> Self {
         let mut by_port: HashMap<_, Vec<_>> = HashMap::new();
         for (index, reservation) in transaction.reservations().iter().enumerate() {
             if world.place().shares_ports_with(&reservation.place) {
@@ -209,14 +332,14 @@ impl<'a, W: World> Seats<'a, W> {
             }
         }
         let own = transaction.reservations().len();
-        Self { transaction, world, by_port, stale: HashSet::new(), own, caller: world.caller() }
+        Self { transaction, world, keeper, by_port, stale: HashSet::new(), own, caller: world.caller() }
     }
 
     /// Takes the first free port of the request's choice. Ports that others prefer, and ports on which old connections linger,
     /// come last.
     fn choose(&mut self, request: &Request, claimed: &HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
         let mut tally = Tally::default();
-        let mut last_resort = None;
+        let mut last_resort = Vec::new();
         let (world, own) = (self.world, request.choice.preferred());
         // The policy's ports are asked for when nothing better was found, and not kept longer than this call.
         let good = || -> Box<dyn Iterator<Item = Port>> {
@@ -227,21 +350,35 @@ impl<'a, W: World> Seats<'a, W> {
                 tally.reserved(reservation);
                 continue;
             }
-            match self.world.probe(request.protocol, port, &request.addresses) {
-                Ok(PortState::Free) if Some(port) == own || !claimed.contains(&(request.protocol, port)) => {
-                    return Ok(self.take(request, port));
-                }
-                Ok(PortState::Free | PortState::Lingering) => {
-                    last_resort.get_or_insert(port);
-                }
+            if Some(port) != own && claimed.contains(&(request.protocol, port)) {
+                last_resort.push(port);
+                continue;
+            }
+            match self.is_to_be_had(request, port, false) {
+                Ok(PortState::Free) => return Ok(self.take(request, port)),
+                Ok(PortState::Lingering) => last_resort.push(port),
                 Ok(PortState::Taken) => tally.in_use += 1,
                 Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => tally.denied += 1,
                 Err(error) => return Err(error.into()),
             }
         }
-        match last_resort {
-            Some(port) => Ok(self.take(request, port)),
-            None => Err(self.refusal(request, tally)),
+        for port in last_resort {
+            match self.is_to_be_had(request, port, true) {
+                Ok(PortState::Free | PortState::Lingering) => return Ok(self.take(request, port)),
+                Ok(PortState::Taken) => tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) => tally.denied += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(self.refusal(request, tally))
+    }
+
+    /// Whether the port is free. One that shall be held is held from now on, if it is.
+    fn is_to_be_had(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
+        let Request { protocol, ref addresses, hold, .. } = *request;
+        match (self.keeper, hold) {
+            (Some(keeper), Some(kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
+            _ => self.world.probe(protocol, port, addresses),
         }
     }
 
@@ -270,6 +407,7 @@ impl<'a, W: World> Seats<'a, W> {
             addresses: request.addresses.clone(),
             owner: request.owner.clone(),
             lease: request.lease.clone(),
+            hold: None,
             place: Arc::clone(self.world.place()),
             created: now.wall,
             created_since_boot: now.since_boot,

@@ -1,11 +1,13 @@
 //! The real world: this machine, through the kernel.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
-use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
+use crate::hold::{HoldError, HoldFolder, Keeper};
+use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::policy::good_ports;
 use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets};
@@ -18,13 +20,38 @@ pub struct Machine {
     place: Arc<Place>,
     tcp: OnceCell<Option<Sockets>>,
     udp: OnceCell<Option<Sockets>>,
+    holds: Option<HoldFolder>,
+    /// One holder may have many ports, and is looked at once.
+    holders: RefCell<HashMap<HoldId, Liveness>>,
+    keeper: Option<Box<dyn Keeper>>,
 }
 
 impl Machine {
-    /// Looks where we are.
+    /// Looks where we are. Holders can't be seen: see [`Machine::with_holds`].
     #[must_use]
     pub fn here() -> Self {
-        Self { place: Arc::new(os::place()), tcp: OnceCell::new(), udp: OnceCell::new() }
+        Self {
+            place: Arc::new(os::place()),
+            tcp: OnceCell::new(),
+            udp: OnceCell::new(),
+            holds: None,
+            holders: RefCell::default(),
+            keeper: None,
+        }
+    }
+
+    /// The same, with the holders of a registry.
+    #[must_use]
+    pub fn with_holds(mut self, folder: HoldFolder) -> Self {
+        self.holds = Some(folder);
+        self
+    }
+
+    /// The same, able to hold.
+    #[must_use]
+    pub fn with_keeper(mut self, keeper: impl Keeper + 'static) -> Self {
+        self.keeper = Some(Box::new(keeper));
+        self
     }
 
     /// The kernel's socket tables; none where they can't be read.
@@ -89,5 +116,43 @@ impl World for Machine {
 
     fn caller(&self) -> Option<Caller> {
         os::parent()
+    }
+
+    fn hold_file(&self, id: &HoldId) -> Liveness {
+        let Some(folder) = &self.holds else { return Liveness::Unknown };
+        *self.holders.borrow_mut().entry(id.clone()).or_insert_with(|| folder.liveness(id))
+    }
+
+    fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation> {
+        self.holds.as_ref().map(|folder| folder.held(except)).unwrap_or_default()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        match &self.holds {
+            Some(folder) => crate::hold::forget(folder, hold, ports),
+            None => Err(in_process(hold, ports)),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        Err(in_process(hold, ports))
+    }
+
+    fn sweep(&self) {
+        self.holds.iter().for_each(HoldFolder::sweep);
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        self.keeper.as_deref()
+    }
+}
+
+/// Without hold files every hold is that of a program that holds for itself.
+fn in_process(hold: &Hold, ports: &[(Protocol, Port)]) -> HoldError {
+    match ports.first() {
+        Some(&(_, port)) => HoldError::InProcess { port, pid: hold.holder.pid },
+        None => HoldError::GaveUp("no port was named".to_owned()),
     }
 }

@@ -8,6 +8,7 @@ mod choice;
 mod confirm;
 mod grant;
 mod machine;
+mod recover;
 mod release;
 mod stale;
 mod world;
@@ -21,12 +22,14 @@ pub use choice::Choice;
 pub use confirm::{abandon, confirm, orphans};
 pub use grant::{Granted, Outcome, Request, rehearse, reserve};
 pub use machine::Machine;
-pub use release::{Released, collect, release, would_collect};
-pub use stale::{Stale, why_stale};
+pub use recover::{Refusal, let_go, recover};
+pub use release::{Release, Released, collect, release, would_collect};
+pub use stale::{Stale, holder_of, why_stale};
 pub use world::{Occupied, Presence, World, presence};
 
 use thiserror::Error;
 
+use crate::hold::HoldError;
 use crate::model::{Host, Port, Reservation};
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
@@ -43,6 +46,9 @@ pub enum ReserveError {
     /// The kernel can't be asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// The port can't be held.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
     /// The one port that was asked for is somebody's.
     #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
     NotFree {
@@ -122,6 +128,10 @@ impl std::fmt::Display for Described<'_> {
             Lease::Named(name) => {
                 write!(f, "as {}", name.name)?;
                 name.project.as_ref().map_or(Ok(()), |project| write!(f, " of {}", project.path.display()))
+            }
+            Lease::Held => {
+                let pid = self.0.hold.as_ref().map_or(0, |hold| hold.holder.pid);
+                write!(f, "while process {pid} holds it")
             }
             Lease::Process(process) => write!(f, "while process {} runs", process.pid),
             Lease::Timed { until, .. } => {
