@@ -10,7 +10,7 @@ use crate::app::HOLDER;
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, schema, status, trust};
+use crate::commands::{completions, gc, man, port, prepare, release, reserve, run, schema, status, trust};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ struct Cli {
 enum Command {
     Reserve(reserve::ReserveArgs),
     Port(port::PortArgs),
+    Run(Box<run::RunArgs>),
     Release(release::ReleaseArgs),
     Status(status::StatusArgs),
     Gc(gc::GcArgs),
@@ -63,6 +64,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Reserve(args) => reserve::run(context, args),
         Command::Port(args) => port::run(context, args),
+        Command::Run(args) => run::run(context, args),
         Command::Release(args) => release::run(context, args),
         Command::Status(args) => status::run(context, args),
         Command::Gc(args) => gc::run(context, args),

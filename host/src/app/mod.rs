@@ -8,9 +8,10 @@ mod normalise;
 mod printer;
 mod stage;
 mod table;
+mod tokens;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
@@ -20,4 +21,5 @@ pub(crate) use normalise::normalise;
 pub(crate) use printer::Printer;
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
+pub(crate) use tokens::fill_in;
 pub(crate) use view::{ReservedView, StatusView, age, lease_text};

@@ -16,7 +16,7 @@ use super::supervise::supervise;
 use super::window::Window;
 use super::{Ended, HandoverError, Keeper, Method, News, Run, RunPort, Witness, executable, failed};
 use crate::hold::HeldPort;
-use crate::model::Protocol;
+use crate::model::{Guarantee, Protocol};
 
 /// How long clients of a server that has gone away wait for the next one before they are refused.
 pub(super) const RESTART: Duration = Duration::from_secs(5);
@@ -25,6 +25,7 @@ pub(super) const RESTART: Duration = Duration::from_secs(5);
 struct Ready {
     child: Waiting,
     method: Method,
+    guarantee: Guarantee,
     keeper: Box<dyn Keeper>,
     /// What is let go just before its program runs.
     released: Vec<HeldPort>,
@@ -40,13 +41,13 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
         Some(Method::Fds) => passed(&mut run, &program)?,
         Some(Method::Release) => released(&mut run, &program)?,
     };
-    let Ready { child, method, mut keeper, released } = ready;
+    let Ready { child, method, guarantee, mut keeper, released } = ready;
     let pid = child.pid;
     if let Err(refused) = witness.before_exec(pid) {
         child.abandon();
         return Err(HandoverError::Refused(refused));
     }
-    witness.news(News::Starting { pid, method });
+    witness.news(News::Starting { pid, method, guarantee });
     drop(released);
     child.go().map_err(|source| HandoverError::NotExecutable { program: program.display().to_string(), source })?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a pid");
@@ -72,7 +73,7 @@ fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<R
         listen_early(&ports, &told)?;
     }
     adoption.keep(ports);
-    Ok(Ready { child, method, keeper: Box::new(adoption), released: Vec::new() })
+    Ok(Ready { child, method, guarantee: method.guarantee(), keeper: Box::new(adoption), released: Vec::new() })
 }
 
 /// A child that asks before it binds; or why there is none.
@@ -102,12 +103,12 @@ fn unwatched(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
         std::mem::take(&mut run.ports).into_iter().partition(|port| port.held.protocol == Protocol::Udp);
     let released = released.into_iter().map(|port| port.held).collect();
     if ports.is_empty() {
-        return Ok(Ready { child, method: Method::Release, keeper: Box::new(Nothing), released });
+        return Ok(Ready { child, method: Method::Release, guarantee: Guarantee::Advisory, keeper: Box::new(Nothing), released });
     }
     run.ports = ports;
     let (ports, _) = take(run).map_err(failed("the ports can't be kept"))?;
     let window = Window::open(ports, run.ready_timeout).map_err(failed("the gate can't be opened"))?;
-    Ok(Ready { child, method: Method::Gated, keeper: Box::new(window), released })
+    Ok(Ready { child, method: Method::Gated, guarantee: Guarantee::Soft, keeper: Box::new(window), released })
 }
 
 /// The child starts with the sockets.
@@ -134,14 +135,14 @@ fn passed(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
             kept.given_to(Server::new(child.pid, number.next().unwrap_or_default()), false);
         }
     }
-    Ok(Ready { child, method: Method::Fds, keeper: Box::new(Inherited(ports)), released: Vec::new() })
+    Ok(Ready { child, method: Method::Fds, guarantee: Guarantee::Exclusive, keeper: Box::new(Inherited(ports)), released: Vec::new() })
 }
 
 /// The child finds the port free, as anyone would.
 fn released(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     let child = launch(command(run, program), None, None).map_err(failed("no process can be started"))?;
     let released = std::mem::take(&mut run.ports).into_iter().map(|port| port.held).collect();
-    Ok(Ready { child, method: Method::Release, keeper: Box::new(Nothing), released })
+    Ok(Ready { child, method: Method::Release, guarantee: Guarantee::Advisory, keeper: Box::new(Nothing), released })
 }
 
 /// Takes over what keeps the ports, and on which of their addresses clients may come early.

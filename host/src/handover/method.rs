@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::model::Guarantee;
+
 /// How a server gets its port, from the tightest to the loosest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,13 +45,13 @@ impl Method {
         }
     }
 
-    /// What it promises, in a few words.
+    /// How far it keeps others from the port, at its best.
     #[must_use]
-    pub const fn promise(self) -> &'static str {
+    pub const fn guarantee(self) -> Guarantee {
         match self {
-            Self::Adopt | Self::Fds => "never free, early clients wait",
-            Self::Gated => "never free for others",
-            Self::Release => "no promise: the port was free for a moment",
+            Self::Adopt | Self::Fds => Guarantee::Exclusive,
+            Self::Gated => Guarantee::Gated,
+            Self::Release => Guarantee::Advisory,
         }
     }
 }

@@ -42,7 +42,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::hold::HeldPort;
-use crate::model::{Port, Protocol};
+use crate::model::{Guarantee, Port, Protocol};
 
 use keeper::Keeper;
 pub use method::{Method, MethodError};
@@ -90,6 +90,8 @@ pub enum News {
         pid: u32,
         /// How it will get its ports.
         method: Method,
+        /// What that is worth here.
+        guarantee: Guarantee,
     },
     /// A server has a port.
     HandedOver {
@@ -99,6 +101,8 @@ pub enum News {
         address: SocketAddr,
         /// How it got it.
         method: Method,
+        /// What that is worth.
+        guarantee: Guarantee,
         /// The server.
         pid: u32,
     },

@@ -42,7 +42,7 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
         child.abandon();
         return Err(HandoverError::Refused(refused));
     }
-    witness.news(News::Starting { pid, method });
+    witness.news(News::Starting { pid, method, guarantee: method.guarantee() });
     if method == Method::Release {
         run.ports.clear();
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::kept::KeptPort;
 use super::{Keeper, Method, News};
-use crate::model::Protocol;
+use crate::model::{Guarantee, Protocol};
 use crate::probe::{Occupant, Processes, SocketState, Sockets};
 
 /// How often the tables are read: a server that comes back may find the gate closed for so long.
@@ -61,7 +61,8 @@ impl Keeper for Window {
                 if seen.insert(inode) && !self.known.contains(&inode) {
                     let pid = Processes::behind([inode]).of(inode).map_or(0, |process| process.pid);
                     let address = SocketAddr::new(address, port.port.get());
-                    news(News::HandedOver { protocol: Protocol::Tcp, address, method: Method::Gated, pid });
+                    let (protocol, method, guarantee) = (Protocol::Tcp, Method::Gated, Guarantee::Soft);
+                    news(News::HandedOver { protocol, address, method, guarantee, pid });
                 }
             }
         }

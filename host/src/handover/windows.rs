@@ -20,7 +20,7 @@ pub(super) fn run(run: Run, witness: &mut dyn Witness) -> Result<Ended, Handover
         _ => HandoverError::NotExecutable { program, source },
     })?;
     witness.before_exec(child.id()).map_err(HandoverError::Refused)?;
-    witness.news(News::Starting { pid: child.id(), method: Method::Release });
+    witness.news(News::Starting { pid: child.id(), method: Method::Release, guarantee: Method::Release.guarantee() });
     let status = child.wait().map_err(failed("the command can't be waited for"))?;
     Ok(Ended::Code(status.code().unwrap_or_default()))
 }

@@ -137,7 +137,13 @@ impl Adoption {
             Ok((index, method)) => {
                 port.sockets.iter_mut().for_each(|kept| kept.alone_from(now));
                 port.sockets[index].given_to(Server::new(wish.pid, wish.notification.fd), shared);
-                news(News::HandedOver { protocol: port.protocol, address: *address, method, pid: wish.pid });
+                news(News::HandedOver {
+                    protocol: port.protocol,
+                    address: *address,
+                    method,
+                    guarantee: method.guarantee(),
+                    pid: wish.pid,
+                });
                 Answer::Done
             }
             Err(error) => Answer::Failed(Errno::from_io_error(&error).unwrap_or(Errno::ADDRINUSE)),

@@ -62,11 +62,6 @@ impl Kept {
         inode(other).is_ok_and(|inode| inode == self.inode)
     }
 
-    /// Its number in `/proc`.
-    pub(crate) fn inode(&self) -> u64 {
-        self.inode
-    }
-
     /// Takes clients in from now on. They queue until a server accepts them. A UDP socket does so once it is bound.
     ///
     /// As long as `SO_REUSEADDR` is off, nobody can join. But what is left of earlier connections would keep us out, as it keeps
