@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -58,11 +58,15 @@ pub(crate) fn launch(mut command: Command, install: Option<Install>, mut passed:
     let theirs = UnixStream::from(fcntl_dupfd_cloexec(theirs, beyond)?);
     // The standard library's own descriptors must not get these numbers either.
     let reserved = passed.as_ref().map(|passed| passed.reserve_numbers(&ours)).transpose()?;
+    let parents = ours.as_raw_fd();
     #[expect(unsafe_code, reason = "what happens between fork and exec")]
-    // SAFETY: all of it only makes system calls: the child of a process with threads may do nothing else (fork(2)).
+    // SAFETY: all of it only makes system calls: the child of a process with threads may do nothing else (fork(2)). The closed
+    // descriptor is the child's copy, and nobody there knows of it.
     unsafe {
         command.pre_exec(move || {
             signals::reset();
+            // Or the end of the parent would not be the end of the conversation.
+            libc::close(parents);
             report(&theirs, install)?;
             wait_for_word(&theirs)?;
             match &mut passed {
