@@ -74,6 +74,12 @@ impl Sandbox {
         self.state().join("registry.json")
     }
 
+    /// The hold files of the registry.
+    #[must_use]
+    pub fn holds(&self) -> PathBuf {
+        self.state().join("registry.json.holds")
+    }
+
     /// The lock beside the registry.
     #[must_use]
     pub fn lock(&self) -> PathBuf {

@@ -96,7 +96,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     context.tell_notices(&report.notices);
     context.tell_collected(&report.collected);
     let printer = &context.printer;
-    for Granted { reservation, replaced, occupied_by, .. } in &report.granted {
+    for Granted { reservation, replaced, occupied_by, unheld, .. } in &report.granted {
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = replaced {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
@@ -105,8 +105,13 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
                 old.port, reservation.port
             ));
         }
-        if let Some(occupied) = occupied_by.first() {
-            printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port));
+        match occupied_by.first() {
+            Some(occupied) if *unheld => {
+                let port = reservation.port;
+                printer.warn(format_args!("{name} keeps {port}, but it can't be held now: {occupied}"));
+            }
+            Some(occupied) => printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port)),
+            None => {}
         }
     }
     for orphan in &report.orphans {
@@ -114,6 +119,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
         let verb = if mode == Mode::Write { "released" } else { "would release" };
         printer.note(format_args!("{verb} {}:{}: the config no longer has {name}", orphan.host, orphan.port));
     }
+    report.still_held.iter().for_each(|(_, refusal)| printer.warn(refusal));
     for OutputReport { path, diagnostics, .. } in &report.outputs {
         for Diagnostic { severity, message, path: of, line } in diagnostics {
             let place = line.map(|line| format!(":{line}")).unwrap_or_default();

@@ -100,11 +100,14 @@ impl Lock {
     /// Makes a private file with this content that nobody has seen unlocked.
     ///
     /// # Errors
-    /// The file is there already, or can't be written.
+    /// The file is there already, or can't be written; then it is removed again.
     pub fn on_new_file(path: &Path, content: &[u8]) -> Result<Self, PathError> {
         let file = create_private(path)?;
-        FileExt::lock(&file).and_then(|()| (&file).write_all(content)).at(path)?;
-        Ok(Self { file })
+        let written = FileExt::lock(&file).and_then(|()| (&file).write_all(content)).at(path);
+        if written.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        written.map(|()| Self { file })
     }
 
     /// The lock that another process has handed over with its file: it belongs to the open file, not to a process (flock(2)).

@@ -62,6 +62,13 @@ impl Reservation {
             && self.addresses.iter().any(|&mine| addresses.iter().any(|&theirs| addresses_overlap(mine, theirs)))
     }
 
+    /// Whether the two are one reservation, whatever else has changed about it.
+    #[must_use]
+    pub fn was_made_with(&self, other: &Self) -> bool {
+        (self.protocol, self.port, self.created) == (other.protocol, other.port, other.created)
+            && self.addresses == other.addresses
+    }
+
     /// The name and project, when it is a named one.
     #[must_use]
     pub fn name(&self) -> Option<&LeaseName> {

@@ -83,8 +83,9 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
     }
     store.transaction(|transaction| {
         for held in held {
-            if let Some(index) = transaction.reservations().iter().position(|other| other == held) {
-                transaction.replace(index, Reservation { hold: None, ..held.clone() });
+            if let Some(index) = transaction.reservations().iter().position(|other| other.was_made_with(held)) {
+                let known = Reservation { hold: None, ..transaction.reservations()[index].clone() };
+                transaction.replace(index, known);
             }
         }
         transaction

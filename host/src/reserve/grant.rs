@@ -44,8 +44,10 @@ pub struct Granted {
     pub existed: bool,
     /// What the name had before, when that no longer fits the request.
     pub replaced: Option<Reservation>,
-    /// Whether it is held now. One that was to be held and is not has a user already.
+    /// Whether it is held now.
     pub held: bool,
+    /// Whether it was to be held and is not, because somebody uses it already.
+    pub unheld: bool,
     /// Whether it is held since now.
     pub newly_held: bool,
     /// Who uses the port now, other than the hold. A new reservation is always unused; the port of a name usually has its own server on it.
@@ -109,12 +111,12 @@ pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) ->
 fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     store.transaction(|transaction| {
         for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
-            let Some(index) = transaction.reservations().iter().position(|other| other == reservation) else {
-                continue;
-            };
             if !existed {
-                transaction.remove(|other| other == reservation);
-            } else if *newly_held {
+                transaction.remove(|other| other.was_made_with(reservation));
+            } else if *newly_held
+                && let Some(index) =
+                    transaction.reservations().iter().position(|other| other.was_made_with(reservation))
+            {
                 transaction.replace(index, Reservation { hold: None, ..reservation.clone() });
             }
         }
@@ -158,6 +160,7 @@ fn grant(
                 existed: false,
                 replaced: replaced[index].take(),
                 held: keeper.is_some() && request.hold.is_some(),
+                unheld: false,
                 newly_held: keeper.is_some() && request.hold.is_some(),
                 occupied_by: Vec::new(),
             });
@@ -253,9 +256,10 @@ fn renew(
         _ => false,
     };
     let held = newly_held || is_held(old, world);
+    let unheld = !held && keeper.is_some() && request.hold.is_some();
     let occupied_by = if newly_held { Vec::new() } else { users(&reservation, world)? };
     transaction.replace(index, reservation.clone());
-    Ok(Granted { reservation, existed: true, replaced: None, held, newly_held, occupied_by })
+    Ok(Granted { reservation, existed: true, replaced: None, held, unheld, newly_held, occupied_by })
 }
 
 /// Sees to it that a known reservation is held in this way. True when that takes a new hold: false when its hold is as it should be,
