@@ -6,6 +6,7 @@
 #![cfg(unix)]
 
 pub mod builtin;
+mod crowd;
 pub mod hostile;
 mod holder;
 mod markdown;
@@ -14,19 +15,22 @@ mod outcome;
 mod ports;
 mod run;
 mod sandbox;
+mod server;
 mod skip;
 mod snapshot;
 mod stand_in;
 mod wat_plugin;
 
 pub use holder::HolderProcess;
+pub use crowd::{Counts, Loop};
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;
 pub use ports::Ports;
 pub use run::{Run, Running, all_at_once};
 pub use sandbox::{Programs, Sandbox};
-pub use skip::{program_or_skip, skipped};
+pub use server::{Server, ask};
+pub use skip::{program_or_skip, skipped, tell};
 pub use snapshot::Snapshot;
 pub use stand_in::StandIn;
 pub use wat_plugin::WatPlugin;
