@@ -11,8 +11,8 @@ use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
 use crate::commands::{
-    completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve, schema,
-    status, trust, wait,
+    completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve, run,
+    schema, status, trust, wait,
 };
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
@@ -30,6 +30,7 @@ struct Cli {
 enum Command {
     Reserve(reserve::ReserveArgs),
     Port(port::PortArgs),
+    Run(Box<run::RunArgs>),
     Release(release::ReleaseArgs),
     Status(status::StatusArgs),
     List(list::ListArgs),
@@ -75,6 +76,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Reserve(args) => reserve::run(context, args),
         Command::Port(args) => port::run(context, args),
+        Command::Run(args) => run::run(context, args),
         Command::Release(args) => release::run(context, args),
         Command::Status(args) => status::run(context, args),
         Command::List(args) => list::run(context, args),

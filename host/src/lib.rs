@@ -7,7 +7,7 @@
 //!    documents that people write, and what the options of a format may be
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`lockfile`], [`output`], [`trust`], [`import`]: one task each,
 //!    unaware of each other
-//! 4. [`hold`]: sockets that keep ports; [`reserve`], [`prepare`], [`install`], [`authoring`], [`who`], [`wait`], [`explain`], [`kill`] and [`doctor`]: what the rooms do
+//! 4. [`hold`] and [`handover`]: sockets that keep ports, and their way to a server; [`reserve`], [`prepare`], [`install`], [`authoring`], [`who`], [`wait`], [`explain`], [`kill`] and [`doctor`]: what the rooms do
 //!    together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
@@ -40,6 +40,7 @@ pub mod trust;
 pub mod authoring;
 pub mod doctor;
 pub mod explain;
+pub mod handover;
 pub mod hold;
 #[cfg(feature = "plugins")]
 pub mod install;

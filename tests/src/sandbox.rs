@@ -140,6 +140,12 @@ impl Sandbox {
         StandIn::start(self.stand_in_run("live").command())
     }
 
+    /// Where the stand-in is, for scripts.
+    #[must_use]
+    pub fn stand_in_path(&self) -> &'static str {
+        self.programs.stand_in
+    }
+
     /// The stand-in's command line.
     #[must_use]
     pub fn stand_in_run(&self, words: &str) -> Run<'_> {

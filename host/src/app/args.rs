@@ -182,6 +182,23 @@ impl SelectionArgs {
         Some(WriteEnv { path: self.env_path.clone(), keys })
     }
 
+    /// The one port that will do, if there is only one.
+    pub(crate) fn exact_port(&self) -> Option<Port> {
+        self.port
+    }
+
+    /// The environment variable that the profile's ports are called by.
+    pub(crate) fn key(&self) -> &'static str {
+        self.profile.unwrap_or(Profile::Default).key()
+    }
+
+    /// The option that says how long the port is kept, if one of them was given.
+    pub(crate) fn lease_option(&self) -> Option<&'static str> {
+        let given =
+            [(self.ttl.is_some(), "--ttl"), (self.grace.is_some(), "--grace"), (self.for_pid.is_some(), "--for-pid")];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
     /// One request for each port. Those of `--write-env` get their names where the file is written.
     pub(crate) fn requests(&self, default_host: &Host, hold: &HoldArgs) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
@@ -303,7 +320,7 @@ impl SelectionArgs {
 }
 
 /// A name that an environment variable can have.
-fn env_key(text: &str) -> Result<String, String> {
+pub(crate) fn env_key(text: &str) -> Result<String, String> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !text.is_empty() && text.bytes().all(word) && !text.starts_with(|first: char| first.is_ascii_digit()) {
         return Ok(text.to_owned());

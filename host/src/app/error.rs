@@ -37,6 +37,12 @@ enum Kind {
     Usage = 2,
     /// 3: the environment failed.
     Environment = 3,
+    /// 125: `run` failed before the command ran, as env(1) and others say it.
+    OfRun = 125,
+    /// 126: the command of `run` can't be executed.
+    NotExecutable = 126,
+    /// 127: there is no such command.
+    NotFound = 127,
 }
 
 impl CommandError {
@@ -53,6 +59,24 @@ impl CommandError {
     /// The environment failed (exit code 3).
     pub(crate) fn environment(message: impl fmt::Display) -> Self {
         Self::new(Kind::Environment, message)
+    }
+
+    /// The command of `run` can't be executed (exit code 126).
+    pub(crate) fn not_executable(message: impl fmt::Display) -> Self {
+        Self::new(Kind::NotExecutable, message)
+    }
+
+    /// There is no such command (exit code 127).
+    pub(crate) fn not_found(message: impl fmt::Display) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// The same error, as `run` has it: the codes below 125 are the command's own.
+    pub(crate) fn of_run(mut self) -> Self {
+        if !matches!(self.kind, Kind::NotExecutable | Kind::NotFound) {
+            self.kind = Kind::OfRun;
+        }
+        self
     }
 
     /// The same error with a line that says what to do.

@@ -9,7 +9,7 @@ use crate::registry::FileStore;
 use crate::reserve::{Granted, Machine};
 
 /// Whether the port is held by sockets.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct HoldArgs {
     /// Keep the port with sockets, so that no other program can bind it: a small process in the background has them until the port is
     /// released. KIND is exclusive (nobody can bind it but `portkeeper run`), gated (meant to become a server's that `portkeeper

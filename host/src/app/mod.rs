@@ -11,9 +11,10 @@ mod sections;
 mod shelf;
 mod stage;
 mod table;
+mod tokens;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
@@ -26,4 +27,5 @@ pub(crate) use sections::Sections;
 pub(crate) use shelf::Shelf;
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
+pub(crate) use tokens::fill_in;
 pub(crate) use view::{LeaseView, OccupiedView, ReservedView, StatusView, age, lease_text};

@@ -177,7 +177,7 @@ fn foreground(context: &Context, _: &ReserveArgs) -> CommandResult {
 }
 
 /// Chooses, writes and commits together: a small prepare.
-fn write_env(
+pub(super) fn write_env(
     context: &Context,
     file: &WriteEnv,
     requests: Vec<Request>,

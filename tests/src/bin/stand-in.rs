@@ -6,10 +6,14 @@
 //! `stand-in http STATUS ADDRESS:PORT` answers every request with that status.
 //!
 //! `as UID` before the mode makes it another user's once its sockets are open.
+//!
+//! Servers, which tell each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes
+//! the sockets that it was started with.
 
 use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::thread;
 
 use rustix::io::FdFlags;
 use socket2::{Domain, Socket, Type};
@@ -18,6 +22,11 @@ fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1).peekable();
     let user = arguments.next_if(|word| word == "as").and_then(|_| arguments.next()).and_then(|uid| uid.parse().ok());
     let mode = arguments.next().unwrap_or_default();
+    match mode.as_str() {
+        "serve" => return serve(arguments.map(TcpListener::bind).collect::<std::io::Result<_>>()?),
+        "fds" => return serve(passed()?),
+        _ => {}
+    }
     let status = arguments.next_if(|_| mode == "http").unwrap_or_default();
     let sockets = arguments.map(|address| open(&mode, address.parse().expect("ADDRESS:PORT")));
     let sockets = sockets.collect::<std::io::Result<Vec<_>>>()?;
@@ -64,5 +73,24 @@ fn answer(listener: &TcpListener, status: &str) -> std::io::Result<()> {
             let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
     }
+    Ok(())
+}
+
+/// All TCP sockets that this process was started with.
+fn passed() -> std::io::Result<Vec<TcpListener>> {
+    let mut passed = listenfd::ListenFd::from_env();
+    (0..passed.len()).filter_map(|index| passed.take_tcp_listener(index).transpose()).collect()
+}
+
+fn serve(listeners: Vec<TcpListener>) -> std::io::Result<()> {
+    writeln!(stdout(), "ready {}", listeners.len())?;
+    for listener in listeners {
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let _ = client.and_then(|mut client| writeln!(client, "{}", std::process::id()));
+            }
+        });
+    }
+    stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }

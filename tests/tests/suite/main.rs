@@ -33,6 +33,7 @@ mod prepare_refused;
 mod property;
 mod registry_file;
 mod releasing;
+mod run;
 mod runtime_js;
 mod third_party;
 mod wait;
