@@ -14,6 +14,8 @@ mod stale;
 mod world;
 
 #[cfg(test)]
+mod hold_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod documents;
 mod examples;
 mod faults;
 mod hold_chaos;
+mod hold_library;
 mod holds;
 mod leases;
 mod overview;
