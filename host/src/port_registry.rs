@@ -512,7 +512,8 @@ impl Drop for Reserved<'_> {
         self.held = None;
         if !self.kept {
             // Nobody is there to hear of a failure; the lease ends with this process at the latest.
-            let _ = release(&self.registry.store, &self.registry.machine(), |other| self.is(other));
+            let removed = self.registry.store.transaction(|transaction| Ok(transaction.remove(|other| self.is(other))));
+            drop::<Result<_, RegistryError>>(removed);
         }
     }
 }

@@ -17,6 +17,8 @@ mod stale;
 mod world;
 
 #[cfg(test)]
+mod hold_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;

@@ -50,7 +50,8 @@ impl Chaos<'_> {
         match act {
             Act::Hold => {
                 let answer = reserve.ok().json();
-                let (port, holder) = (u16::try_from(answer["port"].as_u64().unwrap()).unwrap(), HolderProcess::of(&answer));
+                let (port, holder) =
+                    (u16::try_from(answer["port"].as_u64().unwrap()).unwrap(), HolderProcess::of(&answer));
                 let before = self.held.insert(port, holder);
                 assert!(before.is_none(), "{port} was given while {before:?} holds it");
             }
@@ -119,8 +120,7 @@ fn a_thousand_rounds_give_no_port_twice_and_leave_nothing_behind() {
     let (sandbox, ports) = (sandbox(), Ports::take(200));
     let seed = fastrand::u64(..);
     let random = fastrand::Rng::with_seed(seed);
-    let mut chaos =
-        Chaos { sandbox: &sandbox, ports: &ports, random, held: HashMap::new(), counts: HashMap::new() };
+    let mut chaos = Chaos { sandbox: &sandbox, ports: &ports, random, held: HashMap::new(), counts: HashMap::new() };
     for round in 0..1000 {
         let act = chaos.choose();
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| chaos.act(act)));

@@ -14,6 +14,8 @@ mod documents;
 mod examples;
 mod explain;
 mod faults;
+mod hold_chaos;
+mod hold_library;
 mod holds;
 mod import;
 mod kill;
