@@ -25,7 +25,8 @@ impl HolderProcess {
     #[track_caller]
     pub fn of(answer: &Value) -> Self {
         let pid = answer["holder"].as_u64().and_then(|pid| u32::try_from(pid).ok());
-        Self::with_pid(pid.unwrap_or_else(|| panic!("no holder in {answer}"))).unwrap_or_else(|| panic!("no process: {answer}"))
+        Self::with_pid(pid.unwrap_or_else(|| panic!("no holder in {answer}")))
+            .unwrap_or_else(|| panic!("no process: {answer}"))
     }
 
     /// The process with this pid, if it runs.
@@ -80,7 +81,9 @@ impl HolderProcess {
     #[must_use]
     pub fn open_files(&self) -> Vec<String> {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).expect("its descriptors");
-        entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok()).collect()
+        entries
+            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok())
+            .collect()
     }
 
     /// A link in its folder of `/proc`: `cwd`, `exe`.

@@ -7,8 +7,8 @@
 
 pub mod builtin;
 mod crowd;
-pub mod hostile;
 mod holder;
+pub mod hostile;
 mod markdown;
 mod namespace;
 mod outcome;
@@ -21,8 +21,8 @@ mod snapshot;
 mod stand_in;
 mod wat_plugin;
 
-pub use holder::HolderProcess;
 pub use crowd::{Counts, Loop};
+pub use holder::HolderProcess;
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;

@@ -116,7 +116,8 @@ impl Server {
         for _ in 0..times {
             let old = self.server();
             HolderProcess::with_pid(old).expect("a server").kill();
-            let _ = self.report_when(|report| report["ports"][0]["server"].as_u64().is_some_and(|new| new != u64::from(old)));
+            let _ = self
+                .report_when(|report| report["ports"][0]["server"].as_u64().is_some_and(|new| new != u64::from(old)));
         }
     }
 

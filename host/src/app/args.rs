@@ -193,7 +193,8 @@ impl SelectionArgs {
 
     /// The option that says how long the port is kept, if one of them was given.
     pub(crate) fn lease_option(&self) -> Option<&'static str> {
-        let given = [(self.ttl.is_some(), "--ttl"), (self.grace.is_some(), "--grace"), (self.for_pid.is_some(), "--for-pid")];
+        let given =
+            [(self.ttl.is_some(), "--ttl"), (self.grace.is_some(), "--grace"), (self.for_pid.is_some(), "--for-pid")];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
     }
 

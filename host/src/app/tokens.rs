@@ -79,7 +79,20 @@ mod tests {
 
     #[test]
     fn everything_else_stays() {
-        for same in ["", "PORT", "{port}", "{PORT", "PORT}", "{ PORT }", "{OTHER}", "{{PORT}}", "{{.Ports}}", "{}", "${X}", "ä{ö"] {
+        for same in [
+            "",
+            "PORT",
+            "{port}",
+            "{PORT",
+            "PORT}",
+            "{ PORT }",
+            "{OTHER}",
+            "{{PORT}}",
+            "{{.Ports}}",
+            "{}",
+            "${X}",
+            "ä{ö",
+        ] {
             assert_eq!(filled(same), same);
         }
         assert_eq!(filled("{{x}}{PORT}{{"), "{{x}}8000{{");

@@ -115,8 +115,9 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     };
     context.printer.note("holding until this command is interrupted, or the port is released");
     let end = holder.serve()?;
-    let unnamed =
-        |other: &Reservation| other.name().is_none() && granted.iter().any(|granted| granted.reservation.was_made_with(other));
+    let unnamed = |other: &Reservation| {
+        other.name().is_none() && granted.iter().any(|granted| granted.reservation.was_made_with(other))
+    };
     release(&store, &context.machine(&store), unnamed)?;
     Ok(match end {
         End::Signal(signal) if signal == signal_hook::consts::SIGINT => ExitCode::from(INTERRUPTED),

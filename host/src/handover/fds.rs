@@ -94,7 +94,10 @@ impl Passed {
 
     /// Puts the sockets in their places, and runs the program. Returns only if that fails. Runs between fork and exec: it makes system
     /// calls, and nothing else.
-    #[expect(unsafe_code, reason = "no crate puts a descriptor to a number that nobody owns, or execs with an environment")]
+    #[expect(
+        unsafe_code,
+        reason = "no crate puts a descriptor to a number that nobody owns, or execs with an environment"
+    )]
     pub(crate) fn exec(&mut self) -> io::Error {
         for (number, socket) in (FIRST..).zip(&self.sockets) {
             // SAFETY: dup2(2) makes no copy that closes on exec, and `reserve_numbers` has made sure that nobody needs the number.

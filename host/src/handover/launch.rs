@@ -52,7 +52,11 @@ pub(crate) fn environment(run: &Run) -> impl Iterator<Item = (OsString, OsString
 ///
 /// # Errors
 /// What the system says.
-pub(crate) fn launch(mut command: Command, install: Option<Install>, mut passed: Option<Passed>) -> io::Result<Waiting> {
+pub(crate) fn launch(
+    mut command: Command,
+    install: Option<Install>,
+    mut passed: Option<Passed>,
+) -> io::Result<Waiting> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let beyond = passed.as_ref().map_or(0, Passed::beyond);
     let theirs = UnixStream::from(fcntl_dupfd_cloexec(theirs, beyond)?);
@@ -86,7 +90,8 @@ pub(crate) fn launch(mut command: Command, install: Option<Install>, mut passed:
         let error = spawning.join().map_err(|_| io::Error::other("the thread that starts the program panicked"))?.err();
         return Err(error.unwrap_or_else(|| io::Error::other("its process ended before it could start")));
     }
-    let [pid, code] = [0, 4].map(|at| i32::from_ne_bytes([message[at], message[at + 1], message[at + 2], message[at + 3]]));
+    let [pid, code] =
+        [0, 4].map(|at| i32::from_ne_bytes([message[at], message[at + 1], message[at + 2], message[at + 3]]));
     let installed = match code {
         NOTHING_TO_INSTALL => None,
         DESCRIPTOR_FOLLOWS => Some(Ok(receive(&ours)?)),

@@ -58,9 +58,9 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
 
 /// The child asks before it binds, and gets the port then.
 fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<Ready, HandoverError> {
-    let exchange = run.handover != Some(Method::Gated);
-    let method = if exchange { Method::Adopt } else { Method::Gated };
-    let (child, mut adoption) = match watch(run, program, exchange)? {
+    let early = run.handover != Some(Method::Gated);
+    let method = if early { Method::Adopt } else { Method::Gated };
+    let (child, mut adoption) = match watch(run, program, early)? {
         Ok(watched) => watched,
         Err(why) if run.handover == Some(Method::Adopt) => return Err(HandoverError::Impossible { method, why }),
         Err(why) => {
@@ -69,7 +69,7 @@ fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<R
         }
     };
     let (ports, told) = take(run).map_err(failed("the ports can't be kept"))?;
-    if exchange {
+    if early {
         listen_early(&ports, &told)?;
     }
     adoption.keep(ports);
@@ -77,13 +77,13 @@ fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<R
 }
 
 /// A child that asks before it binds; or why there is none.
-fn watch(run: &Run, program: &Path, exchange: bool) -> Result<Result<(Waiting, Adoption), String>, HandoverError> {
+fn watch(run: &Run, program: &Path, early: bool) -> Result<Result<(Waiting, Adoption), String>, HandoverError> {
     if let Some(why) = executable::unfit(program) {
         return Ok(Err(why));
     }
     let mut child = launch(command(run, program), Some(install), None).map_err(failed("no process can be started"))?;
     let watching = match child.installed.take() {
-        Some(Ok(listener)) => Adoption::new(listener, child.pid, exchange, run.ready_timeout),
+        Some(Ok(listener)) => Adoption::new(listener, child.pid, early, run.ready_timeout),
         Some(Err(errno)) => Err(super::adopt::explain(errno)),
         None => Err("it did not say whether it is watched".to_owned()),
     };
@@ -103,7 +103,13 @@ fn unwatched(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
         std::mem::take(&mut run.ports).into_iter().partition(|port| port.held.protocol == Protocol::Udp);
     let released = released.into_iter().map(|port| port.held).collect();
     if ports.is_empty() {
-        return Ok(Ready { child, method: Method::Release, guarantee: Guarantee::Advisory, keeper: Box::new(Nothing), released });
+        return Ok(Ready {
+            child,
+            method: Method::Release,
+            guarantee: Guarantee::Advisory,
+            keeper: Box::new(Nothing),
+            released,
+        });
     }
     run.ports = ports;
     let (ports, _) = take(run).map_err(failed("the ports can't be kept"))?;
@@ -127,15 +133,20 @@ fn passed(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     let environment = super::launch::environment(run);
     let passed = Passed::new(&sockets, &socket_names.join(":"), program, &run.command, environment)
         .map_err(failed("the sockets can't be passed"))?;
-    let child =
-        launch(command(run, program), None, Some(passed)).map_err(failed("no process can be started"))?;
+    let child = launch(command(run, program), None, Some(passed)).map_err(failed("no process can be started"))?;
     let mut number = FIRST..;
     for (port, told) in ports.iter_mut().zip(&told) {
         for kept in port.sockets.iter_mut().filter(|kept| told.contains(&kept.address.ip())) {
             kept.given_to(Server::new(child.pid, number.next().unwrap_or_default()), false);
         }
     }
-    Ok(Ready { child, method: Method::Fds, guarantee: Guarantee::Exclusive, keeper: Box::new(Inherited(ports)), released: Vec::new() })
+    Ok(Ready {
+        child,
+        method: Method::Fds,
+        guarantee: Guarantee::Exclusive,
+        keeper: Box::new(Inherited(ports)),
+        released: Vec::new(),
+    })
 }
 
 /// The child finds the port free, as anyone would.
@@ -148,12 +159,17 @@ fn released(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
 /// Takes over what keeps the ports, and on which of their addresses clients may come early.
 fn take(run: &mut Run) -> std::io::Result<(Vec<KeptPort>, Vec<Vec<IpAddr>>)> {
     let ports = std::mem::take(&mut run.ports).into_iter();
-    let ports: Vec<_> = ports.map(|RunPort { held, told, .. }| Ok((KeptPort::new(held)?, told))).collect::<std::io::Result<_>>()?;
+    let ports: Vec<_> =
+        ports.map(|RunPort { held, told, .. }| Ok((KeptPort::new(held)?, told))).collect::<std::io::Result<_>>()?;
     Ok(ports.into_iter().unzip())
 }
 
 fn listen_early(ports: &[KeptPort], told: &[Vec<IpAddr>]) -> Result<(), HandoverError> {
-    ports.iter().zip(told).try_for_each(|(port, told)| port.listen_early(told)).map_err(failed("the ports can't be listened on"))
+    ports
+        .iter()
+        .zip(told)
+        .try_for_each(|(port, told)| port.listen_early(told))
+        .map_err(failed("the ports can't be listened on"))
 }
 
 /// Sockets that the child was started with. Should all that had them close them, clients are refused.

@@ -57,7 +57,10 @@ fn nobody_binds_a_port_that_is_held() {
     for (position, kind) in [(0, "exclusive"), (1, "gated")] {
         let port = ports.at(position);
         let (answer, holder) = hold(&sandbox, &format!("--hold={kind} --port {port}"));
-        assert_eq!((&answer["held"], &answer["guarantee"], &answer["port"]), (&json!(true), &json!(kind), &json!(port)));
+        assert_eq!(
+            (&answer["held"], &answer["guarantee"], &answer["port"]),
+            (&json!(true), &json!(kind), &json!(port))
+        );
         assert_eq!(ways_in(&sandbox, port), [""; 0], "{kind}");
         let _ = sandbox.portkeeper(format!("release {port}")).ok();
         assert_eq!(ways_in(&sandbox, port).len(), 16, "released, every way leads in");
@@ -196,7 +199,10 @@ fn a_holder_that_is_killed_leaves_the_port_to_the_next() {
     let (_, holder) = hold(&sandbox, &format!("--hold --port {}", ports.first()));
     holder.kill();
     let status = &sandbox.status()[0];
-    assert_eq!((&status["held"], &status["hold_lost"], &status["guarantee"]), (&json!(false), &json!(true), &json!("advisory")));
+    assert_eq!(
+        (&status["held"], &status["hold_lost"], &status["guarantee"]),
+        (&json!(false), &json!(true), &json!("advisory"))
+    );
     let again = sandbox.portkeeper(format!("reserve --hold --port {}", ports.first())).ok();
     again.says(format!("its holder, process {}, has ended", holder.pid()));
     assert_eq!(std::fs::read_dir(sandbox.holds()).unwrap().count(), 2, "the dead holder's files are gone");
@@ -265,7 +271,8 @@ fn a_hold_is_found_when_the_registry_is_lost() {
             // The former state is from before the hold.
             let whole = std::fs::read(sandbox.registry()).unwrap();
             std::fs::write(sandbox.registry(), &whole[..whole.len() / 2]).unwrap();
-            std::fs::write(sandbox.registry().with_extension("json.prev"), "{\"version\":2,\"reservations\":[]}").unwrap();
+            std::fs::write(sandbox.registry().with_extension("json.prev"), "{\"version\":2,\"reservations\":[]}")
+                .unwrap();
         },
         &|| {
             std::fs::write(sandbox.registry(), "").unwrap();

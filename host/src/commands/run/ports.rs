@@ -64,8 +64,7 @@ impl<'a> Ports<'a> {
         let config = Config::load(path)?;
         let stage = Stage::new(context)?;
         let machine = context.machine(store);
-        let report =
-            prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
+        let report = prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
         let reserved = held_now(store, report.granted.into_iter().map(|granted| granted.reservation))?;
         let port = |(reservation, held): (Reservation, HeldPort)| {
@@ -242,10 +241,7 @@ fn held_now(
 }
 
 /// Takes the sockets of a reservation from its holder; binds them if there is none.
-fn taken_over(
-    store: &FileStore<'static>,
-    reservation: Reservation,
-) -> Result<(Reservation, HeldPort), CommandError> {
+fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(Reservation, HeldPort), CommandError> {
     if let Some(held) = from_holder(store, &reservation)? {
         return Ok((reservation, held));
     }
@@ -254,7 +250,9 @@ fn taken_over(
         Claim::Held(held) => Ok((reservation, held)),
         Claim::NotHeld(_) => {
             let users = Machine::here().occupied_by(*protocol, *port, addresses);
-            let user = users.first().map_or_else(|| "something that can't be seen from here uses it".to_owned(), ToString::to_string);
+            let user = users
+                .first()
+                .map_or_else(|| "something that can't be seen from here uses it".to_owned(), ToString::to_string);
             let name = reservation.name().map(|name| format!(" of {}", name.name)).unwrap_or_default();
             Err(CommandError::no(format_args!("port {port}{name} is in use: {user}")).hint("end that program first"))
         }

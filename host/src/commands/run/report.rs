@@ -32,12 +32,7 @@ struct State {
 }
 
 impl<'a, 'b> Reporter<'a, 'b> {
-    pub(super) fn new(
-        context: &'a Context,
-        ports: &'a mut Ports<'b>,
-        path: Option<&Path>,
-        program: &OsStr,
-    ) -> Self {
+    pub(super) fn new(context: &'a Context, ports: &'a mut Ports<'b>, path: Option<&Path>, program: &OsStr) -> Self {
         let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
         Self {
             printer: &context.printer,

@@ -5,10 +5,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{
     IP_FREEBIND, IP_MTU_DISCOVER, IP_PKTINFO, IP_RECVERR, IP_TOS, IP_TRANSPARENT, IP_TTL, IPPROTO_IP, IPPROTO_IPV6,
-    IPPROTO_TCP, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_UNICAST_HOPS, SO_BUSY_POLL, SO_INCOMING_CPU, SO_KEEPALIVE, SO_LINGER,
-    SO_MARK, SO_NETNS_COOKIE, SO_OOBINLINE, SO_PRIORITY, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDBUF, SO_SNDTIMEO, SOL_SOCKET,
-    TCP_CONGESTION, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_LINGER2, TCP_MAXSEG,
-    TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_SYNCNT, TCP_USER_TIMEOUT, TCP_WINDOW_CLAMP, c_int, socklen_t,
+    IPPROTO_TCP, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_UNICAST_HOPS, SO_BUSY_POLL, SO_INCOMING_CPU, SO_KEEPALIVE,
+    SO_LINGER, SO_MARK, SO_NETNS_COOKIE, SO_OOBINLINE, SO_PRIORITY, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDBUF,
+    SO_SNDTIMEO, SOL_SOCKET, TCP_CONGESTION, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
+    TCP_LINGER2, TCP_MAXSEG, TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_SYNCNT, TCP_USER_TIMEOUT, TCP_WINDOW_CLAMP, c_int,
+    socklen_t,
 };
 
 /// What socket(7), tcp(7), ip(7) and ipv6(7) have that matters to a listener and to the connections that inherit from it.
@@ -88,9 +89,8 @@ fn get(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<Vec<u8>>
     let mut length = LONGEST as socklen_t;
     #[expect(unsafe_code, reason = "the crates have one function for each option, and not for all of them")]
     // SAFETY: the kernel writes at most `length` bytes, which `value` has, and says how many.
-    let result = unsafe {
-        libc::getsockopt(socket.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut length)
-    };
+    let result =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut length) };
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -101,9 +101,8 @@ fn get(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<Vec<u8>>
 fn set(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: &[u8]) -> io::Result<()> {
     #[expect(unsafe_code, reason = "the crates have one function for each option, and not for all of them")]
     // SAFETY: the kernel reads as many bytes as `value` has.
-    let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), value.len() as socklen_t)
-    };
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), value.len() as socklen_t) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

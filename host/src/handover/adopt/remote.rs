@@ -90,7 +90,8 @@ fn closes_on_exec(info: &str) -> bool {
 
 /// One line `tfd: FD events: ...` for each watched descriptor (proc_pid_fdinfo(5)).
 fn watches(info: &str, fd: RawFd) -> bool {
-    let mut watched = info.lines().filter_map(|line| line.strip_prefix("tfd:")?.split_whitespace().next()?.parse().ok());
+    let mut watched =
+        info.lines().filter_map(|line| line.strip_prefix("tfd:")?.split_whitespace().next()?.parse().ok());
     watched.any(|watched: RawFd| watched == fd)
 }
 

@@ -37,7 +37,7 @@ impl KeptPort {
         let HeldPort { protocol, port, sockets, .. } = held;
         let kept = |held: crate::hold::HeldSocket| {
             held.socket.set_reuse_address(false)?;
-            Kept::new(held.socket, SocketAddr::new(held.address, port.get()))
+            Kept::new(held.socket, SocketAddr::new(held.address, port.get()), false)
         };
         let sockets = sockets.into_iter().map(kept).collect::<io::Result<_>>()?;
         Ok(Self { protocol, port, sockets })
@@ -69,11 +69,8 @@ impl KeptPort {
         let one = self.sockets.swap_remove(position);
         self.sockets.retain_mut(|kept| !one.covers(kept) || kept.has_server(now));
         let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(one.reach())).collect();
-        let listening = if one.listens() || others.is_empty() {
-            one.listen()
-        } else {
-            in_company(&one, &others, || one.listen())
-        };
+        let listening =
+            if one.listens() || others.is_empty() { one.listen() } else { in_company(&one, &others, || one.listen()) };
         self.sockets.push(one);
         listening.map(|()| self.sockets.len() - 1)
     }
@@ -86,7 +83,7 @@ impl KeptPort {
     /// # Errors
     /// What bind(2) and listen(2) say; then everything is as it was, the socket unbound.
     pub(crate) fn join(&mut self, socket: Socket, address: SocketAddr) -> io::Result<usize> {
-        let newcomer = Kept::new(socket, address)?;
+        let newcomer = Kept::new(socket, address, true)?;
         let (was_address, was_port) = (newcomer.socket.reuse_address()?, newcomer.socket.reuse_port()?);
         let reach = newcomer.reach();
         let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(reach)).collect();
@@ -136,12 +133,7 @@ impl KeptPort {
 }
 
 /// Does it while the newcomer and the others have the key, which is taken back whatever comes of it.
-fn through<T>(
-    key: Key,
-    newcomer: &Kept,
-    others: &[&Kept],
-    act: impl FnOnce() -> io::Result<T>,
-) -> io::Result<T> {
+fn through<T>(key: Key, newcomer: &Kept, others: &[&Kept], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let all = || others.iter().copied().chain([newcomer]);
     let done = all().try_for_each(|kept| turn(key, kept, true)).and_then(|()| act());
     for kept in all() {

@@ -33,7 +33,10 @@ fn a_program_finds_its_sockets_where_systemd_puts_them() {
     };
     let port = ports.first();
     assert_eq!(run(""), format!("PORT {port}\n3 127.0.0.1 1\n[]\n"), "the address that the command is told");
-    assert_eq!(run("--count 2 --env-key API --env-key WEB"), format!("API:WEB {port}\n3 127.0.0.1 1\n4 127.0.0.1 1\n[]\n"));
+    assert_eq!(
+        run("--count 2 --env-key API --env-key WEB"),
+        format!("API:WEB {port}\n3 127.0.0.1 1\n4 127.0.0.1 1\n[]\n")
+    );
     assert_eq!(run("--host localhost"), format!("PORT:PORT {port}\n3 127.0.0.1 1\n4 ::1 1\n[]\n"));
 }
 
