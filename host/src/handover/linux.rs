@@ -58,9 +58,9 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
 
 /// The child asks before it binds, and gets the port then.
 fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<Ready, HandoverError> {
-    let exchange = run.handover != Some(Method::Gated);
-    let method = if exchange { Method::Adopt } else { Method::Gated };
-    let (child, mut adoption) = match watch(run, program, exchange)? {
+    let early = run.handover != Some(Method::Gated);
+    let method = if early { Method::Adopt } else { Method::Gated };
+    let (child, mut adoption) = match watch(run, program, early)? {
         Ok(watched) => watched,
         Err(why) if run.handover == Some(Method::Adopt) => return Err(HandoverError::Impossible { method, why }),
         Err(why) => {
@@ -69,7 +69,7 @@ fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<R
         }
     };
     let (ports, told) = take(run).map_err(failed("the ports can't be kept"))?;
-    if exchange {
+    if early {
         listen_early(&ports, &told)?;
     }
     adoption.keep(ports);
@@ -77,13 +77,13 @@ fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<R
 }
 
 /// A child that asks before it binds; or why there is none.
-fn watch(run: &Run, program: &Path, exchange: bool) -> Result<Result<(Waiting, Adoption), String>, HandoverError> {
+fn watch(run: &Run, program: &Path, early: bool) -> Result<Result<(Waiting, Adoption), String>, HandoverError> {
     if let Some(why) = executable::unfit(program) {
         return Ok(Err(why));
     }
     let mut child = launch(command(run, program), Some(install), None).map_err(failed("no process can be started"))?;
     let watching = match child.installed.take() {
-        Some(Ok(listener)) => Adoption::new(listener, child.pid, exchange, run.ready_timeout),
+        Some(Ok(listener)) => Adoption::new(listener, child.pid, early, run.ready_timeout),
         Some(Err(errno)) => Err(super::adopt::explain(errno)),
         None => Err("it did not say whether it is watched".to_owned()),
     };

@@ -3,7 +3,8 @@
 //! The child starts with a seccomp filter that tells us of every bind(2), and waits for the answer. Is it the port, then what we
 //! keep is exchanged for the child's socket: it listens already, and early clients wait in its queue. The server does not
 //! notice: it goes on to call listen(2), which now only sets the length of the queue. Where the sockets differ, because the server wants
-//! another address or family, or where the exchange would be noticed, its own socket joins ours instead.
+//! another address or family, or where the exchange would be noticed, its own socket joins ours instead, and is what the next server
+//! gets.
 
 mod filter;
 mod notify;
@@ -37,7 +38,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Adoption {
     listener: Listener,
     ports: Vec<KeptPort>,
-    exchange: bool,
+    early: bool,
     started: Instant,
     patience: Duration,
     warned: bool,
@@ -54,11 +55,11 @@ struct Wish {
 }
 
 impl Adoption {
-    /// Ready to answer. Without `exchange` the servers keep their own sockets, and nobody waits for them.
+    /// Ready to answer. Without `early` clients wait only for servers that come again, and the first one has its own socket.
     ///
     /// # Errors
     /// What this kernel, or this user, lacks for it, in words.
-    pub(crate) fn new(listener: OwnedFd, child: u32, exchange: bool, patience: Duration) -> Result<Self, String> {
+    pub(crate) fn new(listener: OwnedFd, child: u32, early: bool, patience: Duration) -> Result<Self, String> {
         let listener = Listener::new(listener);
         if !listener.can_replace() {
             return Err("this kernel is older than Linux 5.9".to_owned());
@@ -66,7 +67,7 @@ impl Adoption {
         // Any descriptor will do: the child has its standard streams, and is ours as far as the kernel is concerned, or not.
         match remote::socket(child, 0) {
             Err(errno) if errno != Errno::BADF => Err(format!("this user may not look into the child ({errno})")),
-            _ => Ok(Self { listener, ports: Vec::new(), exchange, started: Instant::now(), patience, warned: false }),
+            _ => Ok(Self { listener, ports: Vec::new(), early, started: Instant::now(), patience, warned: false }),
         }
     }
 
@@ -125,13 +126,14 @@ impl Adoption {
         if port.is_served(reach, shared, now) {
             return Answer::Failed(Errno::ADDRINUSE);
         }
-        let simple = self.exchange && wish.exchangeable && socket.device().is_ok_and(|device| device.is_none());
-        let exact = port.position(*address, only_v6).filter(|_| simple);
+        let simple = wish.exchangeable && socket.device().is_ok_and(|device| device.is_none());
+        let exact = port.position(*address, only_v6);
+        let exact = exact.filter(|&exact| simple && (self.early || port.sockets[exact].had_server()));
+        let method =
+            if exact.is_some_and(|exact| port.sockets[exact].is_ours()) { Method::Adopt } else { Method::Gated };
         let done = match exact {
-            Some(exact) => exchange(&self.listener, port, exact, wish, now).map(|index| (index, Method::Adopt)),
-            None => {
-                socket.try_clone().and_then(|socket| port.join(socket, *address)).map(|index| (index, Method::Gated))
-            }
+            Some(exact) => exchange(&self.listener, port, exact, wish, now).map(|index| (index, method)),
+            None => socket.try_clone().and_then(|socket| port.join(socket, *address)).map(|index| (index, method)),
         };
         match done {
             Ok((index, method)) => {
@@ -191,7 +193,7 @@ impl Keeper for Adoption {
     }
 
     fn look(&mut self, now: Instant, news: &mut dyn FnMut(News)) -> Option<Duration> {
-        let again = if self.exchange { RESTART.min(self.patience) } else { Duration::ZERO };
+        let again = RESTART.min(self.patience);
         let mut unserved = Vec::new();
         for port in &mut self.ports {
             let served = port.sockets.iter().any(Kept::had_server);

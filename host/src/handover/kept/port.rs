@@ -37,7 +37,7 @@ impl KeptPort {
         let HeldPort { protocol, port, sockets, .. } = held;
         let kept = |held: crate::hold::HeldSocket| {
             held.socket.set_reuse_address(false)?;
-            Kept::new(held.socket, SocketAddr::new(held.address, port.get()))
+            Kept::new(held.socket, SocketAddr::new(held.address, port.get()), false)
         };
         let sockets = sockets.into_iter().map(kept).collect::<io::Result<_>>()?;
         Ok(Self { protocol, port, sockets })
@@ -83,7 +83,7 @@ impl KeptPort {
     /// # Errors
     /// What bind(2) and listen(2) say; then everything is as it was, the socket unbound.
     pub(crate) fn join(&mut self, socket: Socket, address: SocketAddr) -> io::Result<usize> {
-        let newcomer = Kept::new(socket, address)?;
+        let newcomer = Kept::new(socket, address, true)?;
         let (was_address, was_port) = (newcomer.socket.reuse_address()?, newcomer.socket.reuse_port()?);
         let reach = newcomer.reach();
         let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(reach)).collect();

@@ -23,6 +23,8 @@ pub(crate) struct Kept {
     pub(crate) only_v6: bool,
     /// Whether it is for one network device alone (`SO_BINDTODEVICE`, socket(7)).
     confined: bool,
+    /// Whether a server has made it.
+    joined: bool,
     /// Its number in `/proc/PID/fd` (`socket:[INODE]`, proc_pid_fd(5)).
     inode: u64,
     /// The process that was last seen to have it.
@@ -36,11 +38,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// A bound socket, which nobody else has yet.
+    /// A socket of ours that is bound, or (`joined`) one of a server that will be.
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn new(socket: Socket, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn new(socket: Socket, address: SocketAddr, joined: bool) -> io::Result<Self> {
         let only_v6 = address.is_ipv6() && socket.only_v6()?;
         let confined = socket.device()?.is_some();
         let inode = inode(&socket)?;
@@ -49,6 +51,7 @@ impl Kept {
             address,
             only_v6,
             confined,
+            joined,
             inode,
             server: None,
             shared: false,
@@ -126,6 +129,11 @@ impl Kept {
             self.alone_since = now;
         }
         self.server.is_some()
+    }
+
+    /// Whether it was ours from the beginning.
+    pub(crate) fn is_ours(&self) -> bool {
+        !self.joined
     }
 
     /// Whether any process ever had it.
