@@ -12,6 +12,7 @@ use crate::app::{CommandResult, Context, Format, Sections, age, lease_text};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
 use crate::model::Port;
 use crate::os::inspect::user_text;
+use crate::policy::Reason;
 use crate::registry::Store;
 use crate::reserve::Machine;
 use crate::who::Portrait;
@@ -75,8 +76,9 @@ fn text(explained: &Explanation, folder: &Path) -> Sections {
     if let Some(first) = kernel.privileged_below {
         text.line("kernel", format!("ports below {first} are for root"));
     }
-    let ephemeral = kernel.ephemeral_range.is_some();
-    let policy = explained.policy.filter(|reason| !ephemeral || !matches!(reason, crate::policy::Reason::Ephemeral(_)));
+    // Whoever has reserved the port has chosen it, and the ephemeral range has been told of.
+    let policy =
+        explained.policy.filter(|reason| explained.claim().is_none() && !matches!(reason, Reason::Ephemeral(_)));
     text.optional_line("policy", policy.map(|reason| format!("not a port to hand out: {reason}")).unwrap_or_default());
     if explained.sockets.iter().any(|seat| seat.process.is_none()) || explained.verdict == Verdict::Unseen {
         text.line("not seen", "processes of other users, and other network namespaces; root sees more".to_owned());
