@@ -14,7 +14,7 @@ mod view;
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
-pub(crate) use names::named_here;
+pub(crate) use names::{named_here, port_or_name};
 pub(crate) use normalise::normalise;
 pub(crate) use printer::Printer;
 pub(crate) use sections::Sections;

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::app::{CommandResult, Context, Format, Sections, age, lease_text};
+use crate::app::{CommandResult, Context, Format, Sections, age, lease_text, port_or_name};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
-use crate::model::Port;
 use crate::os::inspect::user_text;
 use crate::policy::Reason;
 use crate::registry::Store;
@@ -23,14 +22,16 @@ use crate::who::Portrait;
 /// and at the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The port
-    port: Port,
+    /// The port, or its name in this project
+    #[arg(value_name = "PORT|NAME")]
+    port: String,
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let (snapshot, folder) = (context.store()?.snapshot()?, context.current_folder()?);
     context.tell_notices(snapshot.notices());
-    let explained = explain(args.port, snapshot.reservations(), &Machine::here(), &folder);
+    let port = port_or_name(context, &args.port)?;
+    let explained = explain(port, snapshot.reservations(), &Machine::here(), &folder);
     match context.printer.format() {
         Format::Table => context.printer.text(text(&explained, &folder))?,
         _ => context.printer.json(&view(&explained, &folder))?,
@@ -164,6 +165,7 @@ fn view(explained: &Explanation, folder: &Path) -> Value {
     let yours: Vec<_> = explained.yours.iter().map(|(port, name)| json!({ "port": port, "name": name })).collect();
     json!({
         "port": explained.port,
+        "protocol": explained.protocol(),
         "verdict": explained.verdict,
         "summary": explained.summary(folder),
         "advice": explained.advice(),
