@@ -20,7 +20,7 @@ pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
 pub(crate) use holding::HOLDER;
 pub(crate) use holding::HoldArgs;
-pub(crate) use names::{NameArgs, ScopeArgs, current_project, named_here};
+pub(crate) use names::{NameArgs, ScopeArgs, current_project, named_here, port_or_name};
 pub(crate) use normalise::normalise;
 pub(crate) use printer::{Printer, sanitise};
 pub(crate) use sections::Sections;

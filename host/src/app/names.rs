@@ -9,7 +9,7 @@ use super::{CommandError, Context};
 use crate::config;
 use crate::document::closest;
 use crate::fs::PathContext;
-use crate::model::{Name, Project, Reservation};
+use crate::model::{Name, Port, Project, Reservation};
 use crate::registry::Store;
 use crate::reserve::{Machine, World};
 
@@ -123,4 +123,13 @@ pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, C
         Some(meant) => unknown.hint(format_args!("did you mean `{meant}`?")),
         None => unknown.hint("write a port as 8080, localhost:8080 or [::1]:8080; `portkeeper status` lists the names"),
     })
+}
+
+/// The port that a word stands for: a number, or a name of this project.
+///
+/// # Errors
+/// A usage error for what is neither.
+pub(crate) fn port_or_name(context: &Context, word: &str) -> Result<Port, CommandError> {
+    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { word.parse().map_err(CommandError::usage) } else { Ok(named_here(context, word)?.port) }
 }

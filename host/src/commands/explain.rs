@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::app::{CommandResult, Context, Format, Sections, age, lease_text};
+use crate::app::{CommandResult, Context, Format, Sections, age, lease_text, port_or_name};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
-use crate::model::Port;
 use crate::os::inspect::user_text;
+use crate::policy::Reason;
 use crate::registry::Store;
 use crate::who::Portrait;
 
@@ -21,15 +21,17 @@ use crate::who::Portrait;
 /// and at the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The port
-    port: Port,
+    /// The port, or its name in this project
+    #[arg(value_name = "PORT|NAME")]
+    port: String,
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let (store, folder) = (context.store()?, context.current_folder()?);
     let snapshot = store.snapshot()?;
     context.tell_notices(snapshot.notices());
-    let explained = explain(args.port, snapshot.reservations(), &context.machine(&store), &folder);
+    let port = port_or_name(context, &args.port)?;
+    let explained = explain(port, snapshot.reservations(), &context.machine(&store), &folder);
     match context.printer.format() {
         Format::Table => context.printer.text(text(&explained, &folder))?,
         _ => context.printer.json(&view(&explained, &folder))?,
@@ -75,8 +77,9 @@ fn text(explained: &Explanation, folder: &Path) -> Sections {
     if let Some(first) = kernel.privileged_below {
         text.line("kernel", format!("ports below {first} are for root"));
     }
-    let ephemeral = kernel.ephemeral_range.is_some();
-    let policy = explained.policy.filter(|reason| !ephemeral || !matches!(reason, crate::policy::Reason::Ephemeral(_)));
+    // Whoever has reserved the port has chosen it, and the ephemeral range has been told of.
+    let policy =
+        explained.policy.filter(|reason| explained.claim().is_none() && !matches!(reason, Reason::Ephemeral(_)));
     text.optional_line("policy", policy.map(|reason| format!("not a port to hand out: {reason}")).unwrap_or_default());
     if explained.sockets.iter().any(|seat| seat.process.is_none()) || explained.verdict == Verdict::Unseen {
         text.line("not seen", "processes of other users, and other network namespaces; root sees more".to_owned());
@@ -162,6 +165,7 @@ fn view(explained: &Explanation, folder: &Path) -> Value {
     let yours: Vec<_> = explained.yours.iter().map(|(port, name)| json!({ "port": port, "name": name })).collect();
     json!({
         "port": explained.port,
+        "protocol": explained.protocol(),
         "verdict": explained.verdict,
         "summary": explained.summary(folder),
         "advice": explained.advice(),

@@ -1,13 +1,14 @@
 //! `portkeeper kill`
 
 use std::io::{self, BufRead, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, duration};
+use crate::app::{CommandError, CommandResult, Context, Format, duration, port_or_name};
 use crate::explain::{Explanation, explain};
 use crate::kill::{Ended, How, Plan, Refusal, plan};
 use crate::model::{Port, Protocol};
@@ -24,8 +25,9 @@ use crate::who::OnPort;
 /// instead.
 #[derive(Debug, Args)]
 pub(crate) struct KillArgs {
-    /// The port
-    port: Port,
+    /// The port, or its name in this project
+    #[arg(value_name = "PORT|NAME")]
+    port: String,
 
     /// Whoever it is
     #[arg(long)]
@@ -46,7 +48,8 @@ pub(crate) struct KillArgs {
 
 pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
     let folder = context.current_folder()?;
-    let explained = look(context, args.port, &folder)?;
+    let port = port_or_name(context, &args.port)?;
+    let explained = look(context, port, &folder)?;
     let plan = plan(&explained, args.protocol, &folder, args.force)?;
     if !is_wanted(context, args, &plan)? {
         return Err(CommandError::no("nothing was ended"));
@@ -60,17 +63,17 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
                 .note(format_args!("{command} (pid {pid}) did not end within {patience} s, so it was killed"));
         }
     }
-    report(context, args, &ended)?;
+    report(context, port, args.protocol, &ended)?;
     // A service manager may have started it again at once.
-    let successor = look(context, args.port, &folder)?;
+    let successor = look(context, port, &folder)?;
     match holder(&successor, args.protocol) {
         None => Ok(ExitCode::SUCCESS),
-        Some(who) => Err(CommandError::no(format_args!("{} port {} has {who} now", args.protocol, args.port))
+        Some(who) => Err(CommandError::no(format_args!("{} port {port} has {who} now", args.protocol))
             .hint("something starts it again; stop that instead, see `started by` in `portkeeper explain`")),
     }
 }
 
-fn look(context: &Context, port: Port, folder: &std::path::Path) -> Result<Explanation, CommandError> {
+fn look(context: &Context, port: Port, folder: &Path) -> Result<Explanation, CommandError> {
     let store = context.store()?;
     let snapshot = store.snapshot()?;
     Ok(explain(port, snapshot.reservations(), &context.machine(&store), folder))
@@ -103,7 +106,7 @@ fn is_wanted(context: &Context, args: &KillArgs, plan: &Plan) -> Result<bool, Co
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-fn report(context: &Context, args: &KillArgs, ended: &[Ended]) -> io::Result<()> {
+fn report(context: &Context, port: Port, protocol: Protocol, ended: &[Ended]) -> io::Result<()> {
     let printer = &context.printer;
     match printer.format() {
         Format::Table => ended.iter().try_for_each(|Ended { pid, command, processes, .. }| {
@@ -112,7 +115,7 @@ fn report(context: &Context, args: &KillArgs, ended: &[Ended]) -> io::Result<()>
             printer.safe_line(format_args!("ended {command} (pid {pid}){others}"))
         }),
         Format::Jsonl => ended.iter().try_for_each(|ended| printer.json(ended)),
-        Format::Json => printer.json(&json!({ "port": args.port, "protocol": args.protocol, "ended": ended })),
+        Format::Json => printer.json(&json!({ "port": port, "protocol": protocol, "ended": ended })),
     }
 }
 

@@ -22,12 +22,11 @@ pub fn stale(snapshot: &Snapshot, world: &impl World) -> Finding {
     match stale.first() {
         None => Finding::ok(ABOUT, "every reservation has a reason"),
         Some(first) => {
-            let what = format!(
-                "{} reservations are stale, the first of port {}: {}",
-                stale.len(),
-                first.reservation.port,
-                first.why
-            );
+            let Reservation { port, .. } = &first.reservation;
+            let what = match stale.len() {
+                1 => format!("the reservation of port {port} is stale: {}", first.why),
+                count => format!("{count} reservations are stale, the first of port {port}: {}", first.why),
+            };
             Finding::note(ABOUT, what, "portkeeper gc ends them")
         }
     }

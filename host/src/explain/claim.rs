@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::{Lease, Reservation};
 use crate::reserve::{Machine, Stale, World, why_stale};
+use crate::who::{OnPort, seen_from};
 
 /// A reservation of the port.
 #[derive(Debug)]
@@ -60,6 +61,11 @@ impl Claim {
         self.here && self.stale.is_none()
     }
 
+    /// Whether the socket is in its way, or its own.
+    pub(super) fn covers(&self, socket: &OnPort) -> bool {
+        self.reservation.covers(socket.protocol, self.reservation.port, &[socket.address.ip()])
+    }
+
     /// For what or whom it is: `web`, `web of ../shop-2`, `anna`, `a process`.
     #[must_use]
     pub fn purpose(&self, folder: &Path) -> String {
@@ -67,7 +73,7 @@ impl Claim {
         let owner = owner.as_ref().map(|owner| format!("owner {owner}"));
         match (lease, &self.whose) {
             (Lease::Named(name), Whose::Other(project)) => {
-                format!("{} of {}", name.name, crate::who::seen_from(project, folder))
+                format!("{} of {}", name.name, seen_from(project, folder))
             }
             (Lease::Named(name), Whose::Project) => format!("{} of this project", name.name),
             (Lease::Named(name), Whose::User) => name.name.clone(),

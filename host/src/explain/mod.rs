@@ -55,8 +55,10 @@ pub struct Seat {
     pub socket: OnPort,
     /// Its process; none where this user may not see it.
     pub process: Option<Portrait>,
-    /// Whose the process is, if the port is reserved.
+    /// Whether the process is the one that the socket's port is reserved for, if it is reserved.
     pub ownership: Option<Ownership>,
+    /// Whose that reservation is.
+    pub whose: Option<Whose>,
 }
 
 /// What the kernel's settings say of a port.
@@ -95,7 +97,8 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, fold
     let held = all().any(OnPort::is_held);
     let seats = all().filter(|socket| if held { socket.is_held() } else { socket.state == SocketState::Connected });
     let sockets: Vec<_> = seats.map(|socket| Seat::of(socket.clone(), &claims, machine)).collect();
-    let unseen = sockets.is_empty() && is_refused(port);
+    let tcp = sockets.iter().any(|seat| seat.socket.protocol == Protocol::Tcp);
+    let unseen = !tcp && is_refused(port);
     let mut explanation = Explanation {
         port,
         unseen,
@@ -129,12 +132,10 @@ fn yours(port: Port, reservations: &[Reservation], machine: &Machine, folder: &P
 
 impl Seat {
     fn of(socket: OnPort, claims: &[Claim], machine: &Machine) -> Self {
-        let claim = claims.iter().find(|claim| {
-            claim.here && claim.reservation.covers(socket.protocol, claim.reservation.port, &[socket.address.ip()])
-        });
-        let ownership = claim
-            .zip(socket.process.as_ref())
-            .map(|(claim, process)| ownership(&claim.reservation, process.pid, machine.place()));
-        Self { process: socket.process.as_ref().map(Portrait::of), ownership, socket }
+        let claim = claims.iter().find(|claim| claim.is_live() && claim.covers(&socket));
+        let process = socket.process.as_ref();
+        let ownership =
+            claim.zip(process).map(|(claim, process)| ownership(&claim.reservation, process.pid, machine.place()));
+        Self { process: process.map(Portrait::of), ownership, whose: claim.map(|claim| claim.whose.clone()), socket }
     }
 }

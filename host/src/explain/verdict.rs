@@ -38,51 +38,70 @@ pub enum Verdict {
 
 impl Verdict {
     pub(super) fn of(explained: &Explanation) -> Self {
-        let claim = explained.claim();
-        let mine = claim.is_some_and(|claim| !matches!(claim.whose, Whose::Other(_)));
-        match explained.holder() {
-            Some(seat) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::Kept,
-            Some(seat) if seat.socket.protocol == Protocol::Udp && !explained.is_udp_claimed() => Self::FreeForTcp,
-            Some(seat) if seat.socket.state == SocketState::Connected => Self::InUse,
-            Some(seat) if mine && seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
-            Some(_) => Self::Taken,
-            None if explained.unseen => Self::Unseen,
-            None if mine => Self::ReservedForYou,
-            None if claim.is_some() => Self::Reserved,
-            None if explained.remnants > 0 => Self::Lingering,
-            None => Self::Free,
+        let mine = explained.claim().map(|claim| !matches!(claim.whose, Whose::Other(_)));
+        match (explained.holder(), mine) {
+            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::Kept,
+            (Some(seat), _) if seat.socket.state == SocketState::Connected => Self::InUse,
+            (Some(seat), Some(true)) if seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
+            (Some(_), _) => Self::Taken,
+            (None, _) if explained.unseen => Self::Unseen,
+            (None, Some(true)) => Self::ReservedForYou,
+            (None, Some(false)) => Self::Reserved,
+            (None, None) if explained.remnants > 0 => Self::Lingering,
+            (None, None) if explained.sockets.is_empty() => Self::Free,
+            (None, None) => Self::FreeForTcp,
         }
     }
 }
 
 impl Explanation {
-    /// The reservation that counts.
+    /// The protocol that the verdict is about: UDP only where UDP alone is reserved and nobody has TCP.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        let has = |protocol| {
+            self.sockets.iter().any(|seat| seat.socket.protocol == protocol)
+                || self.live_claims(protocol).next().is_some()
+        };
+        if !has(Protocol::Tcp) && self.live_claims(Protocol::Udp).next().is_some() {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        }
+    }
+
+    /// The reservation that counts: the one that whoever has the port is in the way of, else any.
     #[must_use]
     pub fn claim(&self) -> Option<&Claim> {
-        self.claims.iter().find(|claim| claim.is_live())
+        let mut claims = self.live_claims(self.protocol());
+        match self.holder() {
+            Some(seat) => claims.find(|claim| claim.covers(&seat.socket)),
+            None => claims.next(),
+        }
     }
 
-    /// The socket that matters most to someone who wants the port: TCP before UDP, a stranger's before one's own.
+    fn live_claims(&self, protocol: Protocol) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(move |claim| claim.is_live() && claim.reservation.protocol == protocol)
+    }
+
+    /// The socket that matters most to someone who wants the port: a listener before what is only bound, and of those a
+    /// stranger's.
     #[must_use]
     pub fn holder(&self) -> Option<&Seat> {
-        let stranger_first = |seat: &&Seat| seat.ownership != Some(Ownership::Stranger);
-        self.sockets
-            .iter()
-            .min_by_key(|seat| (seat.socket.protocol == Protocol::Udp, seat.socket.state, stranger_first(seat)))
-    }
-
-    fn is_udp_claimed(&self) -> bool {
-        self.claim().is_some_and(|claim| claim.reservation.protocol == Protocol::Udp)
+        let protocol = self.protocol();
+        let seats = self.sockets.iter().filter(|seat| seat.socket.protocol == protocol);
+        seats.min_by_key(|seat| (seat.socket.state, seat.ownership != Some(Ownership::Stranger)))
     }
 
     /// How it stands, in a line, for someone in the folder.
     #[must_use]
     pub fn summary(&self, folder: &Path) -> String {
-        let port = self.port;
-        let who = self.holder().map(|seat| describe(seat, folder)).unwrap_or_default();
+        let port = match self.protocol() {
+            Protocol::Tcp => self.port.to_string(),
+            Protocol::Udp => format!("{} (udp)", self.port),
+        };
+        let who = self.holder().or(self.sockets.first()).map(|seat| describe(seat, folder)).unwrap_or_default();
         let purpose = self.claim().map(|claim| claim.purpose(folder)).unwrap_or_default();
-        let reserved =
-            if purpose.is_empty() { String::new() } else { format!(", though it is reserved for {purpose}") };
+        let though = if purpose.is_empty() { String::new() } else { format!(", though it is reserved for {purpose}") };
         match self.verdict {
             Verdict::Free => format!("{port} is free"),
             Verdict::FreeForTcp => format!("{port} is free for tcp; udp is taken by {who}"),
@@ -92,11 +111,11 @@ impl Explanation {
             Verdict::Yours => format!("{port} is yours: {who} has it, reserved for {purpose}"),
             Verdict::Kept if purpose.is_empty() => format!("{port} is kept by {who}"),
             Verdict::Kept => format!("{port} is kept by {who} for {purpose}"),
-            Verdict::Taken => format!("{port} is taken by {who}{reserved}"),
-            Verdict::InUse => format!("{port} is in use by {who} for an outgoing connection{reserved}"),
+            Verdict::Taken => format!("{port} is taken by {who}{though}"),
+            Verdict::InUse => format!("{port} is in use by {who} for an outgoing connection{though}"),
             Verdict::Unseen => {
                 format!(
-                    "{port} can't be had, and no socket shows why: a firewall rule may forward it to a container{reserved}"
+                    "{port} can't be had, and no socket shows why: a firewall rule may forward it to a container{though}"
                 )
             }
         }
@@ -112,8 +131,7 @@ fn describe(seat: &Seat, folder: &Path) -> String {
             None => format!("a process that this user may not see{does}"),
         };
     };
-    let place = process.project.as_ref().or(process.folder.as_ref());
-    let place = place.filter(|place| place.as_path() != folder);
+    let place = process.project.as_ref().or(process.folder.as_ref()).filter(|place| place.as_path() != folder);
     let place = place.map(|place| format!(" in {}", seen_from(place, folder))).unwrap_or_default();
     let container = process.container.as_ref().map(|container| format!(", container {container}")).unwrap_or_default();
     format!("{} (pid {}){place}{container}{does}", process.command, process.pid)

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::explain::{Claim, Explanation, Seat, Whose, how_to_stop};
+use crate::explain::{Explanation, Seat, Whose, how_to_stop};
 use crate::model::{Port, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
@@ -116,7 +116,7 @@ pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: b
         };
         refuse_untouchable(portrait, port)?;
         if !force {
-            refuse_foreign(seat, portrait, explained.claim(), folder)?;
+            refuse_foreign(seat, portrait, folder)?;
         }
         let handles = take_hold(seat, portrait, port)?;
         match victims.iter_mut().find(|victim| victim.portrait.pid == portrait.pid) {
@@ -146,9 +146,9 @@ fn refuse_untouchable(portrait: &Portrait, port: Port) -> Result<(), Refusal> {
     }
 }
 
-fn refuse_foreign(seat: &Seat, portrait: &Portrait, claim: Option<&Claim>, folder: &Path) -> Result<(), Refusal> {
+fn refuse_foreign(seat: &Seat, portrait: &Portrait, folder: &Path) -> Result<(), Refusal> {
     let in_folder = || portrait.folder.as_deref().is_some_and(|theirs| is_in(theirs, folder));
-    let why = match (claim.map(|claim| &claim.whose), seat.ownership) {
+    let why = match (&seat.whose, seat.ownership) {
         (None, _) | (_, None) => "the port is not reserved".to_owned(),
         (Some(Whose::Other(project)), _) => format!("the port is reserved for {}", project.display()),
         (_, Some(Ownership::Stranger)) => "it works elsewhere, though the port is reserved for you".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::http;
 use super::{State, Target, Why, Wish};
 use crate::model::Protocol;
-use crate::probe::{Processes, SocketState, Sockets};
+use crate::probe::{PortState, Processes, SocketState, Sockets, probe};
 
 /// The longest wait for a connection to be taken. Where packets are dropped nobody ever answers.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -40,9 +40,12 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// The tables first: they are cheap to ask and disturb no server. A port that a firewall forwards stands in none of them.
+    /// The tables first: they are cheap to ask and disturb no server. A port that a firewall forwards stands in none of them. The
+    /// last word has the kernel, because older ones don't show sockets that are bound and nothing else (Linux before 6.8).
     fn is_free(&self, target: &Target) -> bool {
-        !self.is_bound(target) && !target.to_connect().any(|address| self.connect(address).is_some())
+        !self.is_bound(target)
+            && !target.to_connect().any(|address| self.connect(address).is_some())
+            && !is_refused(target)
     }
 
     /// Whether a socket of this machine has the port, remnants aside.
@@ -108,4 +111,11 @@ impl<'a> Look<'a> {
     fn sockets(&self) -> Option<&Sockets> {
         self.sockets.get_or_init(|| Sockets::read(Protocol::Tcp).ok()).as_ref()
     }
+}
+
+/// Whether the kernel says that the port is taken on one of this machine's addresses. Of a port that this user may not bind it
+/// says nothing.
+fn is_refused(target: &Target) -> bool {
+    let local = target.local_addresses();
+    !local.is_empty() && probe(Protocol::Tcp, target.port(), local).is_ok_and(|state| state == PortState::Taken)
 }

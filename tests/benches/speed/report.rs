@@ -22,7 +22,7 @@ const fn line(case: &'static str, against: Series, budget: Option<f64>) -> Line 
     Line { case, against, budget }
 }
 
-const LINES: [Line; 24] = [
+const LINES: [Line; 26] = [
     line("reserve", ("reserve", FLOOR), Some(3.0)),
     line("reserve", ("reserve", PYTHON), Some(0.05)),
     line("reserve", ("nothing", TRUE), None),
@@ -39,6 +39,8 @@ const LINES: [Line; 24] = [
     line("reserve beside 10,000", ("reserve beside 10", PORTKEEPER), Some(5.0)),
     line("release beside 1,000", ("release beside 10", PORTKEEPER), None),
     line("release beside 10,000", ("release beside 10", PORTKEEPER), None),
+    line("status of 1,000", ("status of 10", PORTKEEPER), Some(3.0)),
+    line("status of 10,000", ("status of 10", PORTKEEPER), None),
     line("prepare", ("reserve beside prepare", PORTKEEPER), Some(3.0)),
     line("prepare", ("prepare", PYTHON), None),
     line("prepare again", ("reserve beside prepare", PORTKEEPER), Some(3.0)),

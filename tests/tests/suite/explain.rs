@@ -266,3 +266,16 @@ fn a_port_that_is_none_is_refused() {
         let _ = sandbox().portkeeper(format!("explain {wrong}")).exits(2);
     }
 }
+
+#[test]
+fn a_reservation_of_the_other_protocol_is_in_nobodys_way() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _ = sandbox.portkeeper(format!("reserve --count 2 --range {ports} --protocol udp --owner dns")).ok();
+    let _tcp = sandbox.listener("127.0.0.1", ports.at(0));
+    let seen = explain(&sandbox, ports.at(0));
+    assert_eq!((&seen["verdict"], &seen["protocol"]), (&json!("taken"), &json!("tcp")), "{seen}");
+    assert!(!seen["summary"].as_str().unwrap().contains("dns"), "{seen}");
+    let seen = explain(&sandbox, ports.at(1));
+    assert_eq!((&seen["verdict"], &seen["protocol"]), (&json!("reserved-for-you"), &json!("udp")), "{seen}");
+    assert_eq!(seen["summary"], format!("{} (udp) is reserved for owner dns, and nobody is there", ports.at(1)));
+}

@@ -256,11 +256,24 @@ fn a_connection_of_a_port_to_itself_is_no_server() {
 
 #[test]
 fn an_interrupted_wait_ends_by_the_signal() {
+    use std::os::unix::process::ExitStatusExt;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    let script = format!("portkeeper wait {} --occupied & kill -INT $!; wait $! || echo $?", ports.first());
-    // A shell without job control starts what is in the background with SIGINT ignored, so a job of its own it is.
-    let outcome = sandbox.shell(&format!("set -m; {script}")).ok();
-    assert_eq!(outcome.stdout.trim(), "130", "{outcome}");
+    // Whoever starts the tests may have SIGINT ignored, as a shell does for what it puts into the background.
+    let run = sandbox.program("env").words("--default-signal=INT").arg(sandbox.portkeeper_path());
+    let mut waiting = run.words(&format!("wait {} --occupied --timeout 60s", ports.first())).command().spawn().unwrap();
+    // The first one may come before `env` has run.
+    let status = loop {
+        if let Some(status) = waiting.try_wait().unwrap() {
+            break status;
+        }
+        let _ = kill_process(Pid::from_child(&waiting), Signal::INT);
+        std::thread::yield_now();
+    };
+    // Which a shell turns into exit code 130.
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
 }
 
 /// portend's calls.
