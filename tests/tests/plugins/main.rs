@@ -2,6 +2,8 @@
 
 mod corpus;
 mod finding;
+mod fuzz;
+mod options;
 mod remembering;
 
 use std::path::{Path, PathBuf};
