@@ -35,6 +35,10 @@ pub(super) static BUILT_IN: &[BuiltIn] = &[
     built_in!("json", "json", "package_json"),
     built_in!("runtime-js", "runtime_js", "js"),
     built_in!("docker-compose", "docker-compose", "docker_compose", "compose_override"),
+    built_in!("yaml", "yaml", "yml"),
+    built_in!("toml", "toml"),
+    built_in!("shell", "shell", "sh", "envrc"),
+    built_in!("template", "template", "jinja"),
 ];
 
 /// The built-in plugin of a type.
