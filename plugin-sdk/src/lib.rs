@@ -36,6 +36,7 @@
 
 pub mod block;
 pub mod env_file;
+pub mod json;
 #[cfg(feature = "jsonc")]
 pub mod jsonc;
 pub mod leaf;

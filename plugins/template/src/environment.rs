@@ -3,8 +3,8 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, escape_formatter};
-use portkeeper_plugin_sdk::{Failure, Request};
-use serde_json::Value as Json;
+use portkeeper_plugin_sdk::json::Value as Json;
+use portkeeper_plugin_sdk::{Failure, Request, Reservation};
 
 use crate::filters;
 
@@ -40,20 +40,22 @@ fn environment<'a>() -> Environment<'a> {
 
 /// The variables: the map's keys, or the names of the reservations; and `project`, `reservations` where the map does not name them.
 pub(crate) fn variables(request: &Request) -> Result<Value, Failure> {
-    let mut variables = request.json_map()?;
-    if !variables.contains_key("project") {
-        variables.insert("project".to_owned(), Json::from(request.project.as_str()));
-    }
-    if !variables.contains_key("reservations") {
-        let reservations = request.reservations.iter().map(|reservation| {
-            let host = reservation.host.as_deref().unwrap_or("localhost");
-            serde_json::json!({
-                "name": reservation.name, "port": reservation.port, "protocol": reservation.protocol, "host": host,
-            })
-        });
-        variables.insert("reservations".to_owned(), reservations.collect());
-    }
-    Ok(value(&Json::Object(variables)))
+    let map = request.json_map()?;
+    let more = [("project", Value::from(request.project.as_str())), ("reservations", reservations(request))];
+    let more = more.into_iter().filter(|(name, _)| map.get(name).is_none());
+    Ok(Value::from_pairs(map.iter().map(|(key, inner)| (key, value(inner))).chain(more)))
+}
+
+fn reservations(request: &Request) -> Value {
+    let reservation = |reservation: &Reservation| {
+        Value::from_pairs([
+            ("name", Value::from(reservation.name.as_str())),
+            ("port", Value::from(reservation.port)),
+            ("protocol", Value::from(reservation.protocol.as_str())),
+            ("host", Value::from(reservation.host.as_deref().unwrap_or("localhost"))),
+        ])
+    };
+    request.reservations.iter().map(reservation).collect()
 }
 
 fn value(json: &Json) -> Value {
@@ -62,11 +64,11 @@ fn value(json: &Json) -> Value {
         Json::Bool(value) => Value::from(*value),
         Json::Number(number) => match number.as_i64() {
             Some(whole) => Value::from(whole),
-            None => Value::from(number.as_f64().unwrap_or(f64::NAN)),
+            None => Value::from(number.as_f64()),
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(items) => items.iter().map(value).collect(),
-        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, inner)| (key.as_str(), value(inner)))),
+        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, inner)| (key, value(inner)))),
     }
 }
 
