@@ -57,6 +57,9 @@ mod response;
 #[doc(hidden)]
 pub mod guest;
 
+#[cfg(feature = "schema")]
+pub use schemars;
+
 pub use failure::Failure;
 pub use metadata::Metadata;
 pub use plugin::Plugin;

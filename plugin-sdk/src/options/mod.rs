@@ -24,12 +24,16 @@
 //! assert_eq!(failure.help.unwrap(), "Did you mean `indent`?");
 //! ```
 
+#[cfg(feature = "schema")]
+mod schema;
 mod source;
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Unexpected, Visitor};
 
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
 use self::source::{Key, Source};
 use crate::json::{Map, Value};
 use crate::{Failure, suggest};

@@ -19,11 +19,14 @@ use serde::Deserialize;
 pub struct Template;
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Options {
+    /// Write the file even when nothing in it says that it was made from a template
     #[serde(default)]
     overwrite: bool,
 }
 
+/// What `Options` gives, word for word; a test compares them. What makes it out of the type would be a large part of the plugin.
 const SCHEMA: &str = r#"{
   "type": "object",
   "properties": {

@@ -121,6 +121,13 @@ fn there_is_one_template() {
     assert!(failure(&request).message.contains("`a.j2` is not there"));
 }
 
+#[test]
+fn the_schema_is_what_the_options_say() {
+    let derived: serde_json::Value =
+        serde_json::from_str(&portkeeper_plugin_sdk::options::schema::<Options>()).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(SCHEMA).unwrap(), derived);
+}
+
 proptest! {
     #[test]
     fn the_same_request_gives_the_same_text_whatever_was_there(old in any::<String>(), value in any::<String>()) {
