@@ -14,11 +14,8 @@
 //! assert_eq!(names, ["server.port", "log.level"]);
 //! ```
 
-use std::collections::BTreeSet;
-
-use serde_json::{Map, Value};
-
 use crate::Failure;
+use crate::json::{Map, Value};
 
 /// How deep a place may lie. Nobody's configuration comes near, and what is written must be readable again.
 const DEEPEST: usize = 100;
@@ -105,7 +102,7 @@ impl Leaf<'_> {
 ///
 /// # Errors
 /// `bad-map` for a key with an empty part, for two values for one place, and for a map that is nested too deeply.
-pub fn leaves(map: &Map<String, Value>) -> Result<Vec<Leaf<'_>>, Failure> {
+pub fn leaves(map: &Map) -> Result<Vec<Leaf<'_>>, Failure> {
     let mut found = Vec::new();
     collect(map, &[], &mut found)?;
     refuse_conflicts(&found)?;
@@ -115,7 +112,7 @@ pub fn leaves(map: &Map<String, Value>) -> Result<Vec<Leaf<'_>>, Failure> {
 /// The value inside of objects, the keys from the outside in.
 #[must_use]
 pub fn nested(keys: &[String], value: Value) -> Value {
-    keys.iter().rev().fold(value, |inner, key| Value::Object([(key.clone(), inner)].into_iter().collect()))
+    keys.iter().rev().fold(value, |inner, key| Value::Object(Map::from_iter([(key.clone(), inner)])))
 }
 
 /// A text as a number when it is a whole number, written the usual way, that every reader keeps exactly.
@@ -127,8 +124,8 @@ pub fn whole_number(text: &str) -> Option<Value> {
     if usual && fits { text.parse::<i64>().ok().map(Value::from) } else { None }
 }
 
-fn collect<'a>(map: &'a Map<String, Value>, outer: &[Vec<String>], found: &mut Vec<Leaf<'a>>) -> Result<(), Failure> {
-    for (key, value) in map {
+fn collect<'a>(map: &'a Map, outer: &[Vec<String>], found: &mut Vec<Leaf<'a>>) -> Result<(), Failure> {
+    for (key, value) in map.iter() {
         let mut keys = outer.to_vec();
         keys.push(split(key)?);
         if keys.iter().map(Vec::len).sum::<usize>() > DEEPEST {
@@ -163,39 +160,36 @@ fn split(key: &str) -> Result<Vec<String>, Failure> {
 
 /// Two values for one place, or a value where another key wants an object, would make the result a matter of order.
 fn refuse_conflicts(leaves: &[Leaf<'_>]) -> Result<(), Failure> {
-    let mut names = BTreeSet::new();
-    for name in leaves.iter().map(Leaf::name) {
-        if names.contains(&name) {
-            return Err(Failure::bad_map(format!("the map names `{name}` twice")));
-        }
-        names.insert(name);
-    }
-    for name in &names {
-        let outer = name.match_indices('.').map(|(at, _)| &name[..at]).find(|&outer| names.contains(outer));
-        if let Some(outer) = outer {
-            return Err(Failure::bad_map(format!(
-                "the map gives `{outer}` a value, and `{name}` needs it to be an object"
-            )));
-        }
-    }
-    Ok(())
+    // By their names: the document may have the key with the dot, which both would mean then.
+    let names: Vec<_> = leaves.iter().map(Leaf::name).collect();
+    let mut paths: Vec<Vec<_>> = names.iter().map(|name| name.split('.').collect()).collect();
+    // What begins with a path comes right after it.
+    paths.sort_unstable();
+    let clash = paths.windows(2).find(|pair| pair[1].starts_with(&pair[0]));
+    let Some([outer, inner]) = clash else { return Ok(()) };
+    let (outer, inner) = (outer.join("."), inner.join("."));
+    Err(Failure::bad_map(if outer == inner {
+        format!("the map names `{outer}` twice")
+    } else {
+        format!("the map gives `{outer}` a value, and `{inner}` needs it to be an object")
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn map(json: &str) -> Map<String, Value> {
-        serde_json::from_str(json).unwrap()
+    fn map(json: &str) -> Map {
+        crate::request::object(json).unwrap()
     }
 
     #[test]
     fn a_walk_prefers_the_key_with_the_dot_and_says_what_is_missing() {
-        let document: Value = serde_json::from_str(r#"{"a.b": {"c": 1}, "a": {"b": {}}}"#).unwrap();
+        let document = crate::json::parse(r#"{"a.b": {"c": 1}, "a": {"b": {}}}"#).unwrap();
         let map = map(r#"{"a.b": {"c": 2, "x.y": 3}, "new": 4}"#);
         let child = |node, key: &str| {
             let node: &Value = node;
-            node.get(key)
+            node.as_object()?.get(key)
         };
         let walks: Vec<_> = leaves(&map).unwrap().iter().map(|leaf| leaf.walk(&document, child)).collect();
         assert_eq!((walks[0].node, walks[0].key(), walks[0].missing.len()), (&Value::from(1), "c", 0));

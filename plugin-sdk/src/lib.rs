@@ -36,6 +36,7 @@
 
 pub mod block;
 pub mod env_file;
+pub mod json;
 #[cfg(feature = "jsonc")]
 pub mod jsonc;
 pub mod leaf;
@@ -55,6 +56,9 @@ mod response;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
+
+#[cfg(feature = "schema")]
+pub use schemars;
 
 pub use failure::Failure;
 pub use metadata::Metadata;

@@ -2,10 +2,10 @@
 
 use jsonc_parser::ast::{Object, ObjectProp};
 use jsonc_parser::common::Ranged;
-use serde_json::Value;
 
 use super::Edit;
 use super::value::{self, Layout};
+use crate::json::Value;
 use crate::text::LineEnd;
 
 /// The edit that adds a property after the last one of the object, in the style of its neighbours.

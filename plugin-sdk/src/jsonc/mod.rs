@@ -23,14 +23,13 @@ mod value;
 
 use std::fmt;
 
-use jsonc_parser::ast::{Object, ObjectProp, Value as Node};
-use jsonc_parser::common::Ranged;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
-use serde_json::Value;
-
+use crate::json::Value;
 use crate::leaf::{self, Leaf};
 use crate::text::{self, LineEnd};
 use crate::{Failure, log};
+use jsonc_parser::ast::{Object, ObjectProp, Value as Node};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 /// A JSON document, with or without comments.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use jsonc_parser::ast::Value as Node;
 use jsonc_parser::common::Ranged;
-use serde_json::{Number, Value};
+
+use crate::json::{Number, Value};
 
 /// How a value is laid out at its place.
 #[derive(Debug)]
@@ -16,38 +17,33 @@ pub(super) enum Layout<'a> {
 /// What to write in the place of a value; none when that says the same already.
 pub(super) fn in_place_of(old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> Option<String> {
     match (old, new) {
-        (Node::NumberLit(old), Value::String(new)) if is_number(new) => {
-            (!same_number(old.value, new)).then(|| new.clone())
-        }
-        (Node::NumberLit(old), Value::Number(new)) => {
-            let new = new.to_string();
-            (!same_number(old.value, &new)).then_some(new)
+        (Node::NumberLit(_), Value::String(new)) if Number::parse(new).is_some() => {
+            (!is_same(old, &Value::Number(Number::parse(new)?))).then(|| new.clone())
         }
         (Node::BooleanLit(old), Value::String(new)) if matches!(new.as_str(), "true" | "false") => {
             (old.value.to_string() != *new).then(|| new.clone())
         }
-        _ if Value::from(old.clone()) == *new => None,
+        _ if is_same(old, new) => None,
         _ => Some(write(new, layout)),
     }
     .filter(|_| old.range().end > old.range().start)
 }
 
-fn is_number(text: &str) -> bool {
-    text.trim() == text && number(text).is_some()
-}
-
-fn number(text: &str) -> Option<Number> {
-    match serde_json::from_str(text) {
-        Ok(Value::Number(number)) => Some(number),
-        _ => None,
-    }
-}
-
-fn same_number(old: &str, new: &str) -> bool {
-    match (number(old), number(new)) {
-        (Some(old), Some(new)) if old == new => true,
-        // 8888 and 8.888e3.
-        (Some(old), Some(new)) if old.is_f64() || new.is_f64() => old.as_f64() == new.as_f64(),
+/// Whether the node says what the value says.
+fn is_same(old: &Node<'_>, new: &Value) -> bool {
+    match (old, new) {
+        (Node::NullKeyword(_), Value::Null) => true,
+        (Node::BooleanLit(old), Value::Bool(new)) => old.value == *new,
+        (Node::NumberLit(old), Value::Number(new)) => Number::parse(old.value).as_ref() == Some(new),
+        (Node::StringLit(old), Value::String(new)) => old.value == new.as_str(),
+        (Node::Array(old), Value::Array(new)) => {
+            old.elements.len() == new.len() && old.elements.iter().zip(new).all(|(old, new)| is_same(old, new))
+        }
+        (Node::Object(old), Value::Object(new)) => {
+            let found = |key: &str| super::find(old, key).map(|property| &property.value);
+            old.properties.len() == new.len()
+                && new.iter().all(|(key, new)| found(key).is_some_and(|old| is_same(old, new)))
+        }
         _ => false,
     }
 }

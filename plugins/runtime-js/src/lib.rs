@@ -7,10 +7,10 @@ mod global;
 mod literal;
 
 use portkeeper_plugin_sdk::block::{Markers, second_block};
+use portkeeper_plugin_sdk::json::Map;
 use portkeeper_plugin_sdk::text::{self, LineEnd};
 use portkeeper_plugin_sdk::{Diagnostic, Failure, Metadata, Plugin, Request, Response, export_plugin};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::global::Global;
 
@@ -93,9 +93,9 @@ fn not_ours(old: &str, global: &Global) -> Failure {
 }
 
 /// What to say about keys that the Python tool wrote and that the map no longer has.
-fn lost_keys(old: &str, global: &Global, map: &Map<String, Value>) -> Option<Diagnostic> {
+fn lost_keys(old: &str, global: &Global, map: &Map) -> Option<Diagnostic> {
     let before = global.python_line(text::split_mark(old).1)?;
-    let lost: Vec<_> = before.keys().filter(|key| !map.contains_key(*key)).map(|key| format!("`{key}`")).collect();
+    let lost: Vec<_> = before.keys().filter(|key| map.get(key).is_none()).map(|key| format!("`{key}`")).collect();
     let message = format!("the file's old line also had {}, which the map does not have", lost.join(", "));
     (!lost.is_empty()).then(|| Diagnostic::warning(message))
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use portkeeper_plugin_sdk::Failure;
+use portkeeper_plugin_sdk::json::Value as Json;
 use portkeeper_plugin_sdk::leaf::Leaf;
 use portkeeper_plugin_sdk::text::{self, LineEnd};
-use serde_json::Value as Json;
 
 use crate::document::{Document, Entry, Form, Id, ROOT, Table, Value};
 use crate::value;

@@ -20,11 +20,14 @@ use serde::Deserialize;
 pub struct Toml;
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Options {
+    /// Write values that are new in the file and whole numbers as numbers instead of text
     #[serde(default)]
     numbers: bool,
 }
 
+/// What `Options` gives, word for word; a test compares them. What makes it out of the type would be a large part of the plugin.
 const SCHEMA: &str = r#"{
   "type": "object",
   "properties": {

@@ -1,7 +1,7 @@
 //! Values and keys as text, and whether two say the same.
 
 use portkeeper_plugin_sdk::Failure;
-use serde_json::Value as Json;
+use portkeeper_plugin_sdk::json::{Number, Value as Json};
 use toml_parser::decoder::{Encoding, ScalarKind};
 
 use crate::document::{Document, Id, Scalar, Value};
@@ -44,7 +44,7 @@ pub(crate) fn write(value: &Json) -> Result<String, Failure> {
         }
         Json::Object(map) if map.is_empty() => "{}".to_owned(),
         Json::Object(map) => {
-            let entry = |(name, value): (&String, &Json)| Ok(format!("{} = {}", key(name), write(value)?));
+            let entry = |(name, value): (&str, &Json)| Ok(format!("{} = {}", key(name), write(value)?));
             let entries: Vec<_> = map.iter().map(entry).collect::<Result<_, Failure>>()?;
             format!("{{ {} }}", entries.join(", "))
         }
@@ -120,10 +120,13 @@ fn says(document: &Document<'_>, id: Id, new: &Json) -> bool {
         (ScalarKind::Integer(radix), Json::Number(new)) => {
             new.as_i64().is_some_and(|new| i64::from_str_radix(text, radix.value()) == Ok(new))
         }
-        (ScalarKind::Float, Json::String(new)) => {
-            (is_float(new) || decimal(new).is_some()) && text.parse::<f64>().ok() == new.parse().ok()
-        }
-        (ScalarKind::Float, Json::Number(new)) => text.parse::<f64>().ok() == new.as_f64(),
+        (ScalarKind::Float, Json::String(new)) => number(text).is_some_and(|old| number(new) == Some(old)),
+        (ScalarKind::Float, Json::Number(new)) => number(text).as_ref() == Some(new),
         _ => false,
     }
+}
+
+/// A number of TOML as one of JSON; none for `inf` and `nan`.
+fn number(text: &str) -> Option<Number> {
+    Number::parse(text.strip_prefix('+').unwrap_or(text))
 }

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use portkeeper_plugin_sdk::Failure;
+use portkeeper_plugin_sdk::json::Value as Json;
 use portkeeper_plugin_sdk::leaf::{Leaf, Walk, nested};
 use portkeeper_plugin_sdk::text::{self, LineEnd};
 use portkeeper_plugin_sdk::yaml::{Id, Style, Value, Yaml};
-use serde_json::Value as Json;
 
 use crate::scalar;
 use crate::verify;
@@ -18,7 +18,7 @@ const INDENT: usize = 2;
 /// The text with the leaf's value at its place. `numbers`: new whole numbers are written as numbers.
 pub(crate) fn set(mut text: String, leaf: &Leaf<'_>, numbers: bool) -> Result<String, Failure> {
     // A list takes an edit for each item that differs, all else one. The round after the last finds nothing more to do.
-    let most = leaf.value.as_array().map_or(1, Vec::len).max(1);
+    let most = leaf.value.as_array().map_or(1, <[Json]>::len).max(1);
     for _ in 0..=most {
         let yaml = read(&text)?;
         let editor = Editor { yaml: &yaml, text: &text, leaf, numbers };

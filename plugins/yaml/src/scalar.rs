@@ -1,7 +1,7 @@
 //! What a scalar means, and how its place gets another value.
 
+use portkeeper_plugin_sdk::json::{Number, Value as Json};
 use portkeeper_plugin_sdk::yaml::{Id, Style, Value, Yaml};
-use serde_json::Value as Json;
 
 use crate::write;
 
@@ -20,7 +20,7 @@ impl Kind {
             _ if style != Style::Plain => Self::Text,
             "" | "~" | "null" | "Null" | "NULL" => Self::Null,
             "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Self::Bool,
-            _ if whole(text).is_some() || is_number(text) => Self::Number,
+            _ if whole(text).is_some() || number(text).is_some() => Self::Number,
             _ => Self::Text,
         }
     }
@@ -50,7 +50,7 @@ fn is_same(text: &str, style: Style, new: &Json) -> bool {
         (Kind::Null, new) => new.is_null(),
         (Kind::Bool, Json::Bool(new)) => text.eq_ignore_ascii_case(if *new { "true" } else { "false" }),
         (Kind::Bool, Json::String(new)) => text.eq_ignore_ascii_case(new),
-        (Kind::Number, Json::Number(new)) => same_number(text, &new.to_string()),
+        (Kind::Number, Json::Number(new)) => same_number(text, new.as_str()),
         (Kind::Number, Json::String(new)) => same_number(text, new),
         (Kind::Text, Json::String(new)) => text == new,
         _ => false,
@@ -61,9 +61,8 @@ fn is_same(text: &str, style: Style, new: &Json) -> bool {
 /// one, and text keeps its quotes where it can.
 pub(crate) fn in_place_of(old: &str, style: Style, new: &Json) -> String {
     let Json::String(text) = new else { return write::flow(new, write::Quotes::AsNeeded) };
-    let is_usual_number = is_decimal(text) && (text == "0" || text.starts_with("0.") || !text.starts_with('0'));
     match (Kind::of(old, style), style) {
-        (Kind::Number, _) if is_usual_number => text.clone(),
+        (Kind::Number, _) if Number::parse(text).is_some() => text.clone(),
         (Kind::Bool, _) if matches!(text.as_str(), "true" | "false") => text.clone(),
         (Kind::Text, Style::Plain) if write::is_plain(text) || is_address(text) => text.clone(),
         (_, Style::Plain) if write::is_plain(text) => text.clone(),
@@ -80,10 +79,10 @@ fn is_address(text: &str) -> bool {
 }
 
 fn same_number(old: &str, new: &str) -> bool {
-    if let (Some(old), Some(new)) = (whole(old), whole(new)) {
-        return old == new;
+    match (whole(old), whole(new)) {
+        (Some(old), Some(new)) => old == new,
+        _ => number(old).is_some_and(|old| number(new) == Some(old)),
     }
-    is_decimal(old) && is_decimal(new) && without_end(old) == without_end(new)
 }
 
 /// A whole number in one of the forms of the core schema.
@@ -97,21 +96,7 @@ fn whole(text: &str) -> Option<i64> {
     i64::from_str_radix(digits, radix).ok().filter(|_| is_bare)
 }
 
-/// Digits with or without a fraction and a sign. Exponents are read as text here: what is not understood is not taken for the same.
-fn is_decimal(text: &str) -> bool {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    digits(whole.strip_prefix(['-', '+']).unwrap_or(whole)) && digits(fraction)
-}
-
-/// A decimal, also with an exponent.
-fn is_number(text: &str) -> bool {
-    let (decimal, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    is_decimal(decimal) && is_decimal(exponent) && !exponent.contains('.')
-}
-
-/// A decimal without zeros that say nothing.
-fn without_end(text: &str) -> &str {
-    let text = text.strip_prefix('+').unwrap_or(text);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+/// A number with a fraction or exponent; none for `.inf`, `.nan` and what starts or ends with a point.
+fn number(text: &str) -> Option<Number> {
+    Number::parse(text.strip_prefix('+').unwrap_or(text))
 }

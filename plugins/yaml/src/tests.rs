@@ -245,6 +245,13 @@ fn document() -> impl Strategy<Value = String> {
         })
 }
 
+#[test]
+fn the_schema_is_what_the_options_say() {
+    let derived: serde_json::Value =
+        serde_json::from_str(&portkeeper_plugin_sdk::options::schema::<Options>()).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(SCHEMA).unwrap(), derived);
+}
+
 proptest! {
     #[test]
     fn an_edit_changes_what_it_says_and_nothing_else(

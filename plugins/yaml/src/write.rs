@@ -1,6 +1,6 @@
 //! New values and keys as YAML.
 
-use serde_json::Value as Json;
+use portkeeper_plugin_sdk::json::{Map, Value as Json};
 
 /// When text gets quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) fn block_entry(key: &str, value: &Json, indent: usize, unit: usize) -
 
 /// The entries of a mapping as lines.
 pub(crate) fn block_entries(value: &Json, indent: usize, unit: usize) -> Vec<String> {
-    let entries = value.as_object().into_iter().flatten();
+    let entries = value.as_object().into_iter().flat_map(Map::iter);
     entries.flat_map(|(key, value)| block_entry(key, value, indent, unit)).collect()
 }
 
