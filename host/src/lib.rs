@@ -6,7 +6,7 @@
 //! 2. [`fs`], [`os`] and [`document`]: files that survive a crash, what only the operating system knows, and places in
 //!    documents that people write
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`output`], [`trust`]: one task each, unaware of each other
-//! 4. [`reserve`] and [`prepare`]: what the rooms do together
+//! 4. [`reserve`], [`prepare`] and [`scan`]: what the rooms do together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
@@ -31,6 +31,8 @@ pub mod trust;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;
+#[cfg(feature = "scan")]
+pub mod scan;
 
 mod port_registry;
 mod settings;

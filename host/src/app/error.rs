@@ -11,6 +11,7 @@ use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
 use crate::reserve::ReserveError;
+use crate::scan::ScanError;
 use crate::trust::TrustError;
 
 /// What a command's function returns.
@@ -128,6 +129,20 @@ impl From<PluginError> for CommandError {
         match error.help() {
             Some(help) => failed.hint(help),
             None => failed,
+        }
+    }
+}
+
+impl From<ScanError> for CommandError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::NoSuchInterface { .. } | ScanError::TooLarge { .. } | ScanError::Unresolved { .. } => {
+                Self::usage(error)
+            }
+            ScanError::NoNetwork { .. }
+            | ScanError::InterfaceDown { .. }
+            | ScanError::Interfaces(_)
+            | ScanError::Sockets(_) => Self::environment(error),
         }
     }
 }

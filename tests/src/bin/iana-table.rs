@@ -5,8 +5,14 @@
 //! ```
 //!
 //! The CSV is <https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv>, reduced to its columns
-//! port, transport, service and description. The date is that of the registry's last update.
+//! port, transport, service and description. The date is that of the registry's last update. The names of TCP services come from the
+//! same file:
+//!
+//! ```sh
+//! cargo run -p portkeeper-tests --bin iana-table -- service-names-port-numbers.csv services > host/src/scan/services.txt
+//! ```
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{Write as _, stdout};
@@ -15,10 +21,11 @@ use std::ops::RangeInclusive;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(path), Some(date)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: iana-table CSV DATE".into());
+        return Err("usage: iana-table CSV DATE, or iana-table CSV services".into());
     };
-    let records = records(&std::fs::read_to_string(path)?)?;
-    stdout().write_all(render(&records, &date).as_bytes())?;
+    let csv = std::fs::read_to_string(path)?;
+    let text = if date == "services" { services(&csv)? } else { render(&records(&csv)?, &date) };
+    stdout().write_all(text.as_bytes())?;
     Ok(())
 }
 
@@ -67,6 +74,20 @@ fn unassigned(records: &[Record], transport: &str) -> Vec<(u16, u16)> {
     ranges
 }
 
+/// A line for each TCP port that has a service name: the first that the registry lists.
+fn services(csv: &str) -> Result<String, Box<dyn Error>> {
+    let mut services = BTreeMap::new();
+    for line in csv.lines().skip(1) {
+        let [ports, transport, service, _] = fields(line)?;
+        if let ("tcp", Ok(port)) = (transport, ports.parse::<u16>())
+            && !service.is_empty()
+        {
+            services.entry(port).or_insert(service);
+        }
+    }
+    Ok(services.iter().map(|(port, service)| format!("{port} {service}\n")).collect())
+}
+
 fn render(records: &[Record], date: &str) -> String {
     let mut text = format!(
         "//! Ports that IANA has assigned to nobody.\n\
@@ -105,6 +126,13 @@ mod tests {
         let records = records(csv).unwrap();
         assert_eq!(unassigned(&records, "tcp"), [(2, 3), (8, 9)]);
         assert_eq!(unassigned(&records, "udp"), [(1, 2), (8, 9)]);
+    }
+
+    #[test]
+    fn a_port_has_the_first_name_that_is_listed() {
+        let csv = "port,transport,service,description\n80,tcp,http,\"A, B\"\n80,udp,x,Y\n80,tcp,www,Z\n22,tcp,ssh,S\n\
+                   5-6,tcp,range,R\n,tcp,name-only,N\n7,tcp,,Unassigned\n";
+        assert_eq!(services(csv).unwrap(), "22 ssh\n80 http\n");
     }
 
     #[test]
