@@ -25,10 +25,10 @@ pub(super) fn sockets() -> usize {
     MOST
 }
 
-/// With very few files there are a few sockets still, less than others may need.
+/// Of very few files, half.
 #[cfg(unix)]
 fn usable(files: usize) -> usize {
-    files.saturating_sub(OTHERS).max(files / 4).clamp(1, MOST)
+    files.saturating_sub(OTHERS).max(files / 2).clamp(1, MOST)
 }
 
 #[cfg(all(test, unix))]
@@ -39,7 +39,7 @@ mod tests {
     fn something_is_left_for_others() {
         assert_eq!(usable(1 << 20), MOST);
         assert_eq!(usable(1024), 960);
-        assert_eq!(usable(64), 16);
+        assert_eq!(usable(64), 32);
         assert_eq!(usable(2), 1);
     }
 }

@@ -25,6 +25,9 @@ const SHORTEST_GAP: Duration = Duration::from_millis(2);
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// The same for a host on the link, of which no answer was timed yet.
+const ON_LINK: Duration = Duration::from_millis(250);
+
 /// Round-trip time, smoothed as TCP does it (RFC 6298, section 2).
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rtt(Option<(Duration, Duration)>);
@@ -43,10 +46,10 @@ impl Rtt {
         self.0.map(|(smooth, _)| smooth)
     }
 
-    /// How long to wait for an answer, the nth time.
-    pub(super) fn timeout(self, tries: u8) -> Duration {
-        let first = self.0.map_or(LONGEST, |(smooth, deviation)| (smooth * 2 + deviation * 4).clamp(SHORTEST, LONGEST));
-        first * (1 << tries.min(4))
+    /// How long to wait for an answer, the nth time. Without any figure, `guess` at first.
+    fn timeout(self, tries: u8, guess: Duration) -> Duration {
+        let figure = |(smooth, deviation)| (smooth * 2 + deviation * 4).clamp(SHORTEST, LONGEST);
+        self.0.map_or(guess, figure) * (1 << tries.min(4))
     }
 }
 
@@ -147,6 +150,11 @@ impl Host {
         self.retries.push_front(probe);
     }
 
+    /// How long to wait for an answer, the nth time.
+    pub(super) fn timeout(&self, tries: u8) -> Duration {
+        self.rtt.timeout(tries, if self.target.on_link { ON_LINK } else { LONGEST })
+    }
+
     /// It was sent.
     pub(super) fn sent(&mut self, now: Duration) {
         self.in_flight += 1;
@@ -203,7 +211,7 @@ impl Host {
         if now >= self.slow_until {
             self.gap = (self.gap * 2).clamp(SHORTEST_GAP, LONGEST_GAP);
             self.window = (self.window / 2).max(FIRST_TRIES);
-            self.slow_until = now + self.rtt.timeout(probe.tries);
+            self.slow_until = now + self.timeout(probe.tries);
         }
     }
 

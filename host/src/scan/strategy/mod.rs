@@ -376,7 +376,7 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
             Sent::NotNow => return false,
             Sent::Never => self.settle(index, probe.port, PortState::Filtered),
             Sent::Yes => {
-                let deadline = now + host.rtt.timeout(probe.tries);
+                let deadline = now + host.timeout(probe.tries);
                 host.sent(now);
                 self.attempts.begin(attempt, Underway { host: index, probe, since: now }, deadline);
                 self.bucket.take();
