@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, scan, schema, status, trust};
+use crate::commands::{completions, gc, man, port, prepare, release, reserve, reserve_network, scan, schema, status, trust};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ enum Command {
     Gc(gc::GcArgs),
     Prepare(prepare::PrepareArgs),
     Scan(scan::ScanArgs),
+    ReserveNetwork(reserve_network::ReserveNetworkArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -60,6 +61,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Gc(args) => gc::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
         Command::Scan(args) => scan::run(context, args),
+        Command::ReserveNetwork(args) => reserve_network::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completions(args) => completions::run(context, args, Cli::command()),

@@ -32,6 +32,8 @@ pub mod trust;
 pub mod prepare;
 pub mod reserve;
 #[cfg(feature = "scan")]
+pub mod reserve_network;
+#[cfg(feature = "scan")]
 pub mod scan;
 
 mod port_registry;

@@ -1,5 +1,6 @@
 //! Arguments that several commands share.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ pub(crate) struct SelectionArgs {
     /// The host to reserve on. 127.0.0.1 and localhost stand for both loopback addresses
     /// [default: 127.0.0.1, or what PORTKEEPER_HOST says]
     #[arg(long)]
-    host: Option<Host>,
+    host: Vec<Host>,
 
     /// The transport protocol: tcp or udp
     #[arg(long, default_value = "tcp")]
@@ -183,22 +184,57 @@ impl SelectionArgs {
 
     /// One request for each port. Those of `--write-env` get their names where the file is written.
     pub(crate) fn requests(&self, default_host: &Host) -> Result<Vec<Request>, CommandError> {
+        let host = match self.host.as_slice() {
+            [] => default_host,
+            [host] => host,
+            _ => return Err(CommandError::usage("--host is one host: a port is reserved in one place at a time")),
+        };
+        self.requests_on(host.clone(), probe::local_addresses(host)?, self.choice())
+    }
+
+    /// One request for each port, on addresses that were found elsewhere.
+    pub(crate) fn requests_on(
+        &self,
+        host: Host,
+        addresses: Vec<IpAddr>,
+        choice: Choice,
+    ) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
             return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
         }
         if let Some(owner) = self.owner.as_ref().filter(|owner| owner.trim().is_empty()) {
             return Err(CommandError::usage(format_args!("--owner `{owner}` is empty: leave it out, or name someone")));
         }
-        let host = self.host.as_ref().unwrap_or(default_host);
         let request = Request {
-            host: host.clone(),
-            addresses: probe::local_addresses(host)?,
+            host,
+            addresses,
             protocol: self.protocol,
-            choice: self.choice(),
+            choice,
             owner: self.owner.clone(),
             lease: self.lease()?,
         };
         Ok(vec![request; usize::from(self.count)])
+    }
+
+    /// The hosts that were named.
+    pub(crate) fn hosts(&self) -> &[Host] {
+        &self.host
+    }
+
+    /// How many ports were asked for.
+    pub(crate) fn count(&self) -> usize {
+        self.count.into()
+    }
+
+    /// The protocol.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The ports to look for on other machines, where the policy can't be asked: those of the default profile, if none were named.
+    pub(crate) fn choice_within(&self, default: PortRange) -> Choice {
+        let named = self.port.is_some() || self.range.is_some() || self.profile.is_some();
+        if named { self.choice() } else { Choice::new(self.preferred, Some(default)) }
     }
 
     fn choice(&self) -> Choice {

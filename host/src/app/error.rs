@@ -34,6 +34,8 @@ enum Kind {
     Usage = 2,
     /// 3: the environment failed.
     Environment = 3,
+    /// 130: the user interrupted it.
+    Interrupted = 130,
 }
 
 impl CommandError {
@@ -52,6 +54,11 @@ impl CommandError {
         Self::new(Kind::Environment, message)
     }
 
+    /// The user interrupted it (exit code 130).
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted; nothing was reserved")
+    }
+
     /// The same error with a line that says what to do.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
@@ -60,6 +67,11 @@ impl CommandError {
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Whether only the answer is no, and another question may have another answer.
+    pub(crate) fn is_no(&self) -> bool {
+        self.kind == Kind::No
     }
 
     /// The process' exit code.

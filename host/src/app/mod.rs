@@ -22,4 +22,4 @@ pub(crate) use progress::ScanProgress;
 pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
-pub(crate) use view::{ReservedView, StatusView, age, lease_text};
+pub(crate) use view::{NetworkReservedView, ReservedView, StatusView, age, lease_text};

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::model::{Guarantee, Host, Lease, Port, Protocol, Reservation};
 use crate::probe::SocketState;
 use crate::reserve::{Granted, Occupied};
+use crate::reserve_network::Established;
 
 /// A reservation, as `reserve` answers.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,24 @@ pub(crate) struct ReservedView<'a> {
     lease: LeaseView<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     occupied_by: Vec<OccupiedView<'a>>,
+}
+
+/// A reservation, as `reserve-network` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct NetworkReservedView<'a> {
+    #[serde(flatten)]
+    reserved: ReservedView<'a>,
+    /// Whether it is an address of this machine.
+    own: bool,
+    /// How the port was found to be free: `bind`, or `scan`.
+    established: &'static str,
+}
+
+impl<'a> NetworkReservedView<'a> {
+    pub(crate) fn new(granted: &'a Granted, established: Established) -> Self {
+        let own = established == Established::Bind;
+        Self { reserved: granted.into(), own, established: if own { "bind" } else { "scan" } }
+    }
 }
 
 /// Why a reservation is alive.

@@ -7,6 +7,7 @@ pub(crate) mod port;
 pub(crate) mod prepare;
 pub(crate) mod release;
 pub(crate) mod reserve;
+pub(crate) mod reserve_network;
 pub(crate) mod scan;
 pub(crate) mod schema;
 pub(crate) mod status;

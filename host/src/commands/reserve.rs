@@ -10,7 +10,7 @@ use crate::app::{
 };
 use crate::fs::folder_of;
 use crate::prepare::{Job, Mode, prepare};
-use crate::reserve::{Granted, Machine, Request, reserve};
+use crate::reserve::{Granted, Machine, Request, World, reserve};
 
 /// Reserve a port, or several, and print them as JSON
 ///
@@ -38,24 +38,38 @@ pub(crate) fn run(context: &Context, args: &ReserveArgs) -> CommandResult {
 /// Reserves what the arguments ask for, and tells on stderr what the user should know of it.
 pub(super) fn select(context: &Context, selection: &SelectionArgs) -> Result<Vec<Granted>, CommandError> {
     let requests = selection.requests(&context.default_host()?)?;
-    let store = context.store()?;
     if selection.yields_to_ephemeral() {
         context.printer.warn(
             "the kernel's ephemeral range leaves no good port, so this one is from that range: \
              an outgoing connection may take it (see --range, or net.ipv4.ip_local_port_range)",
         );
     }
+    grant(context, selection, requests, &Machine::here())
+}
+
+/// Reserves what was asked for, in this world, and writes it where it shall be written.
+pub(super) fn grant(
+    context: &Context,
+    selection: &SelectionArgs,
+    requests: Vec<Request>,
+    world: &impl World,
+) -> Result<Vec<Granted>, CommandError> {
     if let Some(file) = selection.write_env() {
-        return write_env(context, &file, requests);
+        return write_env(context, &file, requests, world);
     }
-    let outcome = reserve(&store, &Machine::here(), &requests)?;
+    let outcome = reserve(&context.store()?, world, &requests)?;
     context.tell_notices(&outcome.notices);
     context.tell_collected(&outcome.collected);
     Ok(outcome.granted)
 }
 
 /// Chooses, writes and commits together: a small prepare.
-fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Result<Vec<Granted>, CommandError> {
+fn write_env(
+    context: &Context,
+    file: &WriteEnv,
+    requests: Vec<Request>,
+    world: &impl World,
+) -> Result<Vec<Granted>, CommandError> {
     let folder = folder_of(&file.path);
     if !folder.is_dir() {
         let (path, folder) = (file.path.display(), folder.display());
@@ -63,7 +77,7 @@ fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Resu
     }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
     let stage = Stage::new(context)?;
-    let report = prepare(&job, &stage.surroundings(), &context.store()?, &Machine::here(), Mode::Write, false)?;
+    let report = prepare(&job, &stage.surroundings(), &context.store()?, world, Mode::Write, false)?;
     tell(context, &report, Mode::Write);
     Ok(report.granted)
 }

@@ -10,7 +10,7 @@ mod port;
 mod processes;
 mod sockets;
 
-pub use addresses::local_addresses;
+pub use addresses::{is_local, local_addresses};
 pub use error::ProbeError;
 pub use port::{PortState, probe};
 pub use processes::{Process, Processes};

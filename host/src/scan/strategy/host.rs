@@ -48,7 +48,7 @@ impl Rtt {
 
     /// How long to wait for an answer, the nth time. Without any figure, `guess` at first.
     fn timeout(self, tries: u8, guess: Duration) -> Duration {
-        let figure = |(smooth, deviation)| (smooth * 2 + deviation * 4).clamp(SHORTEST, LONGEST);
+        let figure = |(smooth, deviation): (Duration, Duration)| (smooth * 2 + deviation * 4).clamp(SHORTEST, LONGEST);
         self.0.map_or(guess, figure) * (1 << tries.min(4))
     }
 }

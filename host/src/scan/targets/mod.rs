@@ -68,6 +68,12 @@ impl Targets {
         self.own.iter().filter(move |ip| wanted(ip)).map(|&ip| Address::routed(ip))
     }
 
+    /// Whether there are only addresses of this machine.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.networks.is_empty() && self.others().next().is_none()
+    }
+
     /// Addresses of other machines, as they are asked.
     pub(super) fn others(&self) -> impl Iterator<Item = Target> + use<> {
         let (named, networks) = (self.clone(), self.clone());
