@@ -75,6 +75,7 @@ pub(super) struct Host {
     gap: Duration,
     slow_until: Duration,
     says_closed: bool,
+    is_lost: bool,
     silences: usize,
     /// Attempts that were answered only when repeated, and those that never were.
     rescued: usize,
@@ -100,6 +101,7 @@ impl Host {
             gap: Duration::ZERO,
             slow_until: Duration::ZERO,
             says_closed: false,
+            is_lost: false,
             silences: 0,
             rescued: 0,
             lost: 0,
@@ -165,6 +167,7 @@ impl Host {
     pub(super) fn give_up(&mut self) {
         self.retries.clear();
         self.next = self.ports;
+        self.is_lost = true;
     }
 
     /// There was an answer.
@@ -192,7 +195,7 @@ impl Host {
             self.widen();
         }
         // Whoever says `closed` to one port and nothing to another may have lost an answer to a limit.
-        let again = probe.tries < retries + u8::from(limited);
+        let again = !self.is_lost && probe.tries < retries + u8::from(limited);
         if again {
             self.retries.push_back(Probe { tries: probe.tries + 1, ..probe });
         } else {

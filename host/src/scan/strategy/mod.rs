@@ -14,6 +14,8 @@ mod network;
 mod pace;
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;

@@ -51,6 +51,9 @@ impl Pace {
     }
 }
 
+/// A token that is all but there is there: times are whole nanoseconds.
+const ROUNDING: f64 = 0.001;
+
 /// A token bucket. Tokens stand for packets that nobody has answered yet: an answer shows that there is room for another one, so
 /// it gives the token back, and a network that answers is scanned as fast as it answers.
 #[derive(Debug)]
@@ -80,7 +83,7 @@ impl Bucket {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.tokens < 1.0
+        self.tokens < 1.0 - ROUNDING
     }
 
     pub(super) fn take(&mut self) {
