@@ -7,6 +7,7 @@
 
 pub mod builtin;
 pub mod hostile;
+mod lan;
 mod markdown;
 mod namespace;
 mod outcome;
@@ -18,6 +19,7 @@ mod snapshot;
 mod stand_in;
 mod wat_plugin;
 
+pub use lan::{Kind, Lan};
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;

@@ -158,8 +158,21 @@ impl Scan {
     }
 
     fn hear(&mut self, signal: Signal, now: Duration) {
+        let asked = |seen| self.targets.as_asked(seen);
+        let signal = match signal {
+            Signal::Cached(seen, mac) => asked(seen).map(|address| Signal::Cached(address, mac)),
+            Signal::Neighbour(seen, mac) => asked(seen).map(|address| Signal::Neighbour(address, mac)),
+            Signal::NoNeighbour(seen) => asked(seen).map(Signal::NoNeighbour),
+            Signal::Volunteer(seen) => asked(seen).filter(|&address| self.targets.welcomes(address)).map(Signal::Volunteer),
+            other => Some(other),
+        };
+        if let Some(signal) = signal {
+            self.hear_of(signal, now);
+        }
+    }
+
+    fn hear_of(&mut self, signal: Signal, now: Duration) {
         match signal {
-            Signal::Volunteer(address) if !self.targets.welcomes(address) => return,
             Signal::LinkLost(interface) => {
                 let Some(name) = self.targets.interface_name(interface) else { return };
                 if self.lost.contains(&interface) {

@@ -22,6 +22,7 @@ mod property;
 mod registry_file;
 mod releasing;
 mod runtime_js;
+mod scan;
 mod third_party;
 mod write_env;
 

@@ -26,14 +26,19 @@ pub(super) struct Asker {
 
 impl Asker {
     pub(super) fn ask(&mut self, address: Address) -> Sent {
-        match self.send(address) {
-            Ok(()) => Sent::Yes,
-            Err(error) if is_lack_of_room(&error) => {
-                self.socket = None;
-                Sent::NotNow
+        // What a socket reports first may be an error of an earlier question; a new one has none.
+        for _ in 0..2 {
+            match self.send(address) {
+                Ok(()) => return Sent::Yes,
+                Err(error) => {
+                    self.socket = None;
+                    if is_lack_of_room(&error) {
+                        return Sent::NotNow;
+                    }
+                }
             }
-            Err(_) => Sent::Never,
         }
+        Sent::Never
     }
 
     fn send(&mut self, address: Address) -> io::Result<()> {
@@ -55,6 +60,9 @@ fn open(ipv6: bool, zone: u32) -> io::Result<Socket> {
     let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
     let socket = Socket::new(domain, Type::DGRAM, None)?;
     socket.set_nonblocking(true)?;
+    // Without it the kernel keeps to itself that its table is full (`udp_send_skb`, net/ipv4/udp.c).
+    #[cfg(target_os = "linux")]
+    super::options::tell_icmp_errors(&socket, ipv6)?;
     if let Some(interface) = NonZeroU32::new(zone) {
         bind_to_interface(&socket, ipv6, interface)?;
     }

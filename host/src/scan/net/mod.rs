@@ -5,6 +5,8 @@ mod connects;
 mod limits;
 mod multicast;
 mod neighbours;
+#[cfg(target_os = "linux")]
+mod options;
 mod ping;
 #[cfg(target_os = "linux")]
 mod watch;

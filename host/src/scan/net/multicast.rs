@@ -83,7 +83,6 @@ impl Multicast {
 
     fn volunteer(&self, from: SocketAddr) -> Option<Signal> {
         let SocketAddr::V6(from) = from else { return None };
-        let zone = if from.ip().is_unicast_link_local() { self.interface } else { 0 };
-        Some(Signal::Volunteer(Address { ip: (*from.ip()).into(), zone }))
+        Some(Signal::Volunteer(Address { ip: (*from.ip()).into(), zone: self.interface }))
     }
 }

@@ -72,7 +72,9 @@ pub(in crate::scan) struct Strategy<T> {
     guesses: usize,
     pings: usize,
     open_until: Duration,
-    blocked_until: Duration,
+    /// The system had no room for questions, or for attempts, before these times.
+    no_questions_until: Duration,
+    no_attempts_until: Duration,
     lost_links: Vec<u32>,
     capacity: usize,
     progress: Progress,
@@ -100,7 +102,8 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
             guesses: 0,
             pings: 0,
             open_until: Duration::ZERO,
-            blocked_until: Duration::ZERO,
+            no_questions_until: Duration::ZERO,
+            no_attempts_until: Duration::ZERO,
             lost_links: Vec::new(),
             capacity: 0,
             progress: Progress::default(),
@@ -159,8 +162,10 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
         self.expire(network, now);
         self.asking.forget_old(now);
         self.resume(now);
-        if now >= self.blocked_until {
+        if now >= self.no_questions_until {
             self.discover(network, now);
+        }
+        if now >= self.no_attempts_until {
             self.connect(network, now);
         }
         if self.is_over(now) { None } else { Some(self.wake(now)) }
@@ -185,13 +190,14 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
 
     fn wake(&self, now: Duration) -> Duration {
         let connecting = !self.ready.is_empty() && self.attempts.len() < self.capacity;
-        let sending = connecting || (self.has_targets() && self.may_begin());
+        let asking = self.has_targets() && self.may_begin();
         let times = [
             self.attempts.deadline(),
             self.asking.next(now),
             self.paused.iter().map(|&host| self.hosts[host].not_before).min(),
             (self.open_until > now).then_some(self.open_until),
-            sending.then(|| self.bucket.next().max(self.blocked_until)),
+            connecting.then(|| self.bucket.next().max(self.no_attempts_until)),
+            asking.then(|| self.bucket.next().max(self.no_questions_until)),
         ];
         // With nothing else to wait for it is echoes, which report by themselves.
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(1)).max(now)
@@ -209,7 +215,7 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
             }
             if !self.begin_with(target, network, now) {
                 self.waiting.push_front(target);
-                self.blocked_until = now + ROOM;
+                self.no_questions_until = now + ROOM;
                 return;
             }
             self.progress.addresses += 1;
@@ -363,7 +369,7 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
             if !self.attempt(index, probe, network, now) {
                 self.hosts[index].put_back(probe);
                 self.queue(index);
-                self.blocked_until = now + ROOM;
+                self.no_attempts_until = now + ROOM;
                 return;
             }
             self.queue(index);

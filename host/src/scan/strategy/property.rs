@@ -21,6 +21,7 @@ fn any_host() -> impl Strategy<Value = Simulated> {
         |(manner, echo, rtt, jitter, loss, rst_limit, open)| Simulated {
             manner,
             open: [open].into(),
+            refused: [].into(),
             echo,
             rtt,
             jitter,

@@ -21,6 +21,8 @@ pub(super) enum Manner {
 pub(super) struct Simulated {
     pub(super) manner: Manner,
     pub(super) open: BTreeSet<u16>,
+    /// Ports that are refused with RST, whatever its manner.
+    pub(super) refused: BTreeSet<u16>,
     /// Whether it answers echo requests.
     pub(super) echo: bool,
     /// There and back, at least.
@@ -36,7 +38,7 @@ pub(super) struct Simulated {
 impl Simulated {
     pub(super) fn new(manner: Manner) -> Self {
         let (open, rtt, jitter) = (BTreeSet::from([8001]), Duration::from_micros(300), Duration::from_micros(100));
-        Self { manner, open, echo: true, rtt, jitter, loss: 0.0, rst_limit: None }
+        Self { manner, open, refused: BTreeSet::new(), echo: true, rtt, jitter, loss: 0.0, rst_limit: None }
     }
 }
 
@@ -190,6 +192,7 @@ impl Network for Simulation {
         let Some(delay) = self.delay(&host) else { return Sent::Yes };
         let verdict = match host.manner {
             _ if host.open.contains(&port.get()) => Verdict::Open,
+            _ if host.refused.contains(&port.get()) => Verdict::Closed,
             Manner::Rst if self.may_rst(address, &host) => Verdict::Closed,
             Manner::Reject => Verdict::Rejected,
             _ => return Sent::Yes,

@@ -129,6 +129,14 @@ impl Targets {
         links.filter(|link| link.network.prefix_len() == 64).filter_map(address).collect()
     }
 
+    /// The address as it is asked, of a neighbour that was seen behind the interface that its zone names; none when that is not where
+    /// we look.
+    pub(super) fn as_asked(&self, seen: Address) -> Option<Address> {
+        let link_local = matches!(seen.ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let zone = if link_local { seen.zone } else { self.through };
+        (self.through == 0 || self.through == seen.zone).then_some(Address { zone, ..seen })
+    }
+
     /// Whether a volunteer belongs to what was asked for.
     pub(super) fn welcomes(&self, address: Address) -> bool {
         !self.own.contains(&address.ip) && self.networks.iter().any(|network| network.contains(&address.ip))

@@ -145,15 +145,14 @@ fn neighbour(message: &NeighbourMessage, is_answer: bool) -> Option<Signal> {
     }
 }
 
-/// The neighbour's address. Only link-local ones need their interface to be unique.
+/// The neighbour's address, and the interface that it is behind.
 fn address_of(message: &NeighbourMessage) -> Option<Address> {
     let ip = message.attributes.iter().find_map(|attribute| match attribute {
         NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(IpAddr::V4(*ip)),
         NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some(IpAddr::V6(*ip)),
         _ => None,
     })?;
-    let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    Some(Address { ip, zone: if link_local { message.header.ifindex } else { 0 } })
+    Some(Address { ip, zone: message.header.ifindex })
 }
 
 /// A link that is gone or was switched off (`struct ifinfomsg`, rtnetlink(7): index at 4, flags at 8).
