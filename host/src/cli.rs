@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, reserve_network, scan, schema, status, trust};
+use crate::commands::{
+    completions, gc, man, port, prepare, release, reserve, reserve_network, scan, schema, status, trust,
+};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]

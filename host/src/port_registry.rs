@@ -1,5 +1,6 @@
 //! The front door for programs that reserve ports for themselves.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -173,6 +174,83 @@ mod files {
     }
 }
 
+#[cfg(feature = "scan")]
+mod network {
+    use super::{PortRegistry, Reserved, Selection};
+    use crate::model::{Host, PortRange, PortSet};
+    use crate::reserve::{Choice, reserve};
+    use crate::reserve_network::{Candidate, Prefer, ReserveNetworkError, first_with_a_free_port, is_taken};
+    use crate::scan::{Options, Report, ScanError, Wanted, collect_blocking};
+
+    impl PortRegistry {
+        /// Looks which hosts are in the networks of this machine, and what these ports of theirs do. It takes a second or two, and
+        /// must not be called from asynchronous code: there is [`crate::scan`] for that.
+        ///
+        /// # Errors
+        /// [`ScanError`]: there is no network, or it can't be looked at.
+        pub fn scan_local_network(&self, ports: &PortSet) -> Result<Report, ScanError> {
+            collect_blocking(Wanted::default().targets()?, &Options::new(ports.clone()))
+        }
+
+        /// Reserves a port on an address of this machine in the local network, or on another machine there that has one free: see
+        /// [`crate::reserve_network`] for what that is worth. Without a network it is a port of 127.0.0.1; without a range one of
+        /// 8000-9000. The selection's host is not asked. Not for asynchronous code.
+        ///
+        /// # Errors
+        /// [`ReserveNetworkError`]; then nothing is reserved.
+        pub fn reserve_network_port(
+            &self,
+            selection: &Selection,
+            prefer: Prefer,
+        ) -> Result<Reserved<'_>, ReserveNetworkError> {
+            let targets = match Wanted::default().targets() {
+                Err(ScanError::NoNetwork { .. }) => {
+                    Wanted { hosts: vec![Host::default()], ..Wanted::default() }.targets()?
+                }
+                targets => targets?,
+            };
+            let choice = selection.choice_within(PortRange::usual());
+            for which in prefer.order() {
+                let candidates = match which {
+                    Prefer::Own => Candidate::own(&targets),
+                    Prefer::Remote if targets.is_own() => Vec::new(),
+                    Prefer::Remote => {
+                        let ports = choice.ports().unwrap_or_else(|| PortRange::usual().into());
+                        Candidate::remote(&collect_blocking(targets.clone(), &Options::new(ports))?)
+                    }
+                };
+                if let Some(reserved) = self.on_first(selection, choice, &candidates)? {
+                    return Ok(reserved);
+                }
+            }
+            Err(ReserveNetworkError::NoneFree { choice, addresses: targets.len() })
+        }
+
+        fn on_first(
+            &self,
+            selection: &Selection,
+            choice: Choice,
+            candidates: &[Candidate],
+        ) -> Result<Option<Reserved<'_>>, ReserveNetworkError> {
+            let attempt = |candidate: &Candidate| {
+                let request = selection.request_on(candidate.host(), candidate.addresses(), choice);
+                reserve(&self.store, &candidate.world(), &[request])
+            };
+            let first = first_with_a_free_port(candidates, attempt, is_taken)?;
+            let reservation =
+                first.and_then(|(mut outcome, _)| outcome.granted.pop()).map(|granted| granted.reservation);
+            Ok(reservation.map(|reservation| Reserved { registry: self, reservation, kept: false }))
+        }
+    }
+
+    impl Selection {
+        fn choice_within(&self, default: PortRange) -> Choice {
+            let range = self.range.unwrap_or(default);
+            self.exactly.map_or_else(|| Choice::new(self.preferred, Some(range)), Choice::exactly)
+        }
+    }
+}
+
 /// Which port to reserve. Without anything said: one of the policy's good ports on the loopback addresses, for TCP.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -246,11 +324,13 @@ impl Selection {
             Some(port) => Choice::exactly(port),
             None => Choice::new(self.preferred, self.range),
         };
+        Ok(self.request_on(self.host.clone(), local_addresses(&self.host)?, choice))
+    }
+
+    fn request_on(&self, host: Host, addresses: Vec<IpAddr>, choice: Choice) -> Request {
         // Where the platform tells nothing of our own process, a grace has to do.
         let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
-        let addresses = local_addresses(&self.host)?;
-        let Self { host, protocol, owner, .. } = self.clone();
-        Ok(Request { host, addresses, protocol, choice, owner, lease })
+        Request { host, addresses, protocol: self.protocol, choice, owner: self.owner.clone(), lease }
     }
 }
 

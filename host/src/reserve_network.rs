@@ -6,11 +6,32 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use thiserror::Error;
+
 use crate::model::{Caller, Host, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::Liveness;
 use crate::probe::{PortState, ProbeError, local_addresses};
-use crate::reserve::{Machine, Occupied, Presence, ReserveError, World};
-use crate::scan::{PortState as Seen, Ports, Report, Targets};
+use crate::reserve::{Choice, Machine, Occupied, Presence, ReserveError, World};
+use crate::scan::{PortState as Seen, Ports, Report, ScanError, Targets};
+
+/// Why there is no port.
+#[derive(Debug, Error)]
+pub enum ReserveNetworkError {
+    /// There is no scan, and so no host.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The registry or the kernel can't be used.
+    #[error(transparent)]
+    Reserve(#[from] ReserveError),
+    /// No host has a free port.
+    #[error("no free port among {choice} at the {addresses} addresses that were asked")]
+    NoneFree {
+        /// What was asked for.
+        choice: Choice,
+        /// How many addresses there were.
+        addresses: u64,
+    },
+}
 
 /// A host that may have a free port.
 #[derive(Debug)]
@@ -29,6 +50,17 @@ pub enum Prefer {
     Own,
     /// Other machines.
     Remote,
+}
+
+impl Prefer {
+    /// All hosts, these first.
+    #[must_use]
+    pub fn order(self) -> [Self; 2] {
+        match self {
+            Self::Own => [Self::Own, Self::Remote],
+            Self::Remote => [Self::Remote, Self::Own],
+        }
+    }
 }
 
 /// How a port was established to be free.

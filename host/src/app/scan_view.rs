@@ -43,7 +43,12 @@ pub(crate) fn finished_view(report: &Report) -> Value {
 pub(crate) fn scan_table(report: &Report, only: Option<PortState>) -> Table {
     let shows = |state| only.is_none_or(|only| only == state);
     let mut heading = vec!["ADDRESS", "NAME", "SEEN BY", "RTT", "MAC"];
-    heading.extend([(PortState::Open, "OPEN"), (PortState::Closed, "FREE")].iter().filter(|(state, _)| shows(*state)).map(|(_, head)| *head));
+    heading.extend(
+        [(PortState::Open, "OPEN"), (PortState::Closed, "FREE")]
+            .iter()
+            .filter(|(state, _)| shows(*state))
+            .map(|(_, head)| *head),
+    );
     if only.is_none() {
         heading.push("UNKNOWN");
     }

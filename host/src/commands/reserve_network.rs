@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::reserve::grant;
-use super::scan::{default_ports, follow, runtime};
+use super::scan::{follow, runtime};
 use crate::app::{
     CommandError, CommandResult, Context, Format, NetworkArgs, NetworkReservedView, SelectionArgs, Table, lease_text,
 };
@@ -60,21 +60,21 @@ struct Search<'a> {
 type Found = Option<(Vec<Granted>, Established)>;
 
 pub(crate) fn run(context: &Context, args: &ReserveNetworkArgs) -> CommandResult {
-    let default = default_ports().ranges()[0];
-    let choice = args.selection.choice_within(default);
-    let search = Search { context, args, targets: targets(context, args)?, choice, ports: ports(choice, default) };
-    let found = match args.prefer.into() {
-        Prefer::Own => search.own()?.map_or_else(|| search.remote(), |found| Ok(Some(found))),
-        Prefer::Remote => search.remote()?.map_or_else(|| search.own(), |found| Ok(Some(found))),
-    };
-    let (granted, established) = found?.ok_or_else(|| search.refusal())?;
-    print(context, args, &granted, established)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A choice without ports of its own leaves it to the policy, which knows nothing of other machines.
-fn ports(choice: Choice, default: PortRange) -> PortSet {
-    choice.ports().unwrap_or_else(|| default.into())
+    let choice = args.selection.choice_within(PortRange::usual());
+    // A choice that leaves it to the policy has no ports of its own, and the policy knows nothing of other machines.
+    let ports = choice.ports().unwrap_or_else(|| PortRange::usual().into());
+    let search = Search { context, args, targets: targets(context, args)?, choice, ports };
+    for which in Prefer::from(args.prefer).order() {
+        let found = match which {
+            Prefer::Own => search.own()?,
+            Prefer::Remote => search.remote()?,
+        };
+        if let Some((granted, established)) = found {
+            print(context, args, &granted, established)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    Err(search.refusal())
 }
 
 /// A machine without a network still has itself.
@@ -146,8 +146,12 @@ impl Search<'_> {
         let why = self.only_own().map(|why| format!(" ({why})")).unwrap_or_default();
         let count = self.args.selection.count();
         let what = if count == 1 { "no free port".to_owned() } else { format!("no host with {count} free ports") };
-        CommandError::no(format_args!("{what} among {} at the {} addresses that were asked{why}", self.choice, self.targets.len()))
-            .hint("ask for a wider range; `portkeeper scan` shows what is there")
+        CommandError::no(format_args!(
+            "{what} among {} at the {} addresses that were asked{why}",
+            self.choice,
+            self.targets.len()
+        ))
+        .hint("ask for a wider range; `portkeeper scan` shows what is there")
     }
 }
 

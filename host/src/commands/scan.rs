@@ -14,7 +14,7 @@ use crate::app::{
     CommandError, CommandResult, Context, Format, NetworkArgs, ScanProgress, event_view, finished_view, scan_summary,
     scan_table,
 };
-use crate::model::{Host, Port, PortRange, PortSet};
+use crate::model::{Host, PortRange, PortSet};
 use crate::scan::{Ending, Event, Names, Options, PortState, Report, scan};
 
 /// Show which hosts are in the local network, and which of their ports are open or free
@@ -58,7 +58,7 @@ pub(crate) struct ScanArgs {
 
 impl ScanArgs {
     fn ports(&self) -> PortSet {
-        self.range.map(PortSet::from).or_else(|| self.ports.clone()).unwrap_or_else(default_ports)
+        self.range.map(PortSet::from).or_else(|| self.ports.clone()).unwrap_or_else(|| PortRange::usual().into())
     }
 
     fn only(&self) -> Option<PortState> {
@@ -67,17 +67,12 @@ impl ScanArgs {
     }
 }
 
-/// Those of the default profile.
-pub(super) fn default_ports() -> PortSet {
-    const FIRST: Port = Port::new(8000).expect("not zero");
-    const LAST: Port = Port::new(9000).expect("not zero");
-    PortRange::new(FIRST, LAST).expect("ascending").into()
-}
-
 pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
     let printer = &context.printer;
     if args.stream && matches!(printer.format(), Format::Table | Format::Json) && context.globals.format().is_some() {
-        return Err(CommandError::usage("--stream prints JSON lines: leave out --format and --json, or say --format jsonl"));
+        return Err(CommandError::usage(
+            "--stream prints JSON lines: leave out --format and --json, or say --format jsonl",
+        ));
     }
     let targets = args.network.wanted(&args.host).targets()?;
     let options = args.network.tune(Options::new(args.ports()));
@@ -87,7 +82,9 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
     let ending = runtime.block_on(async {
         let mut scan = scan(targets, &options)?;
         let ending = follow(&mut scan, context.globals.quiet || args.stream, |event| {
-            if args.stream && let Some(line) = event_view(&event, args.only(), &names) {
+            if args.stream
+                && let Some(line) = event_view(&event, args.only(), &names)
+            {
                 printer.json(&line)?;
             }
             report.take(event);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde::{Serialize, Serializer};
 
-use super::{Address, Ending, Event, Mac, Names, Options, PortState, Progress, Scan, ScanError, Sighting, Targets, UpBy, scan};
+use super::{
+    Address, Ending, Event, Mac, Names, Options, PortState, Progress, Scan, ScanError, Sighting, Targets, UpBy, scan,
+};
 use crate::model::{Port, PortRange, PortSet};
 
 /// Everything that a scan found, hosts in the order of their addresses.

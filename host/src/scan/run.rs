@@ -77,13 +77,15 @@ pub fn scan(targets: Targets, options: &Options) -> Result<Scan, ScanError> {
     let mut strategy = Strategy::new(others, Arc::clone(&ports), options.pace, options.rate);
     let mut events: VecDeque<_> = targets.notes().iter().cloned().chain(notes).map(Event::Note).collect();
     if !call_all(&targets, &mut net, &mut strategy) {
-        events.push_back(Event::Note("not permitted to call all IPv6 hosts (ff02::1): only likely addresses are asked".to_owned()));
+        events.push_back(Event::Note(
+            "not permitted to call all IPv6 hosts (ff02::1): only likely addresses are asked".to_owned(),
+        ));
     }
     let own: VecDeque<_> = targets.own().map(|address| OwnPorts::new(address, Arc::clone(&ports))).collect();
     let up_by = UpBy::OWN;
-    events.extend(own.iter().map(|own| {
-        Event::Host(Sighting { address: own.address, mac: None, up_by, rtt: None, own: true })
-    }));
+    events.extend(
+        own.iter().map(|own| Event::Host(Sighting { address: own.address, mac: None, up_by, rtt: None, own: true })),
+    );
     let started = Instant::now();
     Ok(Scan {
         net,
@@ -163,7 +165,9 @@ impl Scan {
             Signal::Cached(seen, mac) => asked(seen).map(|address| Signal::Cached(address, mac)),
             Signal::Neighbour(seen, mac) => asked(seen).map(|address| Signal::Neighbour(address, mac)),
             Signal::NoNeighbour(seen) => asked(seen).map(Signal::NoNeighbour),
-            Signal::Volunteer(seen) => asked(seen).filter(|&address| self.targets.welcomes(address)).map(Signal::Volunteer),
+            Signal::Volunteer(seen) => {
+                asked(seen).filter(|&address| self.targets.welcomes(address)).map(Signal::Volunteer)
+            }
             other => Some(other),
         };
         if let Some(signal) = signal {
@@ -178,7 +182,8 @@ impl Scan {
                 if self.lost.contains(&interface) {
                     return;
                 }
-                self.events.push_back(Event::Note(format!("the interface {name} went away: what it led to is incomplete")));
+                self.events
+                    .push_back(Event::Note(format!("the interface {name} went away: what it led to is incomplete")));
                 self.lost.push(interface);
             }
             // Who is known already in a network of which not every address is asked.

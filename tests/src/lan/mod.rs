@@ -105,6 +105,9 @@ impl<'a> Lan<'a> {
         let relay = relay.words(&format!("near-relay far-relay {milliseconds}")).inside(&self.hosts);
         self.running.push(StandIn::start(relay.command()));
         self.wait_for_bridge("near");
+        for (namespace, link) in [(&self.hosts, "near-relay"), (&self.hosts, "far-relay"), (&host, "eth0")] {
+            self.wait_for_link(namespace, link);
+        }
         let server = self.sandbox.stand_in_run(&format!("listen 10.77.0.{number}:{open}")).inside(&host);
         self.running.push(StandIn::start(server.command()));
         self.others.push(host);

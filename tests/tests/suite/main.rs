@@ -21,8 +21,11 @@ mod prepare_refused;
 mod property;
 mod registry_file;
 mod releasing;
+mod reserve_network;
 mod runtime_js;
 mod scan;
+mod scan_refused;
+mod scan_views;
 mod third_party;
 mod write_env;
 

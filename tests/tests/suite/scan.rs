@@ -147,7 +147,7 @@ fn a_slow_host_loses_no_port() {
     lan.slow_host(20, 50, 8005);
     for pace in ["", "--fast"] {
         lan.at_scanner("ip neigh flush all");
-        let outcome = sandbox.portkeeper(format!("scan {PORTS} {pace}")).inside(lan.scanner()).ok();
+        let outcome = sandbox.portkeeper(format!("scan --host 10.77.0.20 {PORTS} {pace}")).inside(lan.scanner()).ok();
         let answer = outcome.json();
         let slow = host(&answer, "10.77.0.20");
         assert_eq!((&slow["open"], &slow["closed"]), (&json!([8005]), &json!(["8000-8004", "8006-8020"])), "{outcome}");
@@ -179,7 +179,11 @@ fn an_unplugged_neighbour_is_only_cached_and_a_present_one_is_proven() {
     let answer = outcome.json();
     assert_eq!(host(&answer, "10.77.0.1")["closed"], json!(["8000-8004", "8006-8020"]), "{outcome}");
     let gone = host(&answer, "10.77.0.2");
-    assert_eq!((&gone["up_by"], &gone["open"], &gone["closed"]), (&json!(["cached"]), &json!([]), &json!([])), "{outcome}");
+    assert_eq!(
+        (&gone["up_by"], &gone["open"], &gone["closed"]),
+        (&json!(["cached"]), &json!([]), &json!([])),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -202,14 +206,19 @@ fn own_ports_are_bound_and_none_is_invented() {
     let Some(lan) = Lan::or_skip(&sandbox) else { return };
     // The kernel's ephemeral range: a connection to a port there may come out of that very port.
     lan.at_scanner("echo 32768 32867 > /proc/sys/net/ipv4/ip_local_port_range");
-    let stand_in = |words: &str| portkeeper_tests::StandIn::start(sandbox.stand_in_run(words).inside(lan.scanner()).command());
+    let stand_in =
+        |words: &str| portkeeper_tests::StandIn::start(sandbox.stand_in_run(words).inside(lan.scanner()).command());
     let _listening = stand_in("listen 10.77.0.253:32800");
     let _bound = stand_in("bind 10.77.0.253:32801");
     let outcome = sandbox.portkeeper("scan --host 10.77.0.253 --range 32768-32867").inside(lan.scanner()).ok();
     let answer = outcome.json();
     let own = host(&answer, "10.77.0.253");
     assert_eq!(own["open"], json!([32800]), "{outcome}");
-    assert_eq!((&own["bound"], &own["closed"]), (&json!(["32801"]), &json!(["32768-32799", "32802-32867"])), "{outcome}");
+    assert_eq!(
+        (&own["bound"], &own["closed"]),
+        (&json!(["32801"]), &json!(["32768-32799", "32802-32867"])),
+        "{outcome}"
+    );
 }
 
 #[test]

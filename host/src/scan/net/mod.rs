@@ -132,10 +132,14 @@ impl Network for Net {
 
 fn no_neighbours(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::Unsupported => "this system does not tell who answers on the link, so hosts that answer neither ICMP nor \
+        io::ErrorKind::Unsupported => {
+            "this system does not tell who answers on the link, so hosts that answer neither ICMP nor \
                                        TCP are not seen"
-            .to_owned(),
-        _ => format!("the neighbour table can't be read ({error}), so hosts that answer neither ICMP nor TCP are not seen"),
+                .to_owned()
+        }
+        _ => format!(
+            "the neighbour table can't be read ({error}), so hosts that answer neither ICMP nor TCP are not seen"
+        ),
     }
 }
 

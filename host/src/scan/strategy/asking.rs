@@ -97,7 +97,8 @@ impl Asking {
 
     /// Whether the last question has had its time.
     pub(super) fn is_over(&self, now: Duration) -> bool {
-        self.to_greet.is_empty() && (self.questions.is_empty() || self.last.is_none_or(|last| now >= last + self.patience))
+        self.to_greet.is_empty()
+            && (self.questions.is_empty() || self.last.is_none_or(|last| now >= last + self.patience))
     }
 
     /// When something changes by time alone.

@@ -36,9 +36,7 @@ impl Rtt {
     pub(super) fn sample(&mut self, sample: Duration) {
         self.0 = Some(match self.0 {
             None => (sample, sample / 2),
-            Some((smooth, deviation)) => {
-                ((smooth * 7 + sample) / 8, (deviation * 3 + smooth.abs_diff(sample)) / 4)
-            }
+            Some((smooth, deviation)) => ((smooth * 7 + sample) / 8, (deviation * 3 + smooth.abs_diff(sample)) / 4),
         });
     }
 

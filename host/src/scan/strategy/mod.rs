@@ -29,8 +29,8 @@ use asking::Asking;
 use attempts::{Attempts, Probe, Underway};
 use host::Host;
 pub(in crate::scan) use network::{Attempt, Network, Sent, Signal, Verdict};
-pub use pace::Pace;
 use pace::Bucket;
+pub use pace::Pace;
 
 use super::{Address, Event, Mac, PortState, Progress, UpBy};
 use crate::model::Port;

@@ -105,7 +105,7 @@ impl Simulation {
             }
             let wake = strategy.act(self, self.now);
             self.most_attempts = self.most_attempts.max(self.open_attempts.len());
-            strategy.events().for_each(|event| outcome.take(event));
+            strategy.events().for_each(|event| outcome.take(&event));
             let Some(wake) = wake else { break };
             let next = self.arriving.peek().map_or(wake, |Reverse((at, _))| wake.min(*at)).max(self.now);
             idle = if next == self.now { idle + 1 } else { 0 };
@@ -208,8 +208,8 @@ impl Network for Simulation {
 }
 
 impl Outcome {
-    fn take(&mut self, event: Event) {
-        match event {
+    fn take(&mut self, event: &Event) {
+        match *event {
             Event::Host(sighting) => {
                 self.hosts.insert(sighting.address, sighting.up_by);
             }

@@ -24,9 +24,12 @@ fn every_manner_of_host_is_told_apart() {
     let mut simulation = Simulation::new((1..).zip(hosts), 1);
     let found = scan_link(&mut simulation, 254, Pace::Normal);
     assert_eq!(found.hosts.len(), 4);
-    for (number, open, state) in
-        [(1, 1, PortState::Closed), (2, 1, PortState::Rejected), (3, 1, PortState::Filtered), (4, 0, PortState::Filtered)]
-    {
+    for (number, open, state) in [
+        (1, 1, PortState::Closed),
+        (2, 1, PortState::Rejected),
+        (3, 1, PortState::Filtered),
+        (4, 0, PortState::Filtered),
+    ] {
         assert_eq!(found.count(number, PortState::Open), open, "{number}");
         assert_eq!(found.count(number, state), PORTS.len() - open, "{number}");
     }

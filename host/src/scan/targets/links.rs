@@ -72,8 +72,24 @@ pub(super) fn names(links: &[Link]) -> String {
 /// Networks that container engines, hypervisors and clusters make on a machine, by the names they give them.
 fn is_of_containers(name: &str) -> bool {
     const BEGINNINGS: [&str; 18] = [
-        "docker", "podman", "veth", "virbr", "vnet", "vmnet", "vboxnet", "lxcbr", "lxdbr", "incusbr", "cni", "flannel",
-        "cali", "cilium", "kube", "nerdctl", "bridge100", "vEthernet",
+        "docker",
+        "podman",
+        "veth",
+        "virbr",
+        "vnet",
+        "vmnet",
+        "vboxnet",
+        "lxcbr",
+        "lxdbr",
+        "incusbr",
+        "cni",
+        "flannel",
+        "cali",
+        "cilium",
+        "kube",
+        "nerdctl",
+        "bridge100",
+        "vEthernet",
     ];
     BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) || is_compose_bridge(name)
 }

@@ -172,7 +172,13 @@ fn size(network: &IpNet) -> u128 {
 /// How many of them are asked.
 fn count(network: &IpNet) -> u128 {
     match network {
-        IpNet::V6(v6) if is_sparse(network) => if is_link_local(v6) { 0 } else { 255 },
+        IpNet::V6(v6) if is_sparse(network) => {
+            if is_link_local(v6) {
+                0
+            } else {
+                255
+            }
+        }
         // Neither the network's own address nor the one for all (RFC 950), where it has them (RFC 3021).
         IpNet::V4(v4) if v4.prefix_len() < 31 => size(network) - 2,
         _ => size(network),

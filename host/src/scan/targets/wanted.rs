@@ -48,7 +48,7 @@ impl Wanted {
     /// [`ScanError`]: an interface or name that there is not, a network that is too large, or no network at all.
     pub fn targets(&self) -> Result<Targets, ScanError> {
         let links = Link::all().map_err(ScanError::Interfaces)?;
-        self.resolve(links, |host| resolve(host))
+        self.resolve(links, resolve)
     }
 
     pub(super) fn resolve(
@@ -72,7 +72,7 @@ impl Wanted {
             self.add_network(network.trunc(), &mut targets)?;
         }
         for host in &self.hosts {
-            self.add_host(host, lookup(host)?, &mut targets)?;
+            self.add_host(host, &lookup(host)?, &mut targets)?;
         }
         if self.interfaces.is_empty() && self.networks.is_empty() && self.hosts.is_empty() {
             self.add_surroundings(&mut targets)?;
@@ -101,14 +101,17 @@ impl Wanted {
 
     fn add_surroundings(&self, targets: &mut Targets) -> Result<(), ScanError> {
         let usual: Vec<_> = targets.links.iter().filter(|link| link.is_usual()).cloned().collect();
-        let passed_over: Vec<_> = targets.links.iter().filter(|link| link.is_up && !link.is_loopback && !link.is_usual()).cloned().collect();
+        let passed_over: Vec<_> =
+            targets.links.iter().filter(|link| link.is_up && !link.is_loopback && !link.is_usual()).cloned().collect();
         if usual.is_empty() {
             return Err(ScanError::NoNetwork { passed_over: names(&passed_over) });
         }
         self.add_links(&usual, targets);
         if !passed_over.is_empty() {
             let names = names(&passed_over);
-            targets.notes.push(format!("not scanned: {names} (tunnels and networks of containers; --interface takes one in)"));
+            targets
+                .notes
+                .push(format!("not scanned: {names} (tunnels and networks of containers; --interface takes one in)"));
         }
         Ok(())
     }
@@ -155,16 +158,19 @@ impl Wanted {
         Ok(())
     }
 
-    fn add_host(&self, host: &Host, ips: Vec<IpAddr>, targets: &mut Targets) -> Result<(), ScanError> {
+    fn add_host(&self, host: &Host, ips: &[IpAddr], targets: &mut Targets) -> Result<(), ScanError> {
         let family = |family| ips.iter().copied().filter(|ip| Family::of(*ip) == family).collect::<Vec<_>>();
         let chosen = match self.families.as_slice() {
-            _ if ips.len() == 1 => ips.clone(),
+            _ if ips.len() == 1 => ips.to_vec(),
             [] if !family(Family::V4).is_empty() => family(Family::V4),
-            [] => ips.clone(),
+            [] => ips.to_vec(),
             families => families.iter().flat_map(|&wanted| family(wanted)).collect(),
         };
         if chosen.is_empty() {
-            return Err(ScanError::Unresolved { host: host.clone(), reason: "it has no address of that version".to_owned() });
+            return Err(ScanError::Unresolved {
+                host: host.clone(),
+                reason: "it has no address of that version".to_owned(),
+            });
         }
         for ip in chosen {
             let address = Address { ip, zone: targets.through };
@@ -227,12 +233,15 @@ fn note_double_networks(targets: &mut Targets) {
     if targets.through != 0 {
         return;
     }
-    let links: Vec<_> = targets.links.iter().filter(|link| link.has_neighbours && link.is_up && !link.is_link_local()).collect();
+    let links: Vec<_> =
+        targets.links.iter().filter(|link| link.has_neighbours && link.is_up && !link.is_link_local()).collect();
     let mut notes = Vec::new();
     for (index, link) in links.iter().enumerate() {
-        let scanned = targets.networks.iter().any(|network| network.contains(&link.network) || link.network.contains(network));
+        let scanned =
+            targets.networks.iter().any(|network| network.contains(&link.network) || link.network.contains(network));
         let other = links[..index].iter().find(|other| {
-            other.interface != link.interface && (other.network.contains(&link.network) || link.network.contains(&other.network))
+            other.interface != link.interface
+                && (other.network.contains(&link.network) || link.network.contains(&other.network))
         });
         if let Some(other) = other.filter(|_| scanned) {
             notes.push(format!(
