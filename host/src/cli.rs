@@ -11,8 +11,8 @@ use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
 use crate::commands::{
-    completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve, run,
-    schema, status, trust, wait,
+    completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve,
+    reserve_network, run, scan, schema, status, trust, wait,
 };
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
@@ -44,6 +44,8 @@ enum Command {
     Prepare(prepare::PrepareArgs),
     Import(import::ImportArgs),
     Plugin(plugin::PluginArgs),
+    Scan(scan::ScanArgs),
+    ReserveNetwork(reserve_network::ReserveNetworkArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -89,6 +91,8 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Prepare(args) => prepare::run(context, args),
         Command::Import(args) => import::run(context, args),
         Command::Plugin(args) => plugin::run(context, args),
+        Command::Scan(args) => scan::run(context, args),
+        Command::ReserveNetwork(args) => reserve_network::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completions(args) => completions::run(context, args, Cli::command()),

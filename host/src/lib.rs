@@ -7,8 +7,9 @@
 //!    documents that people write, and what the options of a format may be
 //! 3. [`registry`], [`policy`], [`probe`], [`plugins`], [`config`], [`lockfile`], [`output`], [`trust`], [`import`]: one task each,
 //!    unaware of each other
-//! 4. [`hold`] and [`handover`]: sockets that keep ports, and their way to a server; [`reserve`], [`prepare`], [`install`], [`authoring`], [`who`], [`wait`], [`explain`], [`kill`] and [`doctor`]: what the rooms do
-//!    together
+//! 4. [`hold`] and [`handover`]: sockets that keep ports, and their way to a server; [`scan`]: the local network;
+//!    [`reserve`], [`reserve_network`], [`prepare`], [`install`], [`authoring`], [`who`], [`wait`], [`explain`], [`kill`] and
+//!    [`doctor`]: what the rooms do together
 //! 5. [`PortRegistry`], the front door for programs, and the command line
 
 pub mod model;
@@ -48,6 +49,10 @@ pub mod kill;
 #[cfg(feature = "plugins")]
 pub mod prepare;
 pub mod reserve;
+#[cfg(feature = "scan")]
+pub mod reserve_network;
+#[cfg(feature = "scan")]
+pub mod scan;
 pub mod wait;
 pub mod who;
 

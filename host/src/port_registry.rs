@@ -16,8 +16,8 @@ use crate::os;
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
 use crate::reserve::{
-    Choice, GRACE, Granted, Machine, Naming, NamingRules, Pick, PickError, Request, ReserveError, Stale, World,
-    collect, names_of, pick, release, reserve, reserve_names,
+    Choice, GRACE, Granted, Machine, Naming, NamingRules, Outcome, Pick, PickError, Request, ReserveError, Stale,
+    World, collect, names_of, pick, release, reserve, reserve_names,
 };
 use crate::settings::Settings;
 
@@ -95,9 +95,19 @@ impl PortRegistry {
     /// # Errors
     /// As [`PortRegistry::reserve`].
     pub fn reserve_many(&self, selection: &Selection, count: usize) -> Result<Vec<Reserved<'_>>, ReserveError> {
+        let (keeper, machine) = self.keeping_machine();
+        let outcome = reserve(&self.store, &machine, &vec![selection.request()?; count])?;
+        Ok(self.guards(outcome, &keeper))
+    }
+
+    /// This machine, with something that holds ports for this process.
+    fn keeping_machine(&self) -> (Rc<InProcess>, Machine) {
         let keeper = Rc::new(InProcess::new());
         let machine = self.machine().with_keeper(Rc::clone(&keeper));
-        let outcome = reserve(&self.store, &machine, &vec![selection.request()?; count])?;
+        (keeper, machine)
+    }
+
+    fn guards(&self, outcome: Outcome, keeper: &InProcess) -> Vec<Reserved<'_>> {
         let mut held = keeper.take().into_iter();
         let guard = |granted: Granted| Reserved {
             registry: self,
@@ -105,7 +115,7 @@ impl PortRegistry {
             reservation: granted.reservation,
             kept: false,
         };
-        Ok(outcome.granted.into_iter().map(guard).collect())
+        outcome.granted.into_iter().map(guard).collect()
     }
 
     /// Ends the reservations of these ports, with their holds, and returns those that have ended. What another program holds for
@@ -284,6 +294,82 @@ mod files {
     }
 }
 
+#[cfg(feature = "scan")]
+mod network {
+    use super::{PortRegistry, Reserved, Selection};
+    use crate::model::{Host, PortRange, PortSet};
+    use crate::reserve::{Choice, reserve};
+    use crate::reserve_network::{Candidate, Prefer, ReserveNetworkError, first_with_a_free_port, is_taken};
+    use crate::scan::{Options, Report, ScanError, Wanted, collect_blocking};
+
+    impl PortRegistry {
+        /// Looks which hosts are in the networks of this machine, and what these ports of theirs do. It takes a second or two, and
+        /// must not be called from asynchronous code: there is [`crate::scan`] for that.
+        ///
+        /// # Errors
+        /// [`ScanError`]: there is no network, or it can't be looked at.
+        pub fn scan_local_network(&self, ports: &PortSet) -> Result<Report, ScanError> {
+            collect_blocking(Wanted::default().targets()?, &Options::new(ports.clone()))
+        }
+
+        /// Reserves a port on an address of this machine in the local network, or on another machine there that has one free: see
+        /// [`crate::reserve_network`] for what that is worth. Without a network it is a port of 127.0.0.1; without a range one of
+        /// 8000-9000. The selection's host is not asked. Not for asynchronous code.
+        ///
+        /// # Errors
+        /// [`ReserveNetworkError`]; then nothing is reserved.
+        pub fn reserve_network_port(
+            &self,
+            selection: &Selection,
+            prefer: Prefer,
+        ) -> Result<Reserved<'_>, ReserveNetworkError> {
+            let targets = match Wanted::default().targets() {
+                Err(ScanError::NoNetwork { .. }) => {
+                    Wanted { hosts: vec![Host::default()], ..Wanted::default() }.targets()?
+                }
+                targets => targets?,
+            };
+            let choice = selection.choice_within(PortRange::usual());
+            for which in prefer.order() {
+                let candidates = match which {
+                    Prefer::Own => Candidate::own(&targets),
+                    Prefer::Remote if targets.is_own() => Vec::new(),
+                    Prefer::Remote => {
+                        let ports = choice.ports().unwrap_or_else(|| PortRange::usual().into());
+                        Candidate::remote(&collect_blocking(targets.clone(), &Options::new(ports))?)
+                    }
+                };
+                if let Some(reserved) = self.on_first(selection, choice, &candidates)? {
+                    return Ok(reserved);
+                }
+            }
+            Err(ReserveNetworkError::NoneFree { choice, addresses: targets.len() })
+        }
+
+        fn on_first(
+            &self,
+            selection: &Selection,
+            choice: Choice,
+            candidates: &[Candidate],
+        ) -> Result<Option<Reserved<'_>>, ReserveNetworkError> {
+            let (keeper, machine) = self.keeping_machine();
+            let attempt = |candidate: &Candidate| {
+                let request = selection.request_on(candidate.host(), candidate.addresses(), choice);
+                reserve(&self.store, &candidate.world(&machine), &[request])
+            };
+            let first = first_with_a_free_port(candidates, attempt, is_taken)?;
+            Ok(first.and_then(|(outcome, _)| self.guards(outcome, &keeper).pop()))
+        }
+    }
+
+    impl Selection {
+        fn choice_within(&self, default: PortRange) -> Choice {
+            let range = self.range.unwrap_or(default);
+            self.exactly.map_or_else(|| Choice::new(self.preferred, Some(range)), Choice::exactly)
+        }
+    }
+}
+
 /// Why there is no listener on a reserved port.
 #[derive(Debug, Error)]
 pub enum ListenError {
@@ -395,12 +481,16 @@ impl Selection {
             Some(port) => Choice::exactly(port),
             None => Choice::new(self.preferred, self.range),
         };
-        // Where the platform tells nothing of our own process, a grace has to do.
-        let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let host = self.host.clone().unwrap_or_default();
         let addresses = local_addresses(&host)?;
+        Ok(self.request_on(host, addresses, choice))
+    }
+
+    fn request_on(&self, host: Host, addresses: Vec<IpAddr>, choice: Choice) -> Request {
+        // Where the platform tells nothing of our own process, a grace has to do.
+        let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
-        Ok(Request { host, addresses, protocol, choice, owner, lease, hold: self.hold })
+        Request { host, addresses, protocol, choice, owner, lease, hold: self.hold }
     }
 }
 

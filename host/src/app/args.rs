@@ -1,5 +1,6 @@
 //! Arguments that several commands share.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +125,7 @@ pub(crate) struct SelectionArgs {
     /// The host to reserve on. 127.0.0.1 and localhost stand for both loopback addresses
     /// [default: 127.0.0.1, or what PORTKEEPER_HOST says]
     #[arg(long)]
-    host: Option<Host>,
+    host: Vec<Host>,
 
     /// The transport protocol: tcp or udp [default: tcp]
     #[arg(long)]
@@ -201,6 +202,18 @@ impl SelectionArgs {
 
     /// One request for each port. Those of `--write-env` get their names where the file is written.
     pub(crate) fn requests(&self, default_host: &Host, hold: &HoldArgs) -> Result<Vec<Request>, CommandError> {
+        let host = self.one_host()?.unwrap_or(default_host);
+        self.requests_on(host.clone(), probe::local_addresses(host)?, self.choice(), hold)
+    }
+
+    /// One request for each port, on addresses that were found elsewhere.
+    pub(crate) fn requests_on(
+        &self,
+        host: Host,
+        addresses: Vec<IpAddr>,
+        choice: Choice,
+        hold: &HoldArgs,
+    ) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
             return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
         }
@@ -210,12 +223,11 @@ impl SelectionArgs {
                 "--grace says how long to wait for a server, and --hold waits as long as it takes",
             ));
         }
-        let host = self.host.as_ref().unwrap_or(default_host);
         let request = Request {
-            host: host.clone(),
-            addresses: probe::local_addresses(host)?,
-            protocol: self.protocol.unwrap_or_default(),
-            choice: self.choice(),
+            host,
+            addresses,
+            protocol: self.protocol(),
+            choice,
             owner: self.owner.clone(),
             lease: self.lease(hold.kind())?,
             hold: hold.kind_for(self.protocol.unwrap_or_default())?,
@@ -253,7 +265,7 @@ impl SelectionArgs {
         if self.port.is_some() && names.names.len() > 1 {
             return Err(CommandError::usage("--port is one port: give one name"));
         }
-        let host = self.host.clone().map(|host| probe::local_addresses(&host).map(|addresses| (host, addresses)));
+        let host = self.one_host()?.map(|host| probe::local_addresses(host).map(|addresses| (host.clone(), addresses)));
         let host = host.transpose()?;
         let says_which = self.preferred.is_some() || self.range.is_some() || self.profile.is_some();
         let choice = match self.port {
@@ -282,6 +294,35 @@ impl SelectionArgs {
             (self.write_env.is_some(), "--write-env"),
         ];
         given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
+    /// The host, if one was named.
+    fn one_host(&self) -> Result<Option<&Host>, CommandError> {
+        match self.host.as_slice() {
+            [_, _, ..] => Err(CommandError::usage("--host is one host: a port is reserved in one place at a time")),
+            hosts => Ok(hosts.first()),
+        }
+    }
+
+    /// The hosts that were named.
+    pub(crate) fn hosts(&self) -> &[Host] {
+        &self.host
+    }
+
+    /// How many ports were asked for.
+    pub(crate) fn count(&self) -> usize {
+        self.count.into()
+    }
+
+    /// The protocol.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol.unwrap_or_default()
+    }
+
+    /// The ports to look for on other machines, where the policy can't be asked: those of the default profile, if none were named.
+    pub(crate) fn choice_within(&self, default: PortRange) -> Choice {
+        let named = self.port.is_some() || self.range.is_some() || self.profile.is_some();
+        if named { self.choice() } else { Choice::new(self.preferred, Some(default)) }
     }
 
     fn choice(&self) -> Choice {

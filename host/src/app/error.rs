@@ -15,6 +15,7 @@ use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
 use crate::reserve::{PickError, ReserveError};
+use crate::scan::ScanError;
 use crate::trust::TrustError;
 
 /// What a command's function returns.
@@ -43,6 +44,8 @@ enum Kind {
     NotExecutable = 126,
     /// 127: there is no such command.
     NotFound = 127,
+    /// 130: the user interrupted it.
+    Interrupted = 130,
 }
 
 impl CommandError {
@@ -79,6 +82,11 @@ impl CommandError {
         self
     }
 
+    /// The user interrupted it (exit code 130).
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted; nothing was reserved")
+    }
+
     /// The same error with a line that says what to do.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
@@ -87,6 +95,11 @@ impl CommandError {
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Whether only the answer is no, and another question may have another answer.
+    pub(crate) fn is_no(&self) -> bool {
+        self.kind == Kind::No
     }
 
     /// The process' exit code.
@@ -234,6 +247,20 @@ impl From<FixtureError> for CommandError {
         match error {
             FixtureError::File(_) => Self::environment(error),
             _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ScanError> for CommandError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::NoSuchInterface { .. } | ScanError::TooLarge { .. } | ScanError::Unresolved { .. } => {
+                Self::usage(error)
+            }
+            ScanError::NoNetwork { .. }
+            | ScanError::InterfaceDown { .. }
+            | ScanError::Interfaces(_)
+            | ScanError::Sockets(_) => Self::environment(error),
         }
     }
 }

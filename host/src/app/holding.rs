@@ -42,6 +42,11 @@ impl Context {
         Machine::here().with_holds(HoldFolder::beside(store.path()))
     }
 
+    /// The same, able to start a holder if there is something to hold.
+    pub(crate) fn machine_for(&self, store: &FileStore<'_>, hold: &HoldArgs) -> Result<Machine, CommandError> {
+        if hold.kind().is_some() { self.holding_machine(store) } else { Ok(self.machine(store)) }
+    }
+
     /// The same, able to start a holder.
     #[cfg(target_os = "linux")]
     pub(crate) fn holding_machine(&self, store: &FileStore<'_>) -> Result<Machine, CommandError> {

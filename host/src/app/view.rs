@@ -11,6 +11,7 @@ use crate::model::{Guarantee, Host, Lease, Place, Port, Protocol, Reservation};
 use crate::os::Liveness;
 use crate::probe::SocketState;
 use crate::reserve::{Granted, Occupied};
+use crate::reserve_network::Established;
 use crate::who::{Ownership, ownership};
 
 /// A reservation, as `reserve` answers.
@@ -32,6 +33,24 @@ pub(crate) struct ReservedView<'a> {
     moved_from: Option<Port>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     occupied_by: Vec<OccupiedView<'a>>,
+}
+
+/// A reservation, as `reserve-network` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct NetworkReservedView<'a> {
+    #[serde(flatten)]
+    reserved: ReservedView<'a>,
+    /// Whether it is an address of this machine.
+    own: bool,
+    /// How the port was found to be free: `bind`, or `scan`.
+    established: &'static str,
+}
+
+impl<'a> NetworkReservedView<'a> {
+    pub(crate) fn new(granted: &'a Granted, established: Established) -> Self {
+        let own = established == Established::Bind;
+        Self { reserved: granted.into(), own, established: if own { "bind" } else { "scan" } }
+    }
 }
 
 /// Why a reservation is alive.

@@ -15,7 +15,7 @@ use crate::model::Reservation;
 use crate::prepare::{Job, Mode, prepare};
 use crate::probe;
 use crate::registry::FileStore;
-use crate::reserve::{Granted, Machine, NamingRules, Request, reserve, reserve_names};
+use crate::reserve::{Granted, Machine, NamingRules, Request, World, reserve, reserve_names};
 
 /// Reserve a port, or several, and print them as JSON
 ///
@@ -70,10 +70,7 @@ pub(super) fn select(
     hold: &HoldArgs,
 ) -> Result<Vec<Granted>, CommandError> {
     let store = context.store()?;
-    let machine = match hold.kind() {
-        Some(_) => context.holding_machine(&store)?,
-        None => context.machine(&store),
-    };
+    let machine = context.machine_for(&store, hold)?;
     let granted = select_on(context, names, selection, hold, &store, &machine)?;
     context.tell_holds(&granted);
     Ok(granted)
@@ -98,10 +95,21 @@ fn select_on(
              an outgoing connection may take it (see --range, or net.ipv4.ip_local_port_range)",
         );
     }
+    grant(context, selection, requests, store, machine)
+}
+
+/// Reserves what was asked for, in this world, and writes it where it shall be written.
+pub(super) fn grant(
+    context: &Context,
+    selection: &SelectionArgs,
+    requests: Vec<Request>,
+    store: &FileStore<'_>,
+    world: &impl World,
+) -> Result<Vec<Granted>, CommandError> {
     if let Some(file) = selection.write_env() {
-        return write_env(context, &file, requests, store, machine);
+        return write_env(context, &file, requests, store, world);
     }
-    let outcome = reserve(store, machine, &requests)?;
+    let outcome = reserve(store, world, &requests)?;
     context.tell_notices(&outcome.notices);
     context.tell_collected(&outcome.collected);
     Ok(outcome.granted)
@@ -182,7 +190,7 @@ pub(super) fn write_env(
     file: &WriteEnv,
     requests: Vec<Request>,
     store: &FileStore<'_>,
-    machine: &Machine,
+    world: &impl World,
 ) -> Result<Vec<Granted>, CommandError> {
     let folder = folder_of(&file.path);
     if !folder.is_dir() {
@@ -191,7 +199,7 @@ pub(super) fn write_env(
     }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
     let stage = Stage::new(context)?;
-    let report = prepare(&job, &stage.surroundings(), store, machine, Mode::Write, false)?;
+    let report = prepare(&job, &stage.surroundings(), store, world, Mode::Write, false)?;
     tell(context, &report, Mode::Write);
     Ok(report.granted)
 }

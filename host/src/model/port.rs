@@ -130,6 +130,14 @@ impl PortRange {
         Ok(Self { first, last })
     }
 
+    /// Where servers for development usually are: 8000-9000, the range of the default profile.
+    #[must_use]
+    pub const fn usual() -> Self {
+        const FIRST: Port = Port::new(8000).expect("not zero");
+        const LAST: Port = Port::new(9000).expect("not zero");
+        Self { first: FIRST, last: LAST }
+    }
+
     /// The lowest port.
     #[must_use]
     pub const fn first(self) -> Port {

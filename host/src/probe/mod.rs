@@ -10,7 +10,7 @@ mod port;
 mod processes;
 mod sockets;
 
-pub use addresses::{is_ours, local_addresses};
+pub use addresses::{is_local, is_ours, local_addresses};
 pub(crate) use bind::{Sharing, bind_family, lacks_family, refusal};
 pub use error::ProbeError;
 pub(crate) use port::is_answered;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Port, PortRange};
+use crate::model::{Port, PortRange, PortSet};
 
 /// The ports that a request accepts, in the order of its preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +58,16 @@ impl Choice {
     #[must_use]
     pub fn preferred(&self) -> Option<Port> {
         self.first
+    }
+
+    /// The ports themselves, where they don't depend on the policy: those of a range, and the one that is preferred.
+    #[must_use]
+    pub fn ports(&self) -> Option<PortSet> {
+        let range = match self.then {
+            Then::Range(range) => Some(range),
+            Then::Nothing | Then::Good => None,
+        };
+        PortSet::of(self.first.into_iter().chain(range.into_iter().flat_map(PortRange::ports)))
     }
 
     /// Whether a port that somebody already has would do.

@@ -72,6 +72,10 @@ impl Machine {
     }
 }
 
+fn ours(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    addresses.iter().copied().filter(|&address| probe::is_local(address)).collect()
+}
+
 impl World for Machine {
     fn place(&self) -> &Arc<Place> {
         &self.place
@@ -98,12 +102,15 @@ impl World for Machine {
     }
 
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
-        self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, addresses))
+        // On another machine's address nobody here can listen, whatever the wildcards say.
+        let ours = ours(addresses);
+        !ours.is_empty() && self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, &ours))
     }
 
     fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
+        let addresses = ours(addresses);
         let mut occupants =
-            self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
+            self.sockets(protocol).map(|sockets| sockets.occupants(port, &addresses)).unwrap_or_default();
         // Remnants are nobody's. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();

@@ -89,7 +89,8 @@ fn rendered_is_sound(rendered: Result<Rendered, RenderError>) -> Result<(), Test
     match rendered {
         Ok(rendered) => {
             for file in &rendered.files {
-                let below = !file.path.starts_with('/') && file.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+                let below =
+                    !file.path.starts_with('/') && file.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
                 prop_assert!(below && is_clean(&file.path) && !file.path.contains(['\\', ':']), "{:?}", file.path);
             }
             for diagnostic in &rendered.diagnostics {
@@ -217,5 +218,8 @@ fn whatever_a_plugin_answers_is_sound_or_its_fault() {
         })
         .unwrap();
     let sound = sound.get();
-    assert!(sound > 20, "only {sound} of these answers got past the door: the test sees too little of what is behind it");
+    assert!(
+        sound > 20,
+        "only {sound} of these answers got past the door: the test sees too little of what is behind it"
+    );
 }

@@ -68,7 +68,8 @@ fn schema() -> BoxedStrategy<Value> {
 
 /// A whole schema: an object with a definition that others may refer to.
 fn whole() -> impl Strategy<Value = Value> {
-    let definition = select(vec![json!({ "type": "integer" }), json!({ "required": ["a"] }), json!({ "maxLength": 1 })]);
+    let definition =
+        select(vec![json!({ "type": "integer" }), json!({ "required": ["a"] }), json!({ "maxLength": 1 })]);
     (vec(keyword(schema()), 1..5), definition).prop_map(|(keywords, definition)| {
         let mut schema: Map<_, _> = keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         schema.insert("$defs".to_owned(), json!({ "one": definition }));
@@ -82,11 +83,17 @@ fn the_verdicts_are_those_of_a_library() {
     let config = ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() };
     proptest::test_runner::TestRunner::new(config)
         .run(&(whole(), object(value())), |(schema, options)| {
-            let ours = OptionsSchema::parse(&schema.to_string()).map_err(|error| TestCaseError::fail(format!("{schema}: {error}")))?;
+            let ours = OptionsSchema::parse(&schema.to_string())
+                .map_err(|error| TestCaseError::fail(format!("{schema}: {error}")))?;
             let theirs = jsonschema::draft202012::new(&schema).unwrap();
             let verdict = ours.check(&options);
             prop_assert_eq!(
-                verdict.is_ok(), theirs.is_valid(&Value::Object(options.clone())), "{}\n{:?}\n{:?}", schema, options, verdict
+                verdict.is_ok(),
+                theirs.is_valid(&Value::Object(options.clone())),
+                "{}\n{:?}\n{:?}",
+                schema,
+                options,
+                verdict
             );
             let count = &verdicts[usize::from(verdict.is_ok())];
             count.set(count.get() + 1);
