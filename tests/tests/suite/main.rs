@@ -12,6 +12,7 @@ mod config;
 mod documents;
 mod examples;
 mod faults;
+mod formats;
 mod leases;
 mod overview;
 mod places;
