@@ -3,17 +3,29 @@
 mod args;
 mod context;
 mod error;
+mod holding;
+mod names;
 mod normalise;
 mod printer;
+mod sections;
+mod shelf;
 mod stage;
 mod table;
+mod tokens;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
+#[cfg(target_os = "linux")]
+pub(crate) use holding::HOLDER;
+pub(crate) use holding::HoldArgs;
+pub(crate) use names::{NameArgs, ScopeArgs, current_project, named_here, port_or_name};
 pub(crate) use normalise::normalise;
-pub(crate) use printer::Printer;
+pub(crate) use printer::{Printer, sanitise};
+pub(crate) use sections::Sections;
+pub(crate) use shelf::Shelf;
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
-pub(crate) use view::{ReservedView, StatusView, age, lease_text};
+pub(crate) use tokens::fill_in;
+pub(crate) use view::{LeaseView, OccupiedView, ReservedView, StatusView, age, lease_text};

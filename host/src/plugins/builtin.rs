@@ -49,6 +49,12 @@ pub(super) static BUILT_IN: &[BuiltIn] = &[
     built_in!(on first use: "template", "template", "jinja"),
 ];
 
+/// Whether the type is built in.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    of_type(name).is_some()
+}
+
 /// The built-in plugin of a type.
 pub(super) fn of_type(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|plugin| plugin.types.contains(&name))
