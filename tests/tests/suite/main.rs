@@ -26,6 +26,7 @@ mod overview;
 mod pick;
 mod places;
 mod plugin_authors;
+mod plugin_guide;
 mod plugin_lock;
 mod plugin_options;
 mod plugin_shelf;
