@@ -6,12 +6,7 @@
 //! ```
 //!
 //! The CSV is <https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv>, reduced to its columns
-//! port, transport, service and description. The date is that of the registry's last update. The names of TCP services come from the
-//! same file:
-//!
-//! ```sh
-//! cargo run -p portkeeper-tests --bin iana-table -- service-names-port-numbers.csv services > host/src/scan/services.txt
-//! ```
+//! port, transport, service and description. The date is that of the registry's last update.
 
 use std::collections::BTreeMap;
 use std::error::Error;
