@@ -9,7 +9,7 @@ fn project(path: &str, inode: u64) -> Option<Arc<Project>> {
 
 fn naming(name: &str, project: Option<Arc<Project>>) -> Naming {
     let name = name.parse().unwrap();
-    Naming { name, project, choice: None, host: None, protocol: None, owner: None }
+    Naming { name, project, choice: None, host: None, protocol: None, owner: None, hold: None }
 }
 
 fn rules() -> NamingRules {
