@@ -3,12 +3,14 @@
 //! On an address of our own the port is bound to see whether it is free. On another machine only that machine could do so: there a
 //! port counts as free when a scan saw it closed, and the entry in our registry keeps it from others who ask this registry.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::model::{Caller, Host, Moment, Place, Port, ProcessId, Project, Protocol};
+use crate::hold::{HoldError, Keeper};
+use crate::model::{Caller, Hold, HoldId, Host, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::Liveness;
 use crate::probe::{PortState, ProbeError, local_addresses};
 use crate::reserve::{Choice, Machine, Occupied, Presence, ReserveError, World};
@@ -107,10 +109,10 @@ impl Candidate {
         if self.seen.is_some() { Established::Scan } else { Established::Bind }
     }
 
-    /// The world in which its ports are chosen.
+    /// The world in which its ports are chosen, as seen from this machine.
     #[must_use]
-    pub fn world(&self) -> Reach<'_> {
-        Reach { machine: Machine::here(), seen: self.seen.as_ref() }
+    pub fn world<'a>(&'a self, machine: &'a Machine) -> Reach<'a> {
+        Reach { machine, seen: self.seen.as_ref() }
     }
 }
 
@@ -142,7 +144,7 @@ pub fn is_taken(error: &ReserveError) -> bool {
 /// This machine, and what is known of one other.
 #[derive(Debug)]
 pub struct Reach<'a> {
-    machine: Machine,
+    machine: &'a Machine,
     seen: Option<&'a Ports>,
 }
 
@@ -186,5 +188,26 @@ impl World for Reach<'_> {
 
     fn caller(&self) -> Option<Caller> {
         self.machine.caller()
+    }
+
+    fn hold_file(&self, id: HoldId) -> Liveness {
+        self.machine.hold_file(id)
+    }
+
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
+        self.machine.held(except)
+    }
+
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        self.machine.let_go(hold, ports)
+    }
+
+    fn sweep(&self) {
+        self.machine.sweep();
+    }
+
+    /// A port of another machine can only be held over there.
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        if self.seen.is_none() { self.machine.keeper() } else { None }
     }
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Table;
-use crate::model::Port;
-use crate::scan::{Event, HostReport, Names, PortState, Report, service};
+use crate::model::{Port, Protocol};
+use crate::policy::service;
+use crate::scan::{Event, HostReport, Names, PortState, Report};
 
 /// One event as a line of JSON; none for ports that were not asked for.
 pub(crate) fn event_view(event: &Event, only: Option<PortState>, names: &Names) -> Option<Value> {
@@ -76,7 +77,7 @@ pub(crate) fn scan_table(report: &Report, only: Option<PortState>) -> Table {
 }
 
 fn with_service(port: Port) -> String {
-    service(port).map_or_else(|| port.to_string(), |service| format!("{port} {service}"))
+    service(Protocol::Tcp, port).map_or_else(|| port.to_string(), |service| format!("{port} {service}"))
 }
 
 /// Ports that are neither open nor free, and why.

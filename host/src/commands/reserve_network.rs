@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use super::reserve::grant;
 use super::scan::{follow, runtime};
 use crate::app::{
-    CommandError, CommandResult, Context, Format, NetworkArgs, NetworkReservedView, SelectionArgs, Table, lease_text,
+    CommandError, CommandResult, Context, Format, HoldArgs, NetworkArgs, NetworkReservedView, SelectionArgs, Table,
+    lease_text,
 };
 use crate::model::{Host, PortRange, PortSet, Protocol};
 use crate::reserve::{Choice, Granted};
@@ -23,6 +24,9 @@ use crate::scan::{Ending, Options, Report, ScanError, Targets, Wanted, scan};
 pub(crate) struct ReserveNetworkArgs {
     #[command(flatten)]
     selection: SelectionArgs,
+
+    #[command(flatten)]
+    hold: HoldArgs,
 
     #[command(flatten)]
     network: NetworkArgs,
@@ -71,6 +75,7 @@ pub(crate) fn run(context: &Context, args: &ReserveNetworkArgs) -> CommandResult
         };
         if let Some((granted, established)) = found {
             print(context, args, &granted, established)?;
+            context.tell_holds(&granted);
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -104,9 +109,11 @@ impl Search<'_> {
 
     fn first_of(&self, candidates: &[Candidate]) -> Result<Found, CommandError> {
         let (context, selection) = (self.context, &self.args.selection);
+        let (store, hold) = (context.store()?, &self.args.hold);
+        let machine = context.machine_for(&store, hold)?;
         let attempt = |candidate: &Candidate| {
-            let requests = selection.requests_on(candidate.host(), candidate.addresses(), self.choice)?;
-            grant(context, selection, requests, &candidate.world())
+            let requests = selection.requests_on(candidate.host(), candidate.addresses(), self.choice, hold)?;
+            grant(context, selection, requests, &store, &candidate.world(&machine))
         };
         let first = first_with_a_free_port(candidates, attempt, CommandError::is_no)?;
         Ok(first.map(|(granted, candidate)| (granted, candidate.established())))
@@ -117,6 +124,9 @@ impl Search<'_> {
         let selection = &self.args.selection;
         if selection.protocol() == Protocol::Udp {
             return Some("a UDP port of another machine can't be seen to be free");
+        }
+        if self.args.hold.kind().is_some() {
+            return Some("a port of another machine can only be held by a program that runs there");
         }
         selection.write_env().map(|_| "--write-env writes ports of this machine only")
     }

@@ -169,6 +169,13 @@ impl PortRange {
     }
 }
 
+impl From<Port> for PortRange {
+    /// The range of this port alone.
+    fn from(port: Port) -> Self {
+        Self { first: port, last: port }
+    }
+}
+
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.first, self.last)

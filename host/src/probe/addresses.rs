@@ -70,6 +70,12 @@ fn words(message: &str) -> String {
     message.rsplit_once("information: ").map_or(message, |(_, words)| words).to_lowercase()
 }
 
+/// Whether the address is one of this machine.
+#[must_use]
+pub fn is_ours(address: IpAddr) -> bool {
+    matches!(standing(address), Standing::Ours)
+}
+
 /// Whether a socket can be bound to the address. UDP, and any free port, since only the address matters here.
 fn standing(address: IpAddr) -> Standing {
     match bind(Protocol::Udp, SocketAddr::new(address, 0), Sharing::Nothing) {

@@ -15,7 +15,6 @@ mod net;
 mod own;
 mod report;
 mod run;
-mod services;
 mod strategy;
 mod targets;
 
@@ -26,6 +25,5 @@ pub use ipnet::IpNet;
 pub use names::Names;
 pub use report::{HostReport, Ports, Report, Scanned, collect, collect_blocking};
 pub use run::{Options, Scan, scan};
-pub use services::service;
 pub use strategy::Pace;
 pub use targets::{Family, Targets, Wanted};

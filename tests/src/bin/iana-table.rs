@@ -1,7 +1,8 @@
-//! Writes `host/src/policy/iana.rs` from IANA's registry of service names and ports:
+//! Writes `host/src/policy/iana.rs` and `services.txt` beside it from IANA's registry of service names and ports:
 //!
 //! ```sh
 //! cargo run -p portkeeper-tests --bin iana-table -- service-names-port-numbers.csv 2025-11-14 > host/src/policy/iana.rs
+//! cargo run -p portkeeper-tests --bin iana-table -- service-names-port-numbers.csv services > host/src/policy/services.txt
 //! ```
 //!
 //! The CSV is <https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv>, reduced to its columns
@@ -20,11 +21,11 @@ use std::ops::RangeInclusive;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(path), Some(date)) = (arguments.next(), arguments.next()) else {
+    let (Some(path), Some(what)) = (arguments.next(), arguments.next()) else {
         return Err("usage: iana-table CSV DATE, or iana-table CSV services".into());
     };
-    let csv = std::fs::read_to_string(path)?;
-    let text = if date == "services" { services(&csv)? } else { render(&records(&csv)?, &date) };
+    let records = records(&std::fs::read_to_string(path)?)?;
+    let text = if what == "services" { services(&records) } else { render(&records, &what) };
     stdout().write_all(text.as_bytes())?;
     Ok(())
 }
@@ -33,6 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Record {
     ports: RangeInclusive<u16>,
     transport: String,
+    /// Empty where IANA keeps the ports for itself.
+    service: String,
 }
 
 /// The records that take their ports out of use: whatever is not plainly unassigned, "Reserved" included.
@@ -44,7 +47,11 @@ fn records(csv: &str) -> Result<Vec<Record>, Box<dyn Error>> {
         // Some names have no port.
         if !unassigned && !ports.is_empty() {
             let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-            records.push(Record { ports: first.parse()?..=last.parse()?, transport: transport.to_owned() });
+            records.push(Record {
+                ports: first.parse()?..=last.parse()?,
+                transport: transport.to_owned(),
+                service: service.to_owned(),
+            });
         }
     }
     Ok(records)
@@ -74,18 +81,31 @@ fn unassigned(records: &[Record], transport: &str) -> Vec<(u16, u16)> {
     ranges
 }
 
-/// A line for each TCP port that has a service name: the first that the registry lists.
-fn services(csv: &str) -> Result<String, Box<dyn Error>> {
-    let mut services = BTreeMap::new();
-    for line in csv.lines().skip(1) {
-        let [ports, transport, service, _] = fields(line)?;
-        if let ("tcp", Ok(port)) = (transport, ports.parse::<u16>())
-            && !service.is_empty()
-        {
-            services.entry(port).or_insert(service);
+/// A line `PORTS TRANSPORTS SERVICE` for each range and service. Of several services of a port and a transport the first counts.
+fn services(records: &[Record]) -> String {
+    let mut first: BTreeMap<(u16, u16), Vec<(&str, Vec<&str>)>> = BTreeMap::new();
+    for record in records.iter().filter(|record| matches!(record.transport.as_str(), "tcp" | "udp" | "any")) {
+        let service = if record.service.is_empty() { "Reserved" } else { &record.service };
+        let transports = if record.transport == "any" { vec!["tcp", "udp"] } else { vec![record.transport.as_str()] };
+        let here = first.entry((*record.ports.start(), *record.ports.end())).or_default();
+        for transport in transports {
+            if here.iter().any(|(_, known)| known.contains(&transport)) {
+                continue;
+            }
+            match here.iter_mut().find(|(name, _)| *name == service) {
+                Some((_, known)) => known.push(transport),
+                None => here.push((service, vec![transport])),
+            }
         }
     }
-    Ok(services.iter().map(|(port, service)| format!("{port} {service}\n")).collect())
+    let mut text = String::new();
+    for ((start, end), services) in first {
+        let ports = if start == end { start.to_string() } else { format!("{start}-{end}") };
+        for (service, transports) in services {
+            let _ = writeln!(text, "{ports} {} {service}", transports.join(","));
+        }
+    }
+    text
 }
 
 fn render(records: &[Record], date: &str) -> String {
@@ -129,10 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn a_port_has_the_first_name_that_is_listed() {
-        let csv = "port,transport,service,description\n80,tcp,http,\"A, B\"\n80,udp,x,Y\n80,tcp,www,Z\n22,tcp,ssh,S\n\
-                   5-6,tcp,range,R\n,tcp,name-only,N\n7,tcp,,Unassigned\n";
-        assert_eq!(services(csv).unwrap(), "22 ssh\n80 http\n");
+    fn services_are_told_by_transport_and_the_first_name_counts() {
+        let csv = "port,transport,service,description\n\
+                   80,tcp,http,Web\n80,tcp,www,Web\n80,udp,http,Web\n81,tcp,,Unassigned\n82,tcp,,Reserved\n\
+                   90-91,any,pair,Two\n92,tcp,one,A\n92,udp,other,B\n93,sctp,s,S\n";
+        let expected = "80 tcp,udp http\n82 tcp Reserved\n90-91 tcp,udp pair\n92 tcp one\n92 udp other\n";
+        assert_eq!(services(&records(csv).unwrap()), expected);
     }
 
     #[test]
