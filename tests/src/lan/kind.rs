@@ -21,7 +21,7 @@ pub enum Kind {
     RejectsHost,
     /// RSTs are limited to ten at once and 100 a second.
     RstLimited,
-    /// One packet in ten is lost.
+    /// One packet in twenty is lost.
     Lossy,
 }
 
@@ -64,7 +64,7 @@ impl Kind {
                 let code = ["host-prohibited", "admin-prohibited"][version];
                 closed(&format!("reject with {icmp} type {code}"))
             }
-            Self::Lossy => vec!["meta l4proto tcp numgen random mod 100 < 10 drop".to_owned()],
+            Self::Lossy => vec!["meta l4proto tcp numgen random mod 100 < 5 drop".to_owned()],
         }
     }
 }

@@ -76,23 +76,23 @@ impl<'a> Lan<'a> {
     /// A host with the addresses 10.77.0.NUMBER and fd77::NUMBER (in hexadecimal), and servers on these ports.
     #[track_caller]
     pub fn host(&mut self, number: u8, kind: Kind, open: &[u16]) {
-        self.at_hosts(&format!(
-            "ip addr add 10.77.0.{number}/24 dev br0; ip addr add fd77::{number:x}/64 dev br0 nodad"
-        ));
-        self.filter(&kind.rules(number, open));
-        let listening = open.iter().map(|port| format!("10.77.0.{number}:{port} [fd77::{number:x}]:{port}"));
-        let listening = listening.collect::<Vec<_>>().join(" ");
-        if !listening.is_empty() {
-            let stand_in = self.sandbox.stand_in_run(&format!("listen {listening}")).inside(&self.hosts);
-            self.running.push(StandIn::start(stand_in.command()));
-        }
+        self.crowd(&[(number, kind, open.to_vec())]);
     }
 
-    /// A normal host 10.77.0.NUMBER, every packet to and from which takes so long.
+    /// Many hosts.
     #[track_caller]
-    pub fn slow_host(&mut self, number: u8, milliseconds: u32, open: u16) {
-        let host = self.scanner.beside();
-        let pid = host.pid();
+    pub fn crowd(&mut self, crowd: &[(u8, Kind, Vec<u16>)]) {
+        self.at_hosts(&addresses("br0", crowd.iter().map(|(number, ..)| *number)));
+        self.filter(&crowd.iter().map(|(number, kind, open)| kind.rules(*number, open)).collect::<String>());
+        let servers: Vec<_> = crowd.iter().flat_map(|(number, _, open)| servers(*number, open)).collect();
+        self.listen(&self.hosts, &servers).into_iter().for_each(|server| self.running.push(server));
+    }
+
+    /// Normal hosts, every packet to and from which takes so long.
+    #[track_caller]
+    pub fn slow_crowd(&mut self, crowd: &[(u8, Vec<u16>)], milliseconds: u32) {
+        let place = self.scanner.beside();
+        let pid = place.pid();
         self.at_hosts(&format!(
             "ip link add near type veth peer name near-relay
              ip link add far-relay type veth peer name eth0 netns {pid}
@@ -100,17 +100,25 @@ impl<'a> Lan<'a> {
              ip link set near master br0
              for link in near near-relay far-relay; do ip link set $link up; done"
         ));
-        self.script(&host, &format!("ip addr add 10.77.0.{number}/24 dev eth0; ip link set eth0 up"));
+        let numbers = crowd.iter().map(|(number, _)| *number);
+        self.script(&place, &format!("ip link set eth0 up\n{}", addresses("eth0", numbers)));
         let relay = self.sandbox.program("python3").arg("-c").arg(include_str!("relay.py"));
         let relay = relay.words(&format!("near-relay far-relay {milliseconds}")).inside(&self.hosts);
         self.running.push(StandIn::start(relay.command()));
         self.wait_for_bridge("near");
-        for (namespace, link) in [(&self.hosts, "near-relay"), (&self.hosts, "far-relay"), (&host, "eth0")] {
+        for (namespace, link) in [(&self.hosts, "near-relay"), (&self.hosts, "far-relay"), (&place, "eth0")] {
             self.wait_for_link(namespace, link);
         }
-        let server = self.sandbox.stand_in_run(&format!("listen 10.77.0.{number}:{open}")).inside(&host);
-        self.running.push(StandIn::start(server.command()));
-        self.others.push(host);
+        let servers: Vec<_> = crowd.iter().flat_map(|(number, open)| servers(*number, open)).collect();
+        self.listen(&place, &servers).into_iter().for_each(|server| self.running.push(server));
+        self.others.push(place);
+    }
+
+    /// One program for all of these servers.
+    #[track_caller]
+    fn listen(&self, namespace: &Namespace, servers: &[String]) -> Option<StandIn> {
+        let run = || self.sandbox.stand_in_run(&format!("listen {}", servers.join(" "))).inside(namespace);
+        (!servers.is_empty()).then(|| StandIn::start(run().command()))
     }
 
     /// Joins the scanner's namespace to another one.
@@ -163,4 +171,15 @@ impl<'a> Lan<'a> {
             let _ = self.sandbox.program("nft").words("-f -").stdin(rules).inside(&self.hosts).ok();
         }
     }
+}
+
+fn addresses(link: &str, numbers: impl Iterator<Item = u8>) -> String {
+    let address = |number| {
+        format!("ip addr add 10.77.0.{number}/24 dev {link}; ip addr add fd77::{number:x}/64 dev {link} nodad\n")
+    };
+    numbers.map(address).collect()
+}
+
+fn servers(number: u8, open: &[u16]) -> impl Iterator<Item = String> {
+    open.iter().map(move |port| format!("10.77.0.{number}:{port} [fd77::{number:x}]:{port}"))
 }

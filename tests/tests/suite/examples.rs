@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use portkeeper_tests::{Namespace, Own, Sandbox, blocks_for_testing, program_or_skip};
+use portkeeper_tests::{Kind, Lan, Namespace, Own, Sandbox, blocks_for_testing, program_or_skip};
 
 use crate::sandbox;
 
@@ -57,6 +57,20 @@ fn the_rust_example_of_a_server_answers_on_its_reserved_port() {
     let outcome = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-run-server"))).ok();
     assert!(outcome.stdout.contains("says: served on a reserved port"), "{outcome}");
     assert!(sandbox.reserved().is_empty(), "{outcome}");
+}
+
+#[test]
+fn the_examples_of_the_network_find_its_hosts_and_a_port() {
+    let sandbox = sandbox();
+    let Some(mut lan) = Lan::or_skip(&sandbox) else { return };
+    lan.host(1, Kind::Normal, &[8005]);
+    let rust = sandbox.program(env!("CARGO_BIN_EXE_example-network-scan")).inside(lan.scanner()).ok();
+    assert!(rust.stdout.contains("10.77.0.1: open [\"8005\"], free 8000-8004,8006-8050"), "{rust}");
+    assert!(rust.stdout.contains("reserved 10.77.0.253:8000"), "{rust}");
+    let script = std::fs::read_to_string(in_repository("examples/bash/port_scan.sh")).unwrap();
+    let bash = sandbox.shell(&script).inside(lan.scanner()).ok();
+    assert!(bash.stdout.contains("open: {\"event\":\"port\",\"address\":\"10.77.0.1\",\"port\":8005"), "{bash}");
+    assert!(bash.stdout.lines().any(|line| line.starts_with("{\"host\":\"10.77.0.253\"")), "{bash}");
 }
 
 /// The README's transcripts are what the script prints, word for word.

@@ -85,7 +85,7 @@ fn what_another_machine_cannot_promise_is_refused() {
     let sandbox = sandbox();
     let Some(mut lan) = Lan::or_skip(&sandbox) else { return };
     lan.host(1, Kind::Normal, &[]);
-    for (words, needle) in [("--protocol udp", "UDP"), ("--write-env", "--write-env")] {
+    for (words, needle) in [("--protocol udp", "UDP"), ("--write-env", "--write-env"), ("--hold", "runs there")] {
         let run = sandbox.portkeeper("reserve-network --host 10.77.0.1").words(words).inside(lan.scanner());
         run.refused(1).says(needle);
     }
@@ -99,4 +99,17 @@ fn an_own_port_can_be_written() {
     let port = reserve.ok().port();
     assert_eq!(sandbox.read(".env"), format!("API_PORT={port}\n"));
     assert_eq!(reserve.ok().port(), port, "asked again, it is the same");
+}
+
+#[test]
+fn an_own_port_can_be_held() {
+    let sandbox = sandbox();
+    let Some(lan) = Lan::or_skip(&sandbox) else { return };
+    let outcome = sandbox.portkeeper("reserve-network --port 8000 --hold").inside(lan.scanner()).ok();
+    let answer = outcome.json();
+    let held = (&answer["host"], &answer["held"], &answer["guarantee"]);
+    assert_eq!(held, (&json!("10.77.0.253"), &json!(true), &json!("exclusive")), "{outcome}");
+    let rival = sandbox.stand_in_run("listen 10.77.0.253:8000").inside(lan.scanner());
+    assert!(!rival.run().status.success(), "the kernel keeps it");
+    let _ = sandbox.portkeeper("release 8000").inside(lan.scanner()).ok();
 }

@@ -144,7 +144,7 @@ fn a_slow_host_loses_no_port() {
     }
     let sandbox = sandbox();
     let Some(mut lan) = Lan::or_skip(&sandbox) else { return };
-    lan.slow_host(20, 50, 8005);
+    lan.slow_crowd(&[(20, vec![8005])], 50);
     for pace in ["", "--fast"] {
         lan.at_scanner("ip neigh flush all");
         let outcome = sandbox.portkeeper(format!("scan --host 10.77.0.20 {PORTS} {pace}")).inside(lan.scanner()).ok();

@@ -5,7 +5,8 @@ mod epoll;
 #[cfg(target_os = "linux")]
 pub(super) use epoll::Connects;
 
-#[cfg(not(target_os = "linux"))]
+/// Tests run it on Linux, too.
+#[cfg(any(test, not(target_os = "linux")))]
 mod tasks;
 #[cfg(not(target_os = "linux"))]
 pub(super) use tasks::Connects;
@@ -24,3 +25,6 @@ pub(super) enum Started {
     /// There is no way there.
     Never,
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

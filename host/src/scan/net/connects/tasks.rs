@@ -80,3 +80,38 @@ fn verdict(result: io::Result<tokio::net::TcpStream>) -> Verdict {
         Err(_) => Verdict::Unreachable,
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpListener;
+
+    use futures_util::future::poll_fn;
+
+    use super::*;
+
+    /// The verdicts on a server, on a port where one was, and on an attempt that was abandoned: none.
+    #[test]
+    fn what_answers_is_told_and_what_is_abandoned_is_not() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_kept, closed) = super::super::tests::closed("127.0.0.1:0");
+        let attempt = |place| Attempt { place, number: 0 };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut verdicts = runtime.block_on(async {
+            let mut connects = Connects::new().unwrap();
+            for (place, to) in [server.local_addr().unwrap(), closed, closed].into_iter().enumerate() {
+                let attempt = attempt(u32::try_from(place).unwrap());
+                assert_eq!(connects.start(to, 0, attempt), Started::Yes);
+            }
+            connects.abandon(attempt(2));
+            let mut verdicts = Vec::new();
+            while verdicts.len() < 2 {
+                let mut some = Vec::new();
+                poll_fn(|context| connects.poll(context, &mut some)).await.unwrap();
+                verdicts.append(&mut some);
+            }
+            verdicts
+        });
+        verdicts.sort_by_key(|(attempt, _)| attempt.place);
+        assert_eq!(verdicts, [(attempt(0), Verdict::Open), (attempt(1), Verdict::Closed)]);
+    }
+}
