@@ -5,6 +5,7 @@ use crate::document::closest;
 use crate::model::{Port, Reservation};
 use crate::registry::Store;
 use crate::reserve::{Machine, World};
+use crate::who::Reach;
 
 /// The reservation that has the name in the project of the current folder, or among the user's own names.
 ///
@@ -13,9 +14,10 @@ use crate::reserve::{Machine, World};
 pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, CommandError> {
     let (snapshot, machine, folder) = (context.store()?.snapshot()?, Machine::here(), context.current_folder()?);
     context.tell_notices(snapshot.notices());
+    let reach = Reach::of(&folder);
     // How many steps upwards the name's project lies. The nearest counts, the user's own come last.
     let distance = |reservation: &Reservation| match &reservation.name()?.project {
-        Some(project) => folder.ancestors().position(|folder| folder == project.path),
+        Some(project) => reach.distance(project),
         None => Some(usize::MAX),
     };
     let mine = || {
