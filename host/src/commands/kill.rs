@@ -17,8 +17,8 @@ use crate::reserve::Machine;
 
 /// End what has a port
 ///
-/// Without --force only the listener of a reservation of this project, or of one of yours that nothing proves to be someone else's. It
-/// is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
+/// Without --force only the listener of a reservation of this project; for a reservation that belongs to no project, one that works in
+/// this project or comes from whoever reserved the port. It is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
 /// On a terminal it is shown first, and you are asked; elsewhere --yes says that you want it.
 ///
 /// Never killed: portkeeper itself, pid 1, what this command runs in, containers and what listens for them. It says what to do
