@@ -12,6 +12,7 @@ use crate::fs::PathContext;
 use crate::model::{Name, Port, Project, Reservation};
 use crate::registry::Store;
 use crate::reserve::{Machine, World};
+use crate::who::Reach;
 
 /// Whose names are meant.
 #[derive(Debug, Clone, Default, Args)]
@@ -104,9 +105,10 @@ impl NameArgs {
 pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, CommandError> {
     let (snapshot, machine, folder) = (context.store()?.snapshot()?, Machine::here(), context.current_folder()?);
     context.tell_notices(snapshot.notices());
+    let reach = Reach::of(&folder);
     // How many steps upwards the name's project lies. The nearest counts, the user's own come last.
     let distance = |reservation: &Reservation| match &reservation.name()?.project {
-        Some(project) => folder.ancestors().position(|folder| folder == project.path),
+        Some(project) => reach.distance(project),
         None => Some(usize::MAX),
     };
     let mine = || {

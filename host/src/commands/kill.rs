@@ -9,16 +9,15 @@ use clap::Args;
 use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Format, duration, port_or_name};
-use crate::explain::{Explanation, explain};
+use crate::explain::{Explanation, Seat, explain};
 use crate::kill::{Ended, How, Plan, Refusal, plan};
 use crate::model::{Port, Protocol};
 use crate::registry::Store;
-use crate::who::OnPort;
 
 /// End what has a port
 ///
-/// Without --force only the listener of a reservation of this project, or of one of yours that nothing proves to be someone else's. It
-/// is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
+/// Without --force only the listener of a reservation of this project; for a reservation that belongs to no project, one that works in
+/// this project or comes from whoever reserved the port. It is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
 /// On a terminal it is shown first, and you are asked; elsewhere --yes says that you want it.
 ///
 /// Never killed: portkeeper itself, pid 1, what this command runs in, containers and what listens for them. It says what to do
@@ -66,7 +65,7 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
     report(context, port, args.protocol, &ended)?;
     // A service manager may have started it again at once.
     let successor = look(context, port, &folder)?;
-    match holder(&successor, args.protocol) {
+    match holder(&successor, args) {
         None => Ok(ExitCode::SUCCESS),
         Some(who) => Err(CommandError::no(format_args!("{} port {port} has {who} now", args.protocol))
             .hint("something starts it again; stop that instead, see `started by` in `portkeeper explain`")),
@@ -79,9 +78,12 @@ fn look(context: &Context, port: Port, folder: &Path) -> Result<Explanation, Com
     Ok(explain(port, snapshot.reservations(), &context.machine(&store), folder))
 }
 
-fn holder(explained: &Explanation, protocol: Protocol) -> Option<String> {
-    let holds = |socket: &OnPort| socket.protocol == protocol && socket.is_held();
-    let seat = explained.sockets.iter().find(|seat| holds(&seat.socket))?;
+/// Who has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
+fn holder(explained: &Explanation, args: &KillArgs) -> Option<String> {
+    let is_kept = |seat: &Seat| seat.process.as_ref().is_some_and(|process| process.keeper);
+    let is_meant = |seat: &Seat| seat.socket.protocol == args.protocol && (args.force || seat.whose.is_some());
+    let holds = |seat: &&Seat| is_meant(seat) && seat.socket.is_held() && !is_kept(seat);
+    let seat = explained.sockets.iter().find(holds)?;
     Some(seat.process.as_ref().map_or_else(|| "a process that can't be seen".to_owned(), ToString::to_string))
 }
 

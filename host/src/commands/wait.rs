@@ -99,7 +99,13 @@ fn state(args: &WaitArgs) -> Result<(State, &[String]), CommandError> {
 fn target(context: &Context, word: &str, timeout: Option<Duration>) -> Result<Target, CommandError> {
     match word.parse()? {
         Asked::Address(host, port) => Ok(Target::resolve(&host, port, timeout)?),
-        Asked::Name(name) => named_here(context, &name).map(|reservation| Target::of(&reservation)),
+        Asked::Name(name) => match named_here(context, &name)? {
+            // A UDP server never says that it is there.
+            reservation if reservation.protocol == Protocol::Udp => {
+                Err(CommandError::usage(format_args!("`{name}` is a UDP port: only TCP can be waited for")))
+            }
+            reservation => Ok(Target::of(&reservation)),
+        },
     }
 }
 

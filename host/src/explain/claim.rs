@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::{Lease, Reservation};
 use crate::reserve::{Machine, Stale, World, why_stale};
-use crate::who::{OnPort, seen_from};
+use crate::who::{OnPort, Reach, seen_from};
 
 /// A reservation of the port.
 #[derive(Debug)]
@@ -34,23 +34,23 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Whose the reservation is for someone in the folder.
+    /// Whose the reservation is for someone in the folder that `reach` starts from.
     #[must_use]
-    pub fn of(reservation: &Reservation, folder: &Path) -> Self {
+    pub fn of(reservation: &Reservation, reach: &Reach) -> Self {
         match reservation.name().and_then(|name| name.project.as_ref()) {
             None => Self::User,
-            Some(project) if folder.starts_with(&project.path) => Self::Project,
+            Some(project) if reach.distance(project).is_some() => Self::Project,
             Some(project) => Self::Other(project.path.clone()),
         }
     }
 }
 
 impl Claim {
-    pub(super) fn of(reservation: &Reservation, machine: &Machine, folder: &Path) -> Self {
+    pub(super) fn of(reservation: &Reservation, machine: &Machine, reach: &Reach) -> Self {
         Self {
             here: machine.place().shares_ports_with(&reservation.place),
             stale: why_stale(reservation, machine),
-            whose: Whose::of(reservation, folder),
+            whose: Whose::of(reservation, reach),
             reservation: reservation.clone(),
         }
     }

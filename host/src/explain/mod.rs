@@ -21,7 +21,7 @@ use crate::os;
 use crate::policy::{KernelPorts, Reason, why_not};
 use crate::probe::{PortState, SocketState, probe};
 use crate::reserve::{Machine, World};
-use crate::who::{OnPort, Ownership, Portrait, ownership, sockets_on};
+use crate::who::{OnPort, Ownership, Portrait, Reach, ownership, sockets_on};
 
 /// Everything that is known about a port.
 #[derive(Debug)]
@@ -85,10 +85,11 @@ impl KernelSettings {
 /// Looks at everything that can matter about the port, for someone in `folder`.
 #[must_use]
 pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, folder: &Path) -> Explanation {
+    let reach = Reach::of(folder);
     let claims: Vec<_> = reservations
         .iter()
         .filter(|reservation| reservation.port == port)
-        .map(|reservation| Claim::of(reservation, machine, folder))
+        .map(|reservation| Claim::of(reservation, machine, &reach))
         .collect();
     let on_port = [Protocol::Tcp, Protocol::Udp].map(|protocol| sockets_on(machine, protocol, port, &OnPort::ANYWHERE));
     let all = || on_port.iter().flatten();
@@ -106,7 +107,7 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, fold
         remnants: count(SocketState::Remnant),
         kernel: KernelSettings::of(port),
         policy: why_not(Protocol::Tcp, port, &KernelPorts::here()),
-        yours: yours(port, reservations, machine, folder),
+        yours: yours(port, reservations, machine, &reach),
         verdict: Verdict::Free,
         claims,
         sockets,
@@ -121,11 +122,11 @@ fn is_refused(port: Port) -> bool {
     probe(Protocol::Tcp, port, anywhere).is_ok_and(|state| state == PortState::Taken)
 }
 
-fn yours(port: Port, reservations: &[Reservation], machine: &Machine, folder: &Path) -> Vec<(Port, String)> {
+fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach: &Reach) -> Vec<(Port, String)> {
     reservations
         .iter()
         .filter(|reservation| reservation.port != port && machine.place().shares_ports_with(&reservation.place))
-        .filter(|reservation| Whose::of(reservation, folder) == Whose::Project)
+        .filter(|reservation| Whose::of(reservation, reach) == Whose::Project)
         .filter_map(|reservation| Some((reservation.port, reservation.name()?.name.clone())))
         .collect()
 }

@@ -17,7 +17,7 @@ use crate::model::{Port, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
 use crate::probe::Processes;
-use crate::who::{Ownership, Portrait, is_in};
+use crate::who::{Ownership, Portrait, is_keeper, project_folder};
 
 /// Why nothing is ended.
 #[derive(Debug, Error)]
@@ -31,7 +31,7 @@ pub enum Refusal {
         port: Port,
     },
     /// Who has it can't be seen.
-    #[error("{protocol} port {port} belongs to a process of {} that this user may not see", .uid.map_or("someone".to_owned(), |uid| format!("user {}", user_text(uid))))]
+    #[error("{protocol} port {port} belongs to a process of {} that this user may not see", someone(*.uid))]
     Unseen {
         /// The protocol.
         protocol: Protocol,
@@ -80,6 +80,10 @@ pub enum Refusal {
     },
 }
 
+fn someone(uid: Option<u32>) -> String {
+    uid.map_or_else(|| "someone".to_owned(), |uid| format!("user {}", user_text(uid)))
+}
+
 /// The processes that have a port, and may be ended.
 #[derive(Debug)]
 pub struct Plan {
@@ -104,8 +108,10 @@ pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: b
     let port = explained.port;
     let mut seats: Vec<&Seat> =
         explained.sockets.iter().filter(|seat| seat.socket.protocol == protocol && seat.socket.is_held()).collect();
-    // One server may have a socket for each family.
-    seats.dedup_by_key(|seat| (seat.process.as_ref().map(|process| process.pid), seat.socket.inode));
+    // Without force the reservation decides: what is on other addresses of the port is not meant.
+    if !force && seats.iter().any(|seat| seat.whose.is_some()) {
+        seats.retain(|seat| seat.whose.is_some());
+    }
     if seats.is_empty() {
         return Err(Refusal::Nobody { protocol, port });
     }
@@ -134,7 +140,7 @@ pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: b
 /// What nobody may kill here, whatever they say.
 fn refuse_untouchable(portrait: &Portrait, port: Port) -> Result<(), Refusal> {
     let who = || Box::new(portrait.clone());
-    if portrait.pid == std::process::id() || inspect::ancestors(std::process::id()).contains(&portrait.pid) {
+    if inspect::is_self_or_ancestor(portrait.pid) {
         return Err(Refusal::Ourselves { who: who() });
     }
     if portrait.keeper {
@@ -147,7 +153,11 @@ fn refuse_untouchable(portrait: &Portrait, port: Port) -> Result<(), Refusal> {
 }
 
 fn refuse_foreign(seat: &Seat, portrait: &Portrait, folder: &Path) -> Result<(), Refusal> {
-    let in_folder = || portrait.folder.as_deref().is_some_and(|theirs| is_in(theirs, folder));
+    let in_folder = || {
+        let Some(theirs) = &portrait.folder else { return false };
+        let in_one_project = portrait.project.is_some() && portrait.project == project_folder(folder);
+        theirs.starts_with(folder) || in_one_project
+    };
     let why = match (&seat.whose, seat.ownership) {
         (None, _) | (_, None) => "the port is not reserved".to_owned(),
         (Some(Whose::Other(project)), _) => format!("the port is reserved for {}", project.display()),
@@ -159,16 +169,18 @@ fn refuse_foreign(seat: &Seat, portrait: &Portrait, folder: &Path) -> Result<(),
     Err(Refusal::NotYours { who: Box::new(portrait.clone()), why })
 }
 
-/// Takes hold of all that have the socket, then makes sure that they still have it: whoever does is who was meant.
+/// Takes hold of all that have the socket, then makes sure that they still have it: whoever does is who was meant. What only keeps
+/// the socket for the server, and what this command runs in, is left alone.
 fn take_hold(seat: &Seat, portrait: &Portrait, port: Port) -> Result<Vec<os::Handle>, Refusal> {
     let inode = seat.socket.inode.unwrap_or_default();
+    let spared = |pid: u32| pid == portrait.pid || pid == 1 || is_keeper(pid) || inspect::is_self_or_ancestor(pid);
     let mut handles = vec![
         os::Handle::open(portrait.pid).map_err(|source| Refusal::Failed { who: Box::new(portrait.clone()), source })?,
     ];
-    let others = Processes::read().sharers(inode).to_vec().into_iter().filter(|&pid| pid != portrait.pid && pid != 1);
+    let others = Processes::read().sharers(inode).to_vec().into_iter().filter(|&pid| !spared(pid));
     handles.extend(others.filter_map(|pid| os::Handle::open(pid).ok()));
-    let sharers = Processes::read();
-    handles.retain(|handle| sharers.sharers(inode).contains(&handle.id().pid));
+    let still = Processes::read();
+    handles.retain(|handle| still.sharers(inode).contains(&handle.id().pid));
     match handles.first() {
         Some(first) if first.id().pid == portrait.pid => Ok(handles),
         _ => Err(Refusal::Nobody { protocol: seat.socket.protocol, port }),

@@ -230,7 +230,7 @@ mod tests {
             ("127.0.0.1", "port is missing"),
             ("[::1]", "port is missing"),
             ("::1", "port is missing"),
-            ("fe80::1:80:", "is not a host"),
+            ("fe80::1:80:", "into brackets"),
             ("localhost:http", "is not a port"),
             ("localhost:70000", "is not a port"),
             ("0", "is not a port"),

@@ -10,7 +10,7 @@ mod sockets;
 
 pub use ownership::{Ownership, ownership};
 pub use portrait::{Parent, Portrait};
-pub use project::{is_in, project_folder, seen_from};
+pub use project::{Reach, project_folder, seen_from};
 pub use sockets::{OnPort, sockets_on};
 
 use crate::os::inspect;

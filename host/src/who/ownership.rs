@@ -1,11 +1,9 @@
 //! Whether a process is the one that a reservation was made for.
 
-use std::path::Path;
-
 use serde::Serialize;
 
-use super::{is_in, project_folder};
-use crate::model::{Lease, LeaseName, Place, ProcessId, Reservation};
+use super::{Reach, project_folder};
+use crate::model::{Lease, LeaseName, Place, ProcessId, Project, Reservation};
 use crate::os::{self, Liveness, inspect};
 
 /// Whose a process on a reserved port is.
@@ -28,7 +26,7 @@ pub enum Ownership {
 pub fn ownership(reservation: &Reservation, pid: u32, here: &Place) -> Ownership {
     match &reservation.lease {
         Lease::Process(owner) if here.shares_processes_with(&reservation.place) => of_process(owner, pid),
-        Lease::Named(LeaseName { project: Some(project), .. }) => of_project(&project.path, pid),
+        Lease::Named(LeaseName { project: Some(project), .. }) => of_project(project, pid),
         _ => of_caller(reservation, pid, here),
     }
 }
@@ -40,14 +38,14 @@ fn of_process(owner: &ProcessId, pid: u32) -> Ownership {
     if comes_from(pid, owner.pid) { Ownership::Own } else { Ownership::Stranger }
 }
 
-fn of_project(project: &Path, pid: u32) -> Ownership {
+fn of_project(project: &Project, pid: u32) -> Ownership {
     let Some(folder) = inspect::working_folder(pid) else { return Ownership::Unknown };
-    if is_in(&folder, project) {
+    if Reach::of(&folder).distance(project).is_some() {
         return Ownership::Own;
     }
     match project_folder(&folder) {
         // Started from the root of a repository, for a part of it that has names of its own.
-        Some(theirs) if project.starts_with(&theirs) => Ownership::Unknown,
+        Some(theirs) if project.path.starts_with(&theirs) => Ownership::Unknown,
         Some(_) => Ownership::Stranger,
         // A server may change its folder, to `/` as a rule. Whoever started it has not.
         None if started_from(project, pid) => Ownership::Own,
@@ -55,9 +53,9 @@ fn of_project(project: &Path, pid: u32) -> Ownership {
     }
 }
 
-fn started_from(project: &Path, pid: u32) -> bool {
+fn started_from(project: &Project, pid: u32) -> bool {
     let folders = inspect::ancestors(pid).into_iter().filter_map(inspect::working_folder);
-    folders.into_iter().any(|folder| is_in(&folder, project))
+    folders.into_iter().any(|folder| Reach::of(&folder).distance(project).is_some())
 }
 
 fn of_caller(reservation: &Reservation, pid: u32, here: &Place) -> Ownership {

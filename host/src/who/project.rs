@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::Project;
+
 /// What makes a folder a project: a config of ours.
 const CONFIGS: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.config.yml"];
 
@@ -16,18 +18,26 @@ pub fn project_folder(start: &Path) -> Option<PathBuf> {
     nearest(&CONFIGS).or_else(|| nearest(&WORKTREES))
 }
 
-/// Whether the folder is the project's or one inside of it, and belongs to no other project that lies between.
-#[must_use]
-pub fn is_in(folder: &Path, project: &Path) -> bool {
-    for each in folder.ancestors() {
-        if each == project {
-            return true;
-        }
-        if has_any(each, &CONFIGS) || has_any(each, &WORKTREES) {
-            return false;
-        }
+/// The folders whose names someone in a folder means: that folder, and those above it up to the first that is a project of its
+/// own. (A name belongs to the folder of the file that it was written to, which may lie inside of a project.)
+#[derive(Debug, Clone)]
+pub struct Reach(Vec<Project>);
+
+impl Reach {
+    /// From the folder upwards.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        let is_project = |folder: &Path| has_any(folder, &CONFIGS) || has_any(folder, &WORKTREES);
+        let first = folder.ancestors().position(is_project).unwrap_or(usize::MAX - 1);
+        Self(folder.ancestors().take(first + 1).filter_map(|folder| Project::at(folder).ok()).collect())
     }
-    false
+
+    /// How far up the project lies, 0 for the folder itself; none when its names are not meant here. A folder that was moved is the
+    /// same project.
+    #[must_use]
+    pub fn distance(&self, project: &Project) -> Option<usize> {
+        self.0.iter().position(|folder| folder.is_same(project))
+    }
 }
 
 /// The path as people write it who are in the folder `from`: `.`, `web`, `../shop-2`; elsewhere as it is.
@@ -73,10 +83,18 @@ mod tests {
         assert_eq!(project_folder(&package), project_folder(root.path()));
         std::fs::write(repository.join(".git"), "gitdir: elsewhere").unwrap();
         assert_eq!(project_folder(&package), Some(repository.clone()));
+        let is_in =
+            |folder: &Path, project: &Path| Reach::of(folder).distance(&Project::at(project).unwrap()).is_some();
         assert!(is_in(&package, &repository));
         let inner = package.parent().unwrap();
         std::fs::write(inner.join("pk.config.json"), "{}").unwrap();
         assert_eq!(project_folder(&package).as_deref(), Some(inner));
         assert!(is_in(&package, inner) && !is_in(&package, &repository) && !is_in(&repository, inner));
+        let before = Project::at(inner).unwrap();
+        let moved = root.path().join("moved");
+        std::fs::rename(inner, &moved).unwrap();
+        if before.born.is_some() {
+            assert_eq!(Reach::of(&moved.join("src")).distance(&before), Some(1), "a moved folder is the same project");
+        }
     }
 }

@@ -104,7 +104,7 @@ fn what_does_not_end_in_time_is_killed_and_that_is_said() {
     let script = "trap '' TERM; exec \"$@\"";
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).command();
     let stubborn = sandbox.program("sh").words("-c").arg(script).arg("sh").arg(listen.get_program());
-    let stubborn = listen.get_args().fold(stubborn, |run, argument| run.arg(argument));
+    let stubborn = listen.get_args().fold(stubborn, Run::arg);
     let server = StandIn::start(stubborn.command());
     let outcome = kill(&sandbox, port, "--force --yes --timeout 100ms --json").ok();
     outcome.says("did not end within 0.1 s, so it was killed");
@@ -218,4 +218,32 @@ fn a_name_stands_for_its_port() {
     let _ = sandbox.portkeeper("kill web --yes").within(&folder).ok();
     assert!(!is_alive(&server));
     sandbox.portkeeper("kill wep --yes").within(&folder).refused(2).says("did you mean `web`?");
+}
+
+#[test]
+fn a_stranger_on_another_address_is_not_meant() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let folder = project(&sandbox, port);
+    let other = sandbox.folder("other/.git").parent().unwrap().to_owned();
+    let start = |address: &str, folder: &std::path::Path| {
+        StandIn::start(sandbox.stand_in_run(&format!("listen {address}:{port}")).within(folder).command())
+    };
+    let (own, stranger) = (start("127.0.0.1", &folder), start("127.0.0.2", &other));
+    let _ = kill(&sandbox, port, "--yes").within(&folder).ok();
+    assert!(!is_alive(&own) && is_alive(&stranger));
+}
+
+#[test]
+fn a_worktree_inside_of_a_project_is_another_project() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let folder = project(&sandbox, port);
+    let inner = sandbox.folder("shop/worktrees/fix");
+    std::fs::write(inner.join(".git"), "gitdir: ../../.git/worktrees/fix").unwrap();
+    let server = StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).within(&folder).command());
+    kill(&sandbox, port, "--yes").within(&inner).refused(1).says("reserved for");
+    sandbox.portkeeper("wait web --occupied -t 0").within(&inner).refused(2).says("no name of a port");
+    assert!(is_alive(&server));
+    let _ = kill(&sandbox, port, "--yes").within(&folder).ok();
 }

@@ -150,6 +150,13 @@ fn a_name_of_this_project_stands_for_its_port() {
 }
 
 #[test]
+fn a_udp_port_cannot_be_waited_for() {
+    let sandbox = sandbox();
+    let _ = sandbox.portkeeper("reserve --protocol udp --write-env=DNS_PORT").ok();
+    wait(&sandbox, "DNS_PORT --occupied").refused(2).says("only TCP");
+}
+
+#[test]
 fn an_answer_of_another_status_is_no_answer() {
     let (sandbox, ports) = (sandbox(), Ports::take(3));
     let server = |status: u16, port: u16| {

@@ -92,6 +92,13 @@ pub fn ancestors(pid: u32) -> Vec<u32> {
     chain
 }
 
+/// Whether it is this process, or one that this one comes from.
+#[must_use]
+pub fn is_self_or_ancestor(pid: u32) -> bool {
+    let me = std::process::id();
+    pid == me || ancestors(me).contains(&pid)
+}
+
 /// The container that it runs in; none outside of containers, and for one that this process runs in as well.
 #[must_use]
 pub fn container(pid: u32) -> Option<Container> {
