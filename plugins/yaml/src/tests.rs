@@ -167,10 +167,7 @@ fn values_keep_their_type_and_quotes_where_they_can() {
     }
     let numbers =
         Request { options: r#"{"numbers": true}"#.to_owned(), ..request("b:\n", r#"{"a": "8888", "b": "1"}"#) };
-    assert_eq!(
-        Yaml::render(&numbers).unwrap().files[0].text,
-        "b: 1\na: 8888\n".replace("b: 1\na: 8888", "b: 1\na: 8888")
-    );
+    assert_eq!(Yaml::render(&numbers).unwrap().files[0].text, "b: 1\na: 8888\n");
 }
 
 #[test]
