@@ -30,9 +30,14 @@
 //! without WebAssembly, so that its tests are ordinary tests. Two promises are the author's: the same request gives the
 //! same response, and rendering the response's text again changes nothing.
 //!
-//! Helpers for what formats share: [`options`] read into a serde type, `.env` files edited line by line ([`env_file`]), blocks
-//! between marker comments ([`block`]), line ends ([`text`]), suggestions for misspelt words ([`suggest`]) and lines
-//! for the user who asked to see more ([`log`]).
+//! The README of this crate is a guide: ten minutes from nothing to a format that people can install.
+//!
+//! Helpers for what formats share: [`options`] read into a serde type, [`json`] values, the places that a map names in a document
+//! ([`leaf`]), `.env` files edited line by line ([`env_file`]), blocks between marker comments ([`block`]), line ends ([`text`]),
+//! suggestions for misspelt words ([`suggest`]) and lines for the user who asked to see more ([`log`]).
+//!
+//! Features, none of them on by default, because each adds to a plugin's size: `jsonc` for JSON documents with comments, `yaml` for YAML
+//! documents, `schema` for the schema of options out of their type.
 
 pub mod block;
 pub mod env_file;

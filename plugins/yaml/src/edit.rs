@@ -5,15 +5,13 @@ use std::ops::Range;
 use portkeeper_plugin_sdk::Failure;
 use portkeeper_plugin_sdk::json::Value as Json;
 use portkeeper_plugin_sdk::leaf::{Leaf, Walk, nested};
-use portkeeper_plugin_sdk::text::{self, LineEnd};
+use portkeeper_plugin_sdk::text;
 use portkeeper_plugin_sdk::yaml::{Id, Style, Value, Yaml};
 
+use crate::layout::{INDENT, Layout, Place};
 use crate::scalar;
 use crate::verify;
 use crate::write::{self, Quotes};
-
-/// One level, where the file does not show its own.
-const INDENT: usize = 2;
 
 /// The text with the leaf's value at its place. `numbers`: new whole numbers are written as numbers.
 pub(crate) fn set(mut text: String, leaf: &Leaf<'_>, numbers: bool) -> Result<String, Failure> {
@@ -21,7 +19,8 @@ pub(crate) fn set(mut text: String, leaf: &Leaf<'_>, numbers: bool) -> Result<St
     let most = leaf.value.as_array().map_or(1, <[Json]>::len).max(1);
     for _ in 0..=most {
         let yaml = read(&text)?;
-        let editor = Editor { yaml: &yaml, text: &text, leaf, numbers };
+        let layout = Layout { yaml: &yaml, text: &text };
+        let editor = Editor { yaml: &yaml, layout, leaf, numbers };
         let Some(edit) = editor.edit()? else { return Ok(text) };
         let mut new = text.clone();
         new.replace_range(edit.place, &edit.text);
@@ -48,16 +47,9 @@ struct Edit {
 
 struct Editor<'a> {
     yaml: &'a Yaml,
-    text: &'a str,
+    layout: Layout<'a>,
     leaf: &'a Leaf<'a>,
     numbers: bool,
-}
-
-/// A key and its value. The root has no key.
-#[derive(Clone, Copy)]
-struct Place {
-    key: Option<Id>,
-    value: Id,
 }
 
 impl Editor<'_> {
@@ -104,7 +96,7 @@ impl Editor<'_> {
                 differing.map_or(Ok(None), item)
             }
             (Value::List(_), Json::Array(_)) if node.in_flow => {
-                edit(node.span.start..self.end_of(place), write::flow(new, Quotes::AsNeeded))
+                edit(node.span.start..self.layout.end_of(place), write::flow(new, Quotes::AsNeeded))
             }
             (Value::List(_), Json::Array(_)) => Err(self.clash(id, key, "a list of another length")),
             (Value::List(_), _) => Err(self.clash(id, key, "a single value")),
@@ -117,7 +109,7 @@ impl Editor<'_> {
                     return Err(self.clash(id, key, "a value on one line"));
                 }
                 if node.span.is_empty() {
-                    let at = self.end_of(place);
+                    let at = self.layout.end_of(place);
                     let new = if new == self.leaf.value { &self.leaf.new_value(self.numbers) } else { new };
                     return edit(at..at, format!(" {}", write::flow(new, Quotes::AsNeeded)));
                 }
@@ -140,20 +132,20 @@ impl Editor<'_> {
         let value = nested(inner, self.leaf.new_value(self.numbers));
         let (place, text) = match (entries.first(), entries.last()) {
             (Some(&(first, _)), Some(&(key, value_of_last))) => {
-                let end = self.end_of(Place { key: Some(key), value: value_of_last });
+                let end = self.layout.end_of(Place { key: Some(key), value: value_of_last });
                 if self.yaml.node(id).in_flow {
                     let is_json = matches!(self.yaml.node(first).value, Value::Text { style: Style::Double, .. });
                     let quotes = if is_json { Quotes::Always } else { Quotes::AsNeeded };
                     (end..end, format!(", {}", write::flow_entry(name, &value, quotes)))
                 } else {
                     let indent = self.yaml.node(first).column;
-                    self.lines_below(end, &write::block_entry(name, &value, indent, self.unit()))?
+                    self.lines_below(end, &write::block_entry(name, &value, indent, self.layout.unit()))?
                 }
             }
             // Only braces have nothing in them.
             _ => {
-                let (start, end) = (self.yaml.node(id).span.start + 1, self.end_of(walk.node) - 1);
-                let is_blank = self.text.get(start..end).is_some_and(|inside| inside.trim().is_empty());
+                let (start, end) = (self.yaml.node(id).span.start + 1, self.layout.end_of(walk.node) - 1);
+                let is_blank = self.layout.text.get(start..end).is_some_and(|inside| inside.trim().is_empty());
                 let place = if is_blank { start..end } else { start..start };
                 (place, format!(" {} ", write::flow_entry(name, &value, Quotes::AsNeeded)))
             }
@@ -166,11 +158,11 @@ impl Editor<'_> {
         let id = walk.node.value;
         let node = self.yaml.node(id);
         let value = nested(&walk.missing, self.leaf.new_value(self.numbers));
-        let end = self.end_of(walk.node);
+        let end = self.layout.end_of(walk.node);
         let (place, text) = match walk.node.key {
             Some(key) if node.span.is_empty() && !node.in_flow => {
-                let indent = self.yaml.node(key).column + self.unit();
-                self.lines_below(end, &write::block_entries(&value, indent, self.unit()))?
+                let indent = self.yaml.node(key).column + self.layout.unit();
+                self.lines_below(end, &write::block_entries(&value, indent, self.layout.unit()))?
             }
             _ if node.span.is_empty() => (end..end, format!(" {}", write::flow(&value, Quotes::AsNeeded))),
             _ => (node.span.clone(), write::flow(&value, Quotes::AsNeeded)),
@@ -182,78 +174,13 @@ impl Editor<'_> {
     fn first_entries(&self) -> Result<Edit, Failure> {
         let walk = self.leaf.walk((), |(), _| None);
         let value = nested(&walk.missing, self.leaf.new_value(self.numbers));
-        let (place, text) = self.lines_below(self.text.len(), &write::block_entries(&value, 0, INDENT))?;
+        let (place, text) = self.lines_below(self.layout.text.len(), &write::block_entries(&value, 0, INDENT))?;
         Ok(Edit { place, text, path: walk.missing.into_iter().take(1).collect() })
     }
 
-    /// Lines below the one that holds this byte. A text without a final line end keeps having none.
     fn lines_below(&self, at: usize, lines: &[String]) -> Result<(Range<usize>, String), Failure> {
-        let end = LineEnd::of(self.text).as_str();
-        let starts_line = at == 0 || self.text[..at].ends_with('\n');
-        let feed = if starts_line { Some(at) } else { self.text[at..].find('\n').map(|feed| at + feed + 1) };
-        if let Some(at) = feed {
-            return Ok((at..at, lines.iter().map(|line| format!("{line}{end}")).collect()));
-        }
-        // A block of text would get a line end that it does not have, which some readers tell apart and others don't.
-        let last = self.text.len();
-        let is_block = |id| matches!(self.yaml.node(id).value, Value::Text { style: Style::Block, .. });
-        if (0..self.yaml.len()).any(|id| is_block(id) && self.yaml.node(id).span.end == last) {
-            return Err(verify::not_possible(&self.leaf.name()).line(text::line_of(self.text, last)));
-        }
-        Ok((last..last, lines.iter().map(|line| format!("{end}{line}")).collect()))
-    }
-
-    /// Where the value ends: after the colon for an empty one, after the last line of a block.
-    fn end_of(&self, place: Place) -> usize {
-        let node = self.yaml.node(place.value);
-        let last = match &node.value {
-            Value::Text { style: Style::Plain, .. } if node.span.is_empty() => return self.after_colon(place),
-            Value::Text { .. } | Value::Alias(_) => return node.span.end,
-            Value::List(items) => items.last().map(|&value| Place { key: None, value }),
-            Value::Map(entries) => entries.last().map(|&(key, value)| Place { key: Some(key), value }),
-        };
-        let is_bracket = self.text[node.span.start..].starts_with(['[', '{']);
-        let inside = last.map_or(node.span.start + usize::from(is_bracket), |last| self.end_of(last));
-        if is_bracket { self.after_bracket(inside) } else { inside }
-    }
-
-    fn after_colon(&self, place: Place) -> usize {
-        let Some(key) = place.key else { return self.yaml.node(place.value).span.end };
-        let end = self.yaml.node(key).span.end;
-        let rest = self.text[end..].trim_start_matches([' ', '\t']);
-        if rest.starts_with(':') { self.text.len() - rest.len() + 1 } else { end }
-    }
-
-    /// After the bracket that closes a collection whose last item ends here: commas, blanks and comments may come before it.
-    fn after_bracket(&self, inside: usize) -> usize {
-        let mut is_comment = false;
-        for (at, c) in self.text[inside..].char_indices() {
-            match c {
-                '\n' => is_comment = false,
-                _ if is_comment => {}
-                '#' => is_comment = true,
-                ']' | '}' => return inside + at + 1,
-                _ => {}
-            }
-        }
-        self.text.len()
-    }
-
-    /// How far a mapping in a mapping is indented: as the first one is.
-    fn unit(&self) -> usize {
-        let nodes = (0..self.yaml.len()).map(|id| self.yaml.node(id));
-        let entries = nodes.filter_map(|node| match &node.value {
-            Value::Map(entries) if !node.in_flow => Some(entries),
-            _ => None,
-        });
-        let indents = entries.flatten().filter_map(|&(key, value)| match &self.yaml.node(value).value {
-            Value::Map(inner) if !self.yaml.node(value).in_flow => {
-                let inner = self.yaml.node(inner.first()?.0).column;
-                inner.checked_sub(self.yaml.node(key).column).filter(|&indent| indent > 0)
-            }
-            _ => None,
-        });
-        indents.into_iter().next().unwrap_or(INDENT)
+        let line = || text::line_of(self.layout.text, at);
+        self.layout.lines_below(at, lines).ok_or_else(|| verify::not_possible(&self.leaf.name()).line(line()))
     }
 
     /// What aliases repeat would change elsewhere as well, with all that is in it.
@@ -283,6 +210,6 @@ impl Editor<'_> {
             Value::Alias(_) => "an alias",
         };
         let (key, found) = if key.is_empty() { ("the document", found) } else { (key, found) };
-        self.leaf.clash(key, found, wanted).line(text::line_of(self.text, node.span.start))
+        self.leaf.clash(key, found, wanted).line(text::line_of(self.layout.text, node.span.start))
     }
 }

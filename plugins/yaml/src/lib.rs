@@ -9,6 +9,7 @@
 //! the document that was there and the map's values, or it is not handed out.
 
 mod edit;
+mod layout;
 mod scalar;
 mod verify;
 mod write;

@@ -124,6 +124,9 @@ fn braces_and_empty_values_grow_in_their_own_manner() {
         ("a:\n- b\n- c: 1\n  d:\n", r#"{"x": 1}"#, "a:\n- b\n- c: 1\n  d:\nx: 1\n"),
         ("a: &x b\nc: *x\n...\n", r#"{"d": 1}"#, "a: &x b\nc: *x\nd: 1\n...\n"),
         ("a: b\n  c\nd: 1\n", r#"{"a": "e"}"#, "a: e\nd: 1\n"),
+        ("a:\n- [1]\n- {b: 2}\n- 3\nc: [4]\n", r#"{"d": 1}"#, "a:\n- [1]\n- {b: 2}\n- 3\nc: [4]\nd: 1\n"),
+        ("a:\n  - [1]\n  - 3\n", r#"{"d": 1, "a": [[1], 4]}"#, "a:\n  - [1]\n  - 4\nd: 1\n"),
+        ("a:\n  - {b: 2}\n#]\n", r#"{"d": 1}"#, "a:\n  - {b: 2}\nd: 1\n#]\n"),
         ("? a\n: b\n", r#"{"a": "c"}"#, "? a\n: c\n"),
         ("\"a.b\": 1\n", r#"{"a.b": 2}"#, "\"a.b\": 2\n"),
     ] {
@@ -164,10 +167,7 @@ fn values_keep_their_type_and_quotes_where_they_can() {
     }
     let numbers =
         Request { options: r#"{"numbers": true}"#.to_owned(), ..request("b:\n", r#"{"a": "8888", "b": "1"}"#) };
-    assert_eq!(
-        Yaml::render(&numbers).unwrap().files[0].text,
-        "b: 1\na: 8888\n".replace("b: 1\na: 8888", "b: 1\na: 8888")
-    );
+    assert_eq!(Yaml::render(&numbers).unwrap().files[0].text, "b: 1\na: 8888\n");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn document() -> impl Strategy<Value = String> {
         "(1|x|'y'|\"z\"|true|~|\\|\n  t|>-\n  u\n  v|&n w|!t s|\\*n|) ?( # c)?",
         "(\\{\\}|\\{a: 1\\}|\\{ a: , b: \\[x\\], \\}|\\[1, x\\])( # c)?",
         "\n  [abc]: [12]( # c)?\n  # d\n  x: (\\{\\}|y|)",
-        "\n(  - 1\n  - a: 1\n    b:|- x\n- 'y')",
+        "\n(  - 1\n  - a: 1\n    b:|- x\n- 'y'|- \\[1\\]\n- \\{a: 1\\}|  - \\{\\})",
         "\n    [abc]:\n        [abc]: 1",
     ];
     let line = prop_oneof![
