@@ -12,8 +12,6 @@ mod config;
 mod documents;
 mod examples;
 mod faults;
-mod hold_chaos;
-mod hold_library;
 mod holds;
 mod leases;
 mod overview;
