@@ -148,16 +148,15 @@ fn answer(report: &Report, mode: Mode) -> Value {
         .collect();
     let output =
         |output: &OutputReport| json!({ "type": output.format, "path": output.path, "status": status(output, mode) });
-    let guarantee = |granted: &Granted| (granted.reservation.name().map(|name| name.name.clone()), granted.guarantee());
-    let guarantees = report.granted.iter().map(guarantee);
-    let guarantees: Map<_, _> = guarantees.filter_map(|(name, guarantee)| Some((name?, json!(guarantee)))).collect();
-    json!({
-        "reserved": reserved,
-        // Of all together: the weakest.
-        "guarantee": report.granted.iter().map(Granted::guarantee).min().unwrap_or(Guarantee::Advisory),
-        "guarantees": guarantees,
-        "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
-    })
+    // Of all together: the weakest.
+    let guarantee = report.granted.iter().map(Granted::guarantee).min().unwrap_or(Guarantee::Advisory);
+    let outputs: Vec<_> = report.outputs.iter().map(output).collect();
+    let mut answer = json!({ "reserved": reserved, "guarantee": guarantee, "outputs": outputs });
+    if report.granted.iter().any(|granted| granted.held || granted.unheld) {
+        let named = |granted: &Granted| Some((granted.reservation.name()?.name.clone(), json!(granted.guarantee())));
+        answer["guarantees"] = report.granted.iter().filter_map(named).collect::<Map<_, _>>().into();
+    }
+    answer
 }
 
 fn table(report: &Report, mode: Mode) -> String {

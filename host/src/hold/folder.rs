@@ -70,6 +70,7 @@ impl HoldFolder {
     }
 
     /// Makes and locks a file. Only under the registry's lock.
+    #[cfg(target_os = "linux")]
     pub(super) fn create(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, HoldError> {
         create_private_dir(&self.0)?;
         Ok(Lock::on_new_file(&self.file(id), &encode(reservations))?)
@@ -77,6 +78,7 @@ impl HoldFolder {
 
     /// Puts another content in the place of the file's own. The lock that comes back is the new file's; whoever looks sees one of
     /// the two, locked.
+    #[cfg(target_os = "linux")]
     pub(super) fn rewrite(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, PathError> {
         let (path, new) = (self.file(id), self.0.join(format!("{id}.new")));
         let _ = std::fs::remove_file(&new);

@@ -115,8 +115,31 @@ impl HeldPort {
         if self.protocol == Protocol::Udp {
             return Err(io::Error::new(ErrorKind::Unsupported, "a UDP port has no listeners"));
         }
-        let listen = |held: HeldSocket| held.socket.listen(BACKLOG).map(|()| TcpListener::from(held.socket));
-        self.sockets.into_iter().map(listen).collect()
+        self.listen(BACKLOG)?;
+        Ok(self.sockets.into_iter().map(|held| TcpListener::from(held.socket)).collect())
+    }
+
+    /// Makes listeners of the sockets themselves, as a server does that sets `SO_REUSEADDR`. Should they ever stop listening, the
+    /// gate has to be closed.
+    ///
+    /// The option is set after the call, when it opens no gate any more: a listener has the port for itself. Connections inherit it, and
+    /// without it what is left of them would keep the next server away (TIME_WAIT). Beside such remnants it is set before.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn listen(&self, backlog: i32) -> io::Result<()> {
+        for HeldSocket { socket, .. } in &self.sockets {
+            match socket.listen(backlog) {
+                Err(error) if error.kind() == ErrorKind::AddrInUse && cfg!(target_os = "linux") => {
+                    set_reuse_address(socket, true)?;
+                    socket.listen(backlog)?;
+                }
+                result => result?,
+            }
+            #[cfg(unix)]
+            socket.set_reuse_address(true)?;
+        }
+        Ok(())
     }
 
     /// The addresses that it is held on.

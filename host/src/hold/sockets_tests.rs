@@ -112,6 +112,26 @@ fn beside_remnants_a_hold_is_as_tight() {
     for address in ["127.0.0.1", "::1", "::"] {
         assert!(rival(address, port, Type::STREAM, true, false).is_err(), "{address}");
     }
-    held.open_gate().unwrap();
-    rival("127.0.0.1", port, Type::STREAM, true, false).unwrap().listen(1).unwrap();
+    let listeners = held.into_listeners().expect("beside remnants one can listen, too");
+    assert!(rival("127.0.0.1", port, Type::STREAM, true, false).is_err());
+    drop(listeners);
+}
+
+#[test]
+fn what_is_left_of_our_connections_keeps_no_server_away() {
+    let held = hold(HoldKind::Exclusive, Protocol::Tcp, &LOOPBACK);
+    let port = held.port;
+    let listeners = held.into_listeners().unwrap();
+    for (listener, address) in listeners.iter().zip(LOOPBACK) {
+        let mut client = std::net::TcpStream::connect((address, port.get())).unwrap();
+        drop(listener.accept().unwrap());
+        io::Read::read(&mut client, &mut [0]).unwrap();
+    }
+    drop(listeners);
+    // A process that another test starts has copies of all our sockets for a moment.
+    let mut tries = std::iter::repeat_with(|| rival("127.0.0.1", port, Type::STREAM, true, false)).take(1000);
+    assert!(tries.any(|server| {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        server.is_ok()
+    }));
 }

@@ -45,6 +45,20 @@ pub(crate) fn everyday(bench: &Bench, times: &mut Times) {
     }
 }
 
+/// A port that the kernel keeps, from the call until the holder has its sockets, and until the kernel has it back.
+pub(crate) fn hold(bench: &Bench, times: &mut Times) {
+    let ours = Bench::home();
+    for _ in 0..ROUNDS {
+        reserve_and_release(bench, &ours, times, "reserve beside hold", "release beside hold");
+        let held = times.time(("hold", PORTKEEPER), &bench.reserve(&ours).arg("--hold"));
+        assert_eq!(held.json()["held"], true, "{held}");
+        times.time(("release a hold", PORTKEEPER), &ours.portkeeper(format!("release {}", held.port())));
+        let held = times.time(("hold 100 ports", PORTKEEPER), &ours.portkeeper("port --hold --count 100"));
+        assert_eq!(held.ports().len(), 100, "{held}");
+        ours.portkeeper("release --all").ok();
+    }
+}
+
 /// Many callers at once: all of them have to get a port of their own.
 pub(crate) fn crowd(bench: &Bench, times: &mut Times) {
     let (ours, floors, theirs) = (Bench::home(), Bench::home(), Bench::home());

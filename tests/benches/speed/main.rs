@@ -25,8 +25,9 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 5] = [
     ("everyday", cases::everyday),
+    ("hold", cases::hold),
     ("crowd", cases::crowd),
     ("population", cases::population),
     ("prepare", cases::prepare),

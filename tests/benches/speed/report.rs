@@ -22,7 +22,7 @@ const fn line(case: &'static str, against: Series, budget: Option<f64>) -> Line 
     Line { case, against, budget }
 }
 
-const LINES: [Line; 26] = [
+const LINES: [Line; 29] = [
     line("reserve", ("reserve", FLOOR), Some(3.0)),
     line("reserve", ("reserve", PYTHON), Some(0.05)),
     line("reserve", ("nothing", TRUE), None),
@@ -33,6 +33,9 @@ const LINES: [Line; 26] = [
     line("release", ("release", PYTHON), Some(0.05)),
     line("status", ("nothing", TRUE), Some(3.0)),
     line("status", ("status", PYTHON), None),
+    line("hold", ("reserve beside hold", PORTKEEPER), Some(3.0)),
+    line("release a hold", ("release beside hold", PORTKEEPER), None),
+    line("hold 100 ports", ("reserve beside hold", PORTKEEPER), None),
     line("200 at once", ("200 at once", FLOOR), None),
     line("200 at once", ("200 at once", PYTHON), Some(0.05)),
     line("reserve beside 1,000", ("reserve beside 10", PORTKEEPER), Some(2.0)),

@@ -15,8 +15,6 @@ mod examples;
 mod explain;
 mod faults;
 mod formats;
-mod hold_chaos;
-mod hold_library;
 mod holds;
 mod import;
 mod kill;
