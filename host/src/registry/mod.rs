@@ -7,6 +7,7 @@
 mod file;
 mod format;
 mod snapshot;
+mod source;
 
 pub use file::FileStore;
 pub use snapshot::{Notice, Snapshot, Transaction};
