@@ -307,7 +307,7 @@ impl<'a, W: World> Seats<'a, W> {
         search: &mut Search,
     ) -> Result<Port, ReserveError> {
         let own = request.choice.preferred();
-        while let Some(port) = search.rest.next() {
+        for port in search.rest.by_ref() {
             if let Some(reservation) = self.live(request, port) {
                 search.tally.reserved(reservation);
                 continue;
