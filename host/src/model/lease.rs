@@ -23,7 +23,6 @@ pub enum Lease {
     /// Until a point in time.
     Timed {
         /// By the wall clock.
-        #[serde(deserialize_with = "super::timestamp::deserialize")]
         until: Timestamp,
         /// How long from the reservation's creation, in seconds, however the wall clock jumps.
         #[serde(rename = "seconds", with = "seconds")]

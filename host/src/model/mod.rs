@@ -14,7 +14,6 @@ mod port_spec;
 mod project;
 mod protocol;
 mod reservation;
-pub(crate) mod timestamp;
 
 pub use digest::{Digest, DigestError};
 pub use host::{Host, HostError, addresses_overlap};

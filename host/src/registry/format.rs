@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
+use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -52,7 +54,6 @@ struct Entry<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<usize>,
     place: usize,
-    #[serde(deserialize_with = "crate::model::timestamp::deserialize")]
     created: Timestamp,
     /// Milliseconds.
     since_boot: u64,
@@ -110,29 +111,59 @@ const HEADING: &str = "\n\"reservations\":[";
 const BETWEEN: &[u8] = b",\n";
 const END: &str = "]}\n";
 
+/// The tables of a document, each row as far as it could be understood.
+type Tables<'a> = Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'a>>;
+
+/// From this many lines on a second thread is worth its start.
+const MANY: usize = 2_000;
+
 /// Reads a file that stands as [`encode`] writes it, line by line; none when it does not, or anything is wrong with it.
 fn decode_lines(text: &str) -> Option<Decoded> {
     let body = text.find(HEADING)? + HEADING.len();
-    // The tables alone are a document, too.
-    let head: Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'_>> =
-        serde_json::from_str(&[&text[..body], END].concat())
-            .ok()
-            .filter(|head: &Document<_, _, _>| head.version <= VERSION)?;
     let entries = text[body..].strip_suffix(END)?;
-    let expected = entries.len() / 200;
-    let (mut reservations, mut lines) = (Vec::with_capacity(expected), Vec::with_capacity(expected));
-    let mut start = body + usize::from(!entries.is_empty());
-    for line in entries.strip_prefix('\n').into_iter().flat_map(|entries| entries.split('\n')) {
-        let is_last = start + line.len() == text.len() - END.len();
-        let entry = if is_last { line } else { line.strip_suffix(',')? };
-        let parsed: Entry<'_> = serde_json::from_str(entry).ok()?;
-        reservations.push(parsed.into_reservation(&head.places, &head.projects)?);
-        lines.push(Some(start..start + entry.len()));
-        start += line.len() + 1;
+    // The tables alone are a document, too.
+    let tables: Tables<'_> = serde_json::from_str(&[&text[..body], END].concat()).ok()?;
+    if tables.version > VERSION {
+        return None;
     }
-    let places = head.places.into_iter().collect::<Option<Vec<_>>>()?;
-    let projects = head.projects.into_iter().collect::<Option<Vec<_>>>()?;
+    let lines = lines(entries, body)?;
+    let workers = if lines.len() < MANY { 1 } else { available_parallelism().map_or(1, usize::from) };
+    let chunks = lines.chunks(lines.len().div_ceil(workers).max(1));
+    let reservations = if workers == 1 {
+        read_lines(text, &lines, &tables)?
+    } else {
+        let (read, tables) = (read_lines, &tables);
+        let read: Option<Vec<_>> = thread::scope(|scope| {
+            let workers: Vec<_> = chunks.map(|lines| scope.spawn(move || read(text, lines, tables))).collect();
+            workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
+        });
+        read?.into_iter().flatten().collect()
+    };
+    let lines = lines.into_iter().map(Some).collect();
+    let places = tables.places.into_iter().collect::<Option<_>>()?;
+    let projects = tables.projects.into_iter().collect::<Option<_>>()?;
     Some(Decoded::Whole { reservations, layout: Some(Layout { lines, places, projects }) })
+}
+
+/// Where each entry stands, without the comma after it. The text begins `before` bytes into the file.
+fn lines(entries: &str, before: usize) -> Option<Vec<Range<usize>>> {
+    let Some(rows) = entries.strip_prefix('\n') else { return entries.is_empty().then(Vec::new) };
+    let mut start = before + 1;
+    let end = before + entries.len();
+    let line = |row: &str| {
+        let line = start..start + row.len();
+        start = line.end + 1;
+        if line.end == end { Some(line) } else { row.ends_with(',').then(|| line.start..line.end - 1) }
+    };
+    rows.split('\n').map(line).collect()
+}
+
+fn read_lines(text: &str, lines: &[Range<usize>], tables: &Tables<'_>) -> Option<Vec<Reservation>> {
+    let read = |line: &Range<usize>| {
+        let entry: Entry<'_> = serde_json::from_str(&text[line.clone()]).ok()?;
+        entry.into_reservation(&tables.places, &tables.projects)
+    };
+    lines.iter().map(read).collect()
 }
 
 /// Writes a registry file. What still stands in the source as it was read is taken from there.

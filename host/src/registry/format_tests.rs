@@ -256,3 +256,42 @@ proptest! {
         prop_assert_eq!(rows(&written), rows(&encode(transaction.reservations())), "rows that nobody points to are gone");
     }
 }
+
+/// As many as several threads read together.
+fn many() -> Vec<Reservation> {
+    let place =
+        Arc::new(Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Initial, processes: 1 });
+    let reservation = |port: u16| Reservation {
+        host: Host::default(),
+        port: Port::new(port).unwrap(),
+        protocol: Protocol::Tcp,
+        addresses: Host::default().literal_addresses().unwrap(),
+        owner: None,
+        lease: Lease::Grace { length: Duration::from_secs(60) },
+        place: Arc::clone(&place),
+        created: Timestamp::UNIX_EPOCH,
+        created_since_boot: Duration::ZERO,
+        caller: None,
+    };
+    (1..=3_001).map(reservation).collect()
+}
+
+#[test]
+fn a_large_file_is_read_in_its_order() {
+    match decode(&encode(&many())) {
+        Ok(Decoded::Whole { reservations, layout: Some(_) }) => assert!(reservations == many()),
+        _ => panic!("not read, or not as it stands"),
+    }
+}
+
+#[test]
+fn a_fault_anywhere_in_a_large_file_is_found() {
+    let text = String::from_utf8(encode(&many())).unwrap();
+    for port in [1, 1_500, 3_001] {
+        let damaged = text.replacen(&format!("\"port\":{port},"), "\"port\":0,", 1);
+        assert_ne!(text, damaged);
+        assert!(matches!(decode(damaged.as_bytes()), Err(why) if why.contains("a port")), "{port}");
+    }
+    let joined = text.replacen(",\n", ",", 2);
+    assert!(matches!(decode(joined.as_bytes()), Ok(Decoded::Whole { reservations, .. }) if reservations == many()));
+}
