@@ -108,9 +108,10 @@ fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Resu
 }
 
 fn table(granted: &[Granted]) -> Table {
-    let mut table = Table::new(&["HOST", "PORT", "PROTOCOL", "OWNER", "LEASE"]);
+    let mut table = Table::new(&["NAME", "HOST", "PORT", "PROTOCOL", "OWNER", "LEASE"]);
     for Granted { reservation, .. } in granted {
         table.row([
+            reservation.name().map(|name| name.name.clone()).unwrap_or_default(),
             reservation.host.to_string(),
             reservation.port.to_string(),
             reservation.protocol.to_string(),

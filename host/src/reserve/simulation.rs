@@ -24,6 +24,8 @@ pub(super) struct Simulation {
     pub(super) ports: RefCell<HashMap<u16, PortState>>,
     pub(super) ended: RefCell<HashSet<u32>>,
     pub(super) gone: RefCell<HashSet<String>>,
+    /// How often the kernel was asked about a port.
+    pub(super) probes: Cell<usize>,
 }
 
 impl Simulation {
@@ -36,6 +38,7 @@ impl Simulation {
             ports: RefCell::default(),
             ended: RefCell::default(),
             gone: RefCell::default(),
+            probes: Cell::default(),
         }
     }
 
@@ -78,6 +81,7 @@ impl World for Simulation {
     }
 
     fn probe(&self, _: Protocol, port: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
+        self.probes.set(self.probes.get() + 1);
         Ok(self.state(port))
     }
 
