@@ -129,21 +129,20 @@ fn not_free(
     port: Port,
     addresses: &[IpAddr],
 ) -> Result<Vec<String>, ProbeError> {
-    let mut reasons: Vec<_> = live_on(snapshot, machine, protocol, port, addresses)
-        .map(|reservation| format!("it is reserved {}", described(reservation)))
-        .collect();
-    let users = || machine.occupied_by(protocol, port, addresses);
+    let reserved = live_on(snapshot, machine, protocol, port, addresses);
+    let mut reasons: Vec<_> =
+        reserved.map(|reservation| format!("it is reserved {}", described(reservation))).collect();
+    let users = || machine.occupied_by(protocol, port, addresses).iter().map(ToString::to_string).collect::<Vec<_>>();
     match machine.probe(protocol, port, addresses) {
         Ok(PortState::Free) => {}
-        Ok(PortState::Lingering) => {
-            reasons.push("old connections linger on it: only a server that sets SO_REUSEADDR can have it".to_owned())
-        }
-        Ok(PortState::Taken) if users().is_empty() => {
-            reasons.push("something that can't be seen from here uses it".to_owned())
-        }
-        Ok(PortState::Taken) => reasons.extend(users().iter().map(ToString::to_string)),
+        Ok(PortState::Lingering) => reasons
+            .push("old connections linger on it: only a server that sets SO_REUSEADDR can have it now".to_owned()),
+        Ok(PortState::Taken) => match users() {
+            users if users.is_empty() => reasons.push("something that can't be seen from here uses it".to_owned()),
+            users => reasons.extend(users),
+        },
         Err(error @ ProbeError::Denied { .. }) => {
-            reasons.extend(users().iter().map(ToString::to_string));
+            reasons.extend(users());
             reasons.push(error.to_string());
         }
         Err(error) => return Err(error),

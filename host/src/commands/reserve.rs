@@ -205,10 +205,11 @@ pub(super) fn write_env(
 }
 
 fn table(granted: &[Granted]) -> Table {
-    let mut table = Table::new(&["HOST", "PORT", "PROTOCOL", "OWNER", "LEASE", "GUARANTEE"]);
+    let mut table = Table::new(&["NAME", "HOST", "PORT", "PROTOCOL", "OWNER", "LEASE", "GUARANTEE"]);
     for granted in granted {
         let reservation = &granted.reservation;
         table.row([
+            reservation.name().map(|name| name.name.clone()).unwrap_or_default(),
             reservation.host.to_string(),
             reservation.port.to_string(),
             reservation.protocol.to_string(),

@@ -11,7 +11,7 @@ use super::HoldError;
 use crate::fs::{Lock, PathContext, PathError, create_private_dir, is_locked, read_private};
 use crate::model::{HoldId, Reservation};
 use crate::os::Liveness;
-use crate::registry::{encode, read};
+use crate::registry::{read, write};
 
 /// No holder has that many ports.
 const LARGEST: u64 = 64 << 20;
@@ -73,7 +73,7 @@ impl HoldFolder {
     #[cfg(target_os = "linux")]
     pub(super) fn create(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, HoldError> {
         create_private_dir(&self.0)?;
-        Ok(Lock::on_new_file(&self.file(id), &encode(reservations))?)
+        Ok(Lock::on_new_file(&self.file(id), &write(reservations))?)
     }
 
     /// Puts another content in the place of the file's own. The lock that comes back is the new file's; whoever looks sees one of
@@ -82,7 +82,7 @@ impl HoldFolder {
     pub(super) fn rewrite(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, PathError> {
         let (path, new) = (self.file(id), self.0.join(format!("{id}.new")));
         let _ = std::fs::remove_file(&new);
-        let lock = Lock::on_new_file(&new, &encode(reservations))?;
+        let lock = Lock::on_new_file(&new, &write(reservations))?;
         std::fs::rename(&new, &path).at(&path)?;
         Ok(lock)
     }

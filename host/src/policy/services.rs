@@ -1,22 +1,49 @@
 //! Which service IANA has assigned a port to.
 
+use std::sync::LazyLock;
+
 use crate::model::{Port, PortRange, Protocol};
 
 /// Lines of `PORTS PROTOCOLS SERVICE`, ascending by first port, as `80 tcp,udp http` or `6000-6063 tcp,udp x11`. Written by `iana-table` of
 /// the package `portkeeper-tests` from the registry that [`super::iana`] names. Text instead of a table: it is only read to say why.
 static SERVICES: &str = include_str!("services.txt");
 
+/// The lines, read once: only who asks why needs them.
+static ASSIGNED: LazyLock<Vec<Assigned>> = LazyLock::new(|| SERVICES.lines().filter_map(Assigned::read).collect());
+
+struct Assigned {
+    ports: PortRange,
+    tcp: bool,
+    udp: bool,
+    name: &'static str,
+}
+
+impl Assigned {
+    /// None for port 0, which is assigned, too, but no port.
+    fn read(line: &'static str) -> Option<Self> {
+        let mut fields = line.splitn(3, ' ');
+        let (ports, protocols, name) = (fields.next()?, fields.next()?, fields.next()?);
+        let ports = match ports.contains('-') {
+            true => ports.parse().ok()?,
+            false => PortRange::from(ports.parse::<Port>().ok()?),
+        };
+        Some(Self { ports, tcp: protocols.contains("tcp"), udp: protocols.contains("udp"), name })
+    }
+
+    fn is(&self, protocol: Protocol, port: Port) -> bool {
+        let meant = match protocol {
+            Protocol::Tcp => self.tcp,
+            Protocol::Udp => self.udp,
+        };
+        meant && self.ports.contains(port)
+    }
+}
+
 /// The name of the service, or `Reserved` where IANA keeps the port for itself; none where it is unassigned. Of several names the
 /// first.
 #[must_use]
 pub fn service(protocol: Protocol, port: Port) -> Option<&'static str> {
-    SERVICES.lines().find_map(|line| {
-        let mut fields = line.splitn(3, ' ');
-        let (ports, protocols, name) = (fields.next()?, fields.next()?, fields.next()?);
-        let range: PortRange = ports.parse().ok().or_else(|| ports.parse::<Port>().ok().map(PortRange::from))?;
-        let meant = range.contains(port) && protocols.split(',').any(|one| one.parse() == Ok(protocol));
-        meant.then_some(name)
-    })
+    ASSIGNED.iter().find(|assigned| assigned.is(protocol, port)).map(|assigned| assigned.name)
 }
 
 #[cfg(test)]

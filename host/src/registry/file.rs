@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::format::{self, Decoded, VERSION};
+use super::source::Source;
 use super::{Notice, RegistryError, Snapshot, Store, Transaction};
 use crate::fs::{Lock, PathError, Patience, Staged, create_private_dir, read_private};
 
@@ -86,11 +87,14 @@ impl<'a> FileStore<'a> {
             return Ok((Snapshot::default(), State::Missing));
         };
         match format::decode(&bytes) {
-            Ok(Decoded::Whole(reservations)) => Ok((Snapshot { reservations, notices: Vec::new() }, State::Good)),
+            Ok(Decoded::Whole { reservations, layout }) => {
+                let source = layout.map(|layout| Source::new(bytes, layout));
+                Ok((Snapshot { reservations, notices: Vec::new(), source }, State::Good))
+            }
             Ok(Decoded::Newer { version, reservations, not_understood }) => {
                 let notice = Notice::NotUnderstood { path: self.path.clone(), entries: not_understood };
                 let notices = (not_understood > 0).then_some(notice).into_iter().collect();
-                Ok((Snapshot { reservations, notices }, State::Newer(version)))
+                Ok((Snapshot { reservations, notices, source: None }, State::Newer(version)))
             }
             Err(why) => Ok((self.recover(why)?, State::Damaged)),
         }
@@ -99,9 +103,9 @@ impl<'a> FileStore<'a> {
     fn recover(&self, why: String) -> Result<Snapshot, RegistryError> {
         let previous = read_private(&self.previous(), LARGEST).ok().flatten();
         match previous.as_deref().map(format::decode) {
-            Some(Ok(Decoded::Whole(reservations))) => {
+            Some(Ok(Decoded::Whole { reservations, .. })) => {
                 let notice = Notice::Recovered { path: self.path.clone(), kept: None };
-                Ok(Snapshot { reservations, notices: vec![notice] })
+                Ok(Snapshot { reservations, notices: vec![notice], source: None })
             }
             _ => Err(RegistryError::Corrupt { path: self.path.clone(), previous: self.previous(), why }),
         }
@@ -115,7 +119,11 @@ impl<'a> FileStore<'a> {
 
     /// Keeps the former state, then puts the new one in its place: at every instant one of the two is there, whole.
     fn write(&self, snapshot: &Snapshot, state: State) -> Result<(), RegistryError> {
-        let staged = Staged::under_lock(&self.path, &format::encode(&snapshot.reservations), Some(0o600))?;
+        let staged = Staged::under_lock(
+            &self.path,
+            &format::encode(&snapshot.reservations, snapshot.source.as_ref()),
+            Some(0o600),
+        )?;
         match state {
             State::Good => self.keep_as(&self.previous()),
             State::Damaged => self.keep_as(&self.name_for_damaged()),

@@ -4,16 +4,17 @@
 //! portkeeper would misread raises [`VERSION`]: older ones then still read what they understand, and never write.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
+use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::source::{Layout, Source, Table};
 use crate::model::{Caller, Hold, Host, Lease, Place, Port, Project, Protocol, Reservation};
 
 /// The format that this portkeeper writes. 2: holds.
@@ -21,8 +22,8 @@ pub(super) const VERSION: u32 = 2;
 
 /// What the bytes of a registry file say.
 pub(super) enum Decoded {
-    /// All of it.
-    Whole(Vec<Reservation>),
+    /// All of it, and where it stands if it stands as we write it.
+    Whole { reservations: Vec<Reservation>, layout: Option<Layout> },
     /// A newer format, and what could be understood of it.
     Newer { version: u32, reservations: Vec<Reservation>, not_understood: usize },
 }
@@ -72,11 +73,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     }
     // Checked once as a whole, UTF-8 costs less than string by string.
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    if let Some(decoded) = decode_lines(text) {
+        return Ok(decoded);
+    }
     match serde_json::from_str::<Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'_>>>(text) {
         Ok(document) if document.version <= VERSION => {
             let Document { places, projects, reservations, .. } = document;
             let reservations = reservations.into_iter().map(|entry| entry.into_reservation(&places, &projects));
-            Ok(Decoded::Whole(reservations.collect::<Option<_>>().ok_or("an entry points to nothing")?))
+            let reservations = reservations.collect::<Option<_>>().ok_or("an entry points to nothing")?;
+            Ok(Decoded::Whole { reservations, layout: None })
         }
         other => decode_newer(text).ok_or_else(|| match other {
             Ok(_) => "no list of reservations".to_owned(),
@@ -91,8 +96,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
 /// What is wrong with it, in words.
 pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Reservation>, String> {
     decode(bytes).map(|decoded| match decoded {
-        Decoded::Whole(reservations) | Decoded::Newer { reservations, .. } => reservations,
+        Decoded::Whole { reservations, .. } | Decoded::Newer { reservations, .. } => reservations,
     })
+}
+
+/// The bytes that [`read`] understands.
+pub(crate) fn write(reservations: &[Reservation]) -> Vec<u8> {
+    encode(reservations, None)
 }
 
 /// Reads what can be understood of a newer format; none when it is not one.
@@ -113,55 +123,106 @@ fn decode_newer(text: &str) -> Option<Decoded> {
     Some(Decoded::Newer { version: document.version, reservations, not_understood })
 }
 
-/// Writes a registry file.
-pub(crate) fn encode(reservations: &[Reservation]) -> Vec<u8> {
-    let (mut places, mut projects) = (Table::default(), Table::default());
-    let entries: Vec<_> = reservations
-        .iter()
-        .map(|reservation| {
+/// What stands between the tables and the first reservation, between two reservations, and at the end.
+const HEADING: &str = "\n\"reservations\":[";
+const BETWEEN: &[u8] = b",\n";
+const END: &str = "]}\n";
+
+/// The tables of a document, each row as far as it could be understood.
+type Tables<'a> = Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'a>>;
+
+/// From this many lines on a second thread is worth its start.
+const MANY: usize = 2_000;
+
+/// Reads a file that stands as [`encode`] writes it, line by line; none when it does not, or anything is wrong with it.
+fn decode_lines(text: &str) -> Option<Decoded> {
+    let body = text.find(HEADING)? + HEADING.len();
+    let entries = text[body..].strip_suffix(END)?;
+    // The tables alone are a document, too.
+    let tables: Tables<'_> = serde_json::from_str(&[&text[..body], END].concat()).ok()?;
+    if tables.version > VERSION {
+        return None;
+    }
+    let lines = lines(entries, body)?;
+    let workers = if lines.len() < MANY { 1 } else { available_parallelism().map_or(1, usize::from) };
+    let chunks = lines.chunks(lines.len().div_ceil(workers).max(1));
+    let reservations = if workers == 1 {
+        read_lines(text, &lines, &tables)?
+    } else {
+        let (read, tables) = (read_lines, &tables);
+        let read: Option<Vec<_>> = thread::scope(|scope| {
+            let workers: Vec<_> = chunks.map(|lines| scope.spawn(move || read(text, lines, tables))).collect();
+            workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
+        });
+        read?.into_iter().flatten().collect()
+    };
+    let lines = lines.into_iter().map(Some).collect();
+    let places = tables.places.into_iter().collect::<Option<_>>()?;
+    let projects = tables.projects.into_iter().collect::<Option<_>>()?;
+    Some(Decoded::Whole { reservations, layout: Some(Layout { lines, places, projects }) })
+}
+
+/// Where each entry stands, without the comma after it. The text begins `before` bytes into the file.
+fn lines(entries: &str, before: usize) -> Option<Vec<Range<usize>>> {
+    let Some(rows) = entries.strip_prefix('\n') else { return entries.is_empty().then(Vec::new) };
+    let mut start = before + 1;
+    let end = before + entries.len();
+    let line = |row: &str| {
+        let line = start..start + row.len();
+        start = line.end + 1;
+        if line.end == end { Some(line) } else { row.ends_with(',').then(|| line.start..line.end - 1) }
+    };
+    rows.split('\n').map(line).collect()
+}
+
+fn read_lines(text: &str, lines: &[Range<usize>], tables: &Tables<'_>) -> Option<Vec<Reservation>> {
+    let read = |line: &Range<usize>| {
+        let entry: Entry<'_> = serde_json::from_str(&text[line.clone()]).ok()?;
+        entry.into_reservation(&tables.places, &tables.projects)
+    };
+    lines.iter().map(read).collect()
+}
+
+/// Writes a registry file. What still stands in the source as it was read is taken from there.
+pub(super) fn encode(reservations: &[Reservation], source: Option<&Source>) -> Vec<u8> {
+    let source = source.filter(|source| source.needs_all_rows(reservations));
+    let mut places = Table::of(source.map_or(&[], |source| &source.layout.places));
+    let mut projects = Table::of(source.map_or(&[], |source| &source.layout.projects));
+    let mut entries = Vec::with_capacity(source.map_or(0, Source::len) + 512);
+    for (index, reservation) in reservations.iter().enumerate() {
+        entries.extend_from_slice(if index == 0 { b"\n" } else { BETWEEN });
+        if let Some(line) = source.and_then(|source| source.line(index)) {
+            entries.extend_from_slice(line);
+        } else {
             let project = reservation.name().and_then(|name| name.project.as_ref());
-            Entry::new(reservation, places.index(&reservation.place), project.map(|project| projects.index(project)))
-        })
-        .collect();
-    let mut text = format!("{{\"version\":{VERSION},").into_bytes();
-    list(&mut text, "places", &places.rows);
+            let project = project.map(|project| projects.index(project));
+            json(&mut entries, &Entry::new(reservation, places.index(&reservation.place), project));
+        }
+    }
+    let mut text = Vec::with_capacity(entries.len() + 4096);
+    text.extend_from_slice(format!("{{\"version\":{VERSION},").as_bytes());
+    table(&mut text, "places", &places.rows);
     text.push(b',');
-    list(&mut text, "projects", &projects.rows);
+    table(&mut text, "projects", &projects.rows);
     text.push(b',');
-    list(&mut text, "reservations", &entries);
-    text.extend_from_slice(b"}\n");
+    text.extend_from_slice(HEADING.as_bytes());
+    text.append(&mut entries);
+    text.extend_from_slice(END.as_bytes());
     text
 }
 
 /// A field with an array, one element a line.
-fn list<T: Serialize>(text: &mut Vec<u8>, name: &str, rows: &[T]) {
+fn table<T: Serialize>(text: &mut Vec<u8>, name: &str, rows: &[T]) {
     text.extend_from_slice(format!("\n\"{name}\":[").as_bytes());
     for (index, row) in rows.iter().enumerate() {
-        text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-        serde_json::to_writer(&mut *text, row).expect("plain data becomes JSON, and a Vec takes every byte");
+        text.extend_from_slice(if index == 0 { b"\n" } else { BETWEEN });
+        json(text, row);
     }
     text.push(b']');
 }
 
-/// Rows that occur once, however often they are pointed to.
-struct Table<T> {
-    rows: Vec<Arc<T>>,
-    indices: HashMap<Arc<T>, usize>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), indices: HashMap::new() }
-    }
-}
-
-impl<T: Eq + Hash> Table<T> {
-    fn index(&mut self, row: &Arc<T>) -> usize {
-        *self.indices.entry(Arc::clone(row)).or_insert_with(|| {
-            self.rows.push(Arc::clone(row));
-            self.rows.len() - 1
-        })
-    }
+fn json(text: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(text, value).expect("plain data becomes JSON, and a Vec takes every byte");
 }
 
 impl<'a> Entry<'a> {

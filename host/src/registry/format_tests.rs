@@ -11,7 +11,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{Decoded, VERSION, decode, encode};
+use super::super::source::Source;
+use super::super::{Snapshot, Transaction};
+use super::{Decoded, VERSION, decode};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, NetworkNamespace, Place, Port, ProcessId, Project,
     Protocol, Reservation,
@@ -21,6 +23,11 @@ use crate::model::{
 const EXACT: u64 = 1 << 53;
 /// Twelve days: up to here a double tells seconds apart to the nanosecond, and serde_json's last digit is nowhere near.
 const EXACT_TO_THE_NANOSECOND: u64 = 1 << 20;
+
+/// A file that is written from nothing.
+fn encode(reservations: &[Reservation]) -> Vec<u8> {
+    super::encode(reservations, None)
+}
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -172,10 +179,12 @@ fn damaged(mut bytes: Vec<u8>, damage: &Damage) -> Vec<u8> {
 /// Reads the file, and demands of what was understood that it can be written and read again.
 fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
     match decode(bytes) {
-        Ok(Decoded::Whole(reservations)) => {
-            prop_assert!(
-                matches!(decode(&encode(&reservations)), Ok(Decoded::Whole(again)) if again.len() == reservations.len())
-            );
+        Ok(Decoded::Whole { reservations, .. }) => {
+            let again = match decode(&encode(&reservations)) {
+                Ok(Decoded::Whole { reservations, .. }) => Some(reservations.len()),
+                _ => None,
+            };
+            prop_assert_eq!(again, Some(reservations.len()));
         }
         Ok(Decoded::Newer { version, .. }) => prop_assert!(version > VERSION),
         Err(problem) => prop_assert!(!problem.is_empty()),
@@ -187,7 +196,10 @@ proptest! {
     #[test]
     fn what_was_written_is_read(reservations in reservations()) {
         match decode(&encode(&reservations)) {
-            Ok(Decoded::Whole(again)) => prop_assert_eq!(again, reservations),
+            Ok(Decoded::Whole { reservations: again, layout }) => {
+                prop_assert_eq!(again, reservations);
+                prop_assert!(layout.is_some(), "our own layout is not recognised");
+            }
             Ok(Decoded::Newer { version, .. }) => prop_assert!(false, "version {}", version),
             Err(problem) => prop_assert!(false, "{}", problem),
         }
@@ -224,4 +236,75 @@ proptest! {
         }
         read(&damages.iter().fold(newer.into_bytes(), damaged))?;
     }
+
+    #[test]
+    fn what_did_not_change_is_written_as_it_stood(
+        before in reservations(), more in reservations(), leaving in vec(any::<bool>(), 8), replaced in vec(any::<bool>(), 8),
+    ) {
+        let Ok(Decoded::Whole { reservations, layout: Some(layout) }) = decode(&encode(&before)) else {
+            return Err(TestCaseError::fail("our own layout is not recognised"));
+        };
+        let source = Source::new(encode(&before), layout);
+        let mut transaction = Transaction::new(Snapshot { reservations, notices: Vec::new(), source: Some(source) });
+        let mut expected = before;
+        let mut next = leaving.iter();
+        transaction.remove(|_| *next.next().unwrap());
+        let mut next = leaving.iter();
+        expected.retain(|_| !*next.next().unwrap());
+        let count = expected.len().min(more.len());
+        for index in (0..count).filter(|&index| replaced[index]) {
+            transaction.replace(index, more[index].clone());
+            expected[index] = more[index].clone();
+        }
+        for reservation in more {
+            transaction.insert(reservation.clone());
+            expected.push(reservation);
+        }
+        let written = super::encode(transaction.reservations(), transaction.snapshot.source.as_ref());
+        match decode(&written) {
+            Ok(Decoded::Whole { reservations, .. }) => prop_assert_eq!(reservations, expected),
+            _ => prop_assert!(false, "{}", String::from_utf8_lossy(&written)),
+        }
+        let rows = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\n').count();
+        prop_assert_eq!(rows(&written), rows(&encode(transaction.reservations())), "rows that nobody points to are gone");
+    }
+}
+
+/// As many as several threads read together.
+fn many() -> Vec<Reservation> {
+    let place =
+        Arc::new(Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Initial, processes: 1 });
+    let reservation = |port: u16| Reservation {
+        host: Host::default(),
+        port: Port::new(port).unwrap(),
+        protocol: Protocol::Tcp,
+        addresses: Host::default().literal_addresses().unwrap(),
+        owner: None,
+        lease: Lease::Grace { length: Duration::from_secs(60) },
+        place: Arc::clone(&place),
+        created: Timestamp::UNIX_EPOCH,
+        created_since_boot: Duration::ZERO,
+        caller: None,
+    };
+    (1..=3_001).map(reservation).collect()
+}
+
+#[test]
+fn a_large_file_is_read_in_its_order() {
+    match decode(&encode(&many())) {
+        Ok(Decoded::Whole { reservations, layout: Some(_) }) => assert!(reservations == many()),
+        _ => panic!("not read, or not as it stands"),
+    }
+}
+
+#[test]
+fn a_fault_anywhere_in_a_large_file_is_found() {
+    let text = String::from_utf8(encode(&many())).unwrap();
+    for port in [1, 1_500, 3_001] {
+        let damaged = text.replacen(&format!("\"port\":{port},"), "\"port\":0,", 1);
+        assert_ne!(text, damaged);
+        assert!(matches!(decode(damaged.as_bytes()), Err(why) if why.contains("a port")), "{port}");
+    }
+    let joined = text.replacen(",\n", ",", 2);
+    assert!(matches!(decode(joined.as_bytes()), Ok(Decoded::Whole { reservations, .. }) if reservations == many()));
 }

@@ -7,9 +7,10 @@
 mod file;
 mod format;
 mod snapshot;
+mod source;
 
 pub use file::FileStore;
-pub(crate) use format::{encode, read};
+pub(crate) use format::{read, write};
 pub use snapshot::{Notice, Snapshot, Transaction};
 
 use std::path::PathBuf;

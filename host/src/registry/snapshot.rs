@@ -4,13 +4,23 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use super::source::Source;
 use crate::model::Reservation;
 
 /// The reservations at one point in time.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     pub(super) reservations: Vec<Reservation>,
     pub(super) notices: Vec<Notice>,
+    /// What it was read from, as far as it can be written back.
+    pub(super) source: Option<Source>,
+}
+
+/// What is reserved counts, not how it was written.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.reservations, &self.notices) == (&other.reservations, &other.notices)
+    }
 }
 
 /// Something that the user should know about the registry.
@@ -72,7 +82,7 @@ impl Snapshot {
 /// Reservations that may be changed, because nobody else can change them now.
 #[derive(Debug)]
 pub struct Transaction {
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     changed: bool,
 }
 
@@ -92,22 +102,32 @@ impl Transaction {
     /// Adds a reservation.
     pub fn insert(&mut self, reservation: Reservation) {
         self.snapshot.reservations.push(reservation);
-        self.changed = true;
+        self.has_changed(self.snapshot.reservations.len() - 1);
     }
 
     /// Puts another reservation in the place of the one at `index` of [`Snapshot::reservations`].
     pub fn replace(&mut self, index: usize, reservation: Reservation) {
         if self.snapshot.reservations[index] != reservation {
             self.snapshot.reservations[index] = reservation;
-            self.changed = true;
+            self.has_changed(index);
         }
+    }
+
+    fn has_changed(&mut self, index: usize) {
+        self.snapshot.source.iter_mut().for_each(|source| source.changed(index));
+        self.changed = true;
     }
 
     /// Removes the reservations for which `leaves` is true, and returns them.
     pub fn remove(&mut self, mut leaves: impl FnMut(&Reservation) -> bool) -> Vec<Reservation> {
-        let removed: Vec<_> = self.snapshot.reservations.extract_if(.., |reservation| leaves(reservation)).collect();
-        self.changed |= !removed.is_empty();
-        removed
+        let leaving: Vec<bool> = self.snapshot.reservations.iter().map(&mut leaves).collect();
+        if !leaving.contains(&true) {
+            return Vec::new();
+        }
+        self.changed = true;
+        self.snapshot.source.iter_mut().for_each(|source| source.removed(&leaving));
+        let mut leaving = leaving.into_iter();
+        self.snapshot.reservations.extract_if(.., |_| leaving.next().unwrap_or_default()).collect()
     }
 
     /// Whether there is anything to commit.

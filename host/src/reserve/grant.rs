@@ -384,10 +384,11 @@ struct Seats<'a, W> {
     transaction: &'a mut Transaction,
     world: &'a W,
     keeper: Option<&'a dyn Keeper>,
-    by_port: HashMap<(Protocol, Port), Vec<usize>>,
+    /// The reservations that were there before, by port.
+    before: Vec<(Protocol, Port, usize)>,
+    /// This transaction's own reservations. They are alive, however short their leases are.
+    own: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
-    /// Where this transaction's own reservations begin. They are alive, however short their leases are.
-    own: usize,
     caller: Option<Caller>,
     searches: HashMap<(Choice, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
 }
@@ -403,15 +404,13 @@ struct Search {
 
 impl<'a, W: World> Seats<'a, W> {
     fn new(transaction: &'a mut Transaction, world: &'a W, keeper: Option<&'a dyn Keeper>) -> Self {
-        let mut by_port: HashMap<_, Vec<_>> = HashMap::new();
-        for (index, reservation) in transaction.reservations().iter().enumerate() {
-            if world.place().shares_ports_with(&reservation.place) {
-                by_port.entry((reservation.protocol, reservation.port)).or_default().push(index);
-            }
-        }
-        let own = transaction.reservations().len();
-        let (stale, searches) = (HashSet::new(), HashMap::new());
-        Self { transaction, world, keeper, by_port, stale, own, caller: world.caller(), searches }
+        let (here, all) = (world.place(), transaction.reservations().iter().enumerate());
+        let here = all.filter(|(_, reservation)| here.shares_ports_with(&reservation.place));
+        let mut before: Vec<_> =
+            here.map(|(index, reservation)| (reservation.protocol, reservation.port, index)).collect();
+        before.sort_unstable();
+        let (own, stale, searches) = (HashMap::new(), HashSet::new(), HashMap::new());
+        Self { transaction, world, keeper, before, own, stale, caller: world.caller(), searches }
     }
 
     /// Takes the first free port of the request's choice. Last resorts come last.
@@ -441,7 +440,7 @@ impl<'a, W: World> Seats<'a, W> {
         search: &mut Search,
     ) -> Result<Port, ReserveError> {
         let own = request.choice.preferred();
-        while let Some(port) = search.rest.next() {
+        for port in search.rest.by_ref() {
             if let Some(reservation) = self.live(request, port) {
                 search.tally.reserved(reservation);
                 continue;
@@ -485,18 +484,22 @@ impl<'a, W: World> Seats<'a, W> {
 
     /// The live reservation that keeps the port, if one does.
     fn live(&mut self, request: &Request, port: Port) -> Option<&Reservation> {
-        let indices = self.by_port.get(&(request.protocol, port))?;
-        for &index in indices {
+        let seat = (request.protocol, port);
+        let covers = |reservation: &Reservation| reservation.covers(request.protocol, port, &request.addresses);
+        let start = self.before.partition_point(|&(protocol, port, _)| (protocol, port) < seat);
+        let here = self.before[start..].iter().take_while(|&&(protocol, port, _)| (protocol, port) == seat);
+        for &(_, _, index) in here {
             let reservation = &self.transaction.reservations()[index];
-            if self.stale.contains(&index) || !reservation.covers(request.protocol, port, &request.addresses) {
+            if self.stale.contains(&index) || !covers(reservation) {
                 continue;
             }
-            if index >= self.own || why_stale(reservation, self.world).is_none() {
+            if why_stale(reservation, self.world).is_none() {
                 return Some(&self.transaction.reservations()[index]);
             }
             self.stale.insert(index);
         }
-        None
+        let own = self.own.get(&seat)?.iter().map(|&index| &self.transaction.reservations()[index]);
+        own.into_iter().find(|reservation| covers(reservation))
     }
 
     fn take(&mut self, request: &Request, port: Port) -> Reservation {
@@ -516,7 +519,7 @@ impl<'a, W: World> Seats<'a, W> {
         };
         stamp(&mut reservation, self.world, &request.lease);
         let index = self.transaction.reservations().len();
-        self.by_port.entry((request.protocol, port)).or_default().push(index);
+        self.own.entry((request.protocol, port)).or_default().push(index);
         self.transaction.insert(reservation.clone());
         reservation
     }

@@ -28,6 +28,8 @@ pub(super) struct Simulation {
     pub(super) keeper: Holders,
     pub(super) ended: RefCell<HashSet<u32>>,
     pub(super) gone: RefCell<HashSet<String>>,
+    /// How often the kernel was asked about a port.
+    pub(super) probes: Cell<usize>,
 }
 
 impl Simulation {
@@ -42,6 +44,7 @@ impl Simulation {
             ports,
             ended: RefCell::default(),
             gone: RefCell::default(),
+            probes: Cell::default(),
         }
     }
 
@@ -84,6 +87,7 @@ impl World for Simulation {
     }
 
     fn probe(&self, _: Protocol, port: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
+        self.probes.set(self.probes.get() + 1);
         Ok(self.state(port))
     }
 

@@ -70,6 +70,20 @@ mod choosing {
     }
 
     #[test]
+    fn many_ports_of_one_range_are_found_in_one_walk() {
+        let (store, world) = (Memory::default(), Simulation::new());
+        world.set(8000, PortState::Taken);
+        world.set(8001, PortState::Lingering);
+        let outcome = reserve(&store, &world, &vec![request(within(8000, 8999), grace(60)); 999]).unwrap();
+        let ports: Vec<_> = outcome.granted.iter().map(|granted| granted.reservation.port.get()).collect();
+        assert_eq!(ports[..2], [8002, 8003]);
+        assert_eq!(ports[998], 8001, "what lingers comes last");
+        assert_eq!(world.probes.get(), 1_000, "each port was asked for once");
+        let error = reserve_one(&store, &world, within(8000, 8999), grace(60)).unwrap_err().to_string();
+        assert!(error.contains("999 reserved, 1 in use"), "{error}");
+    }
+
+    #[test]
     fn all_or_none() {
         let (store, world) = (Memory::default(), Simulation::new());
         let three = vec![request(within(8000, 8001), grace(60)); 3];

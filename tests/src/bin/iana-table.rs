@@ -76,9 +76,12 @@ fn unassigned(records: &[Record], transport: &str) -> Vec<(u16, u16)> {
     ranges
 }
 
+/// Services, each with its transports.
+type Named<'a> = Vec<(&'a str, Vec<&'a str>)>;
+
 /// A line `PORTS TRANSPORTS SERVICE` for each range and service. Of several services of a port and a transport the first counts.
 fn services(records: &[Record]) -> String {
-    let mut first: BTreeMap<(u16, u16), Vec<(&str, Vec<&str>)>> = BTreeMap::new();
+    let mut first: BTreeMap<(u16, u16), Named<'_>> = BTreeMap::new();
     for record in records.iter().filter(|record| matches!(record.transport.as_str(), "tcp" | "udp" | "any")) {
         let service = if record.service.is_empty() { "Reserved" } else { &record.service };
         let transports = if record.transport == "any" { vec!["tcp", "udp"] } else { vec![record.transport.as_str()] };
