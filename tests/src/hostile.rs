@@ -84,7 +84,11 @@ pub fn harmful_at_once(output_type: &str) -> Vec<Hostile> {
             &new().options_schema(r#"{"properties": {"a": {"type": "string", "default": 1}}}"#),
             "refuses its own default",
         ),
-        plugin("a schema that never gets anywhere", &new().options_schema(r##"{"anyOf": [{"$ref": "#"}]}"##), "without end"),
+        plugin(
+            "a schema that never gets anywhere",
+            &new().options_schema(r##"{"anyOf": [{"$ref": "#"}]}"##),
+            "without end",
+        ),
         plugin("a text that drives a terminal", &new().options_schema("{\"\\u001b[2J\": }"), "options-schema"),
     ]
 }
@@ -185,7 +189,8 @@ fn straight(bytes: usize) -> String {
 
 /// A function with that many variables, and that many places where a compiler has to ask about each of them.
 fn branching(locals: usize, blocks: usize) -> String {
-    let block = |n: usize| format!("(block (br_if 0 (local.get {})) (local.set {} (i32.const 1)))", n % locals, n * 7 % locals);
+    let block =
+        |n: usize| format!("(block (br_if 0 (local.get {})) (local.set {} (i32.const 1)))", n % locals, n * 7 % locals);
     format!("(func (local {}) {})", "i32 ".repeat(locals), (0..blocks).map(block).collect::<String>())
 }
 

@@ -47,7 +47,9 @@ pub enum BuildError {
     #[error("cargo could not build the plugin")]
     Failed,
     /// Cargo built no file that could be a plugin.
-    #[error("the crate builds to no .wasm file: its Cargo.toml needs `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]`")]
+    #[error(
+        "the crate builds to no .wasm file: its Cargo.toml needs `[lib]` with `crate-type = [\"cdylib\", \"rlib\"]`"
+    )]
     NoCdylib,
     /// Cargo built several.
     #[error("the crate builds to several .wasm files: {}", .0.join(", "))]

@@ -52,7 +52,8 @@ pub fn scaffold(name: &str, folder: &Path, sdk: Sdk<'_>) -> Result<Vec<PathBuf>,
         }
         made => made.at(folder)?,
     }
-    let fill = |text: &str| text.replace("{{name}}", name).replace("{{type}}", &rust_type(name)).replace("{{sdk}}", &sdk);
+    let fill =
+        |text: &str| text.replace("{{name}}", name).replace("{{type}}", &rust_type(name)).replace("{{sdk}}", &sdk);
     let write = |(path, text): &(&str, &str)| {
         let path = folder.join(fill(path));
         let parent = path.parent().unwrap_or(folder);

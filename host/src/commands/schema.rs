@@ -52,8 +52,7 @@ fn warn(context: &Context, error: &PluginError) {
 
 fn schema(formats: &[Format]) -> Value {
     let mut schema = config::schema();
-    let formats =
-        formats.iter().map(|format| (format.types.as_slice(), format.path.as_deref(), &format.options));
+    let formats = formats.iter().map(|format| (format.types.as_slice(), format.path.as_deref(), &format.options));
     options::embed(&mut schema, config::OUTPUT_FIELDS, formats);
     schema
 }

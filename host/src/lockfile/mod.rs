@@ -28,7 +28,8 @@ const VERSION: u32 = 1;
 /// The largest lockfile, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-const HEADING: &str = "# The content that this project's plugins have. Written by `portkeeper plugin add --project`: commit it.\n";
+const HEADING: &str =
+    "# The content that this project's plugins have. Written by `portkeeper plugin add --project`: commit it.\n";
 
 /// What a lockfile says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,7 +129,8 @@ mod tests {
     use super::*;
 
     fn lockfile() -> Lockfile {
-        let plugin = |content: &[u8], version: &str| LockedPlugin { version: version.into(), sha256: Digest::of(content) };
+        let plugin =
+            |content: &[u8], version: &str| LockedPlugin { version: version.into(), sha256: Digest::of(content) };
         Lockfile { plugins: [("toml".into(), plugin(b"b", "1.0")), ("ini".into(), plugin(b"a", "0.2.1"))].into() }
     }
 

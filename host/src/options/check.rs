@@ -70,7 +70,11 @@ impl Check<'_> {
         if let Some(types) = schema.get("type") {
             let types: Vec<_> = one_or_many(types).filter_map(Value::as_str).collect();
             unless(types.iter().any(|name| is_of_type(value, name)), || {
-                Violation::value(at.clone(), types.iter().map(|name| words(name)).collect::<Vec<_>>().join(" or "), value)
+                Violation::value(
+                    at.clone(),
+                    types.iter().map(|name| words(name)).collect::<Vec<_>>().join(" or "),
+                    value,
+                )
             })?;
         }
         let allowed: Option<Vec<_>> = match (schema.get("const"), list(schema, "enum")) {
@@ -180,17 +184,23 @@ impl Check<'_> {
             return refuse(Violation::value(at.clone(), "only one of several forms", value));
         }
         if let Some(forbidden) = schema.get("not")
-            && fits(apply(forbidden))?
+            && fits(&apply(forbidden))?
         {
             return refuse(Violation::value(at.clone(), "something else", value));
         }
         let Some(condition) = schema.get("if") else { return Ok(()) };
-        let branch = if fits(apply(condition))? { "then" } else { "else" };
+        let branch = if fits(&apply(condition))? { "then" } else { "else" };
         schema.get(branch).map_or(Ok(()), apply)
     }
 
     /// How many of the choices allow the value.
-    fn at_least_one(&self, choices: &[Value], value: &Value, at: &FieldPath, depth: usize) -> Result<usize, CheckError> {
+    fn at_least_one(
+        &self,
+        choices: &[Value],
+        value: &Value,
+        at: &FieldPath,
+        depth: usize,
+    ) -> Result<usize, CheckError> {
         let mut matching = 0;
         let mut nearest: Option<Violation> = None;
         for choice in choices {
@@ -242,7 +252,7 @@ impl Check<'_> {
 }
 
 /// Whether it passed; too much work is no answer.
-fn fits(checked: Checked) -> Result<bool, CheckError> {
+fn fits(checked: &Checked) -> Result<bool, CheckError> {
     match checked {
         Ok(()) => Ok(true),
         Err(CheckError::Violation(_)) => Ok(false),

@@ -64,7 +64,10 @@ fn move_references(schema: &mut Value, place: &str) {
             }
             // Values and not schemas.
             let is_data = |keyword: &str| matches!(keyword, "const" | "default" | "enum" | "examples");
-            object.iter_mut().filter(|(keyword, _)| !is_data(keyword)).for_each(|(_, inner)| move_references(inner, place));
+            object
+                .iter_mut()
+                .filter(|(keyword, _)| !is_data(keyword))
+                .for_each(|(_, inner)| move_references(inner, place));
         }
         Value::Array(list) => list.iter_mut().for_each(|inner| move_references(inner, place)),
         _ => {}

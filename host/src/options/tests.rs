@@ -79,7 +79,9 @@ fn a_schema_that_cannot_be_used_is_refused_with_the_reason() {
         let error = OptionsSchema::parse(schema).unwrap_err();
         assert!(error.contains(reason), "{schema}: {error}");
     }
-    assert!(OptionsSchema::parse(&format!("{{\"title\": \"{}\"}}", "x".repeat(LARGEST))).unwrap_err().contains("256 KiB"));
+    assert!(
+        OptionsSchema::parse(&format!("{{\"title\": \"{}\"}}", "x".repeat(LARGEST))).unwrap_err().contains("256 KiB")
+    );
     let nested = (0..40).fold("true".to_owned(), |inner, _| format!("{{\"not\": {inner}}}"));
     assert!(OptionsSchema::parse(&nested).unwrap_err().contains("more than 32 deep"));
     let bomb = format!(r#"{{"properties": {{"a": {{"pattern": "{}"}}}}}}"#, "(a{99}){99}");
@@ -108,7 +110,8 @@ fn a_schema_that_never_ends_is_stopped() {
 
 #[test]
 fn what_is_not_checked_is_named() {
-    let schema = OptionsSchema::parse(r#"{"properties": {"a": {"multipleOf": 2, "title": "A"}}, "minContains": 1}"#).unwrap();
+    let schema =
+        OptionsSchema::parse(r#"{"properties": {"a": {"multipleOf": 2, "title": "A"}}, "minContains": 1}"#).unwrap();
     assert_eq!(schema.unchecked(), ["minContains", "multipleOf"]);
     assert!(self::schema().unchecked().is_empty());
     assert_eq!(schema.names().collect::<Vec<_>>(), ["a"]);

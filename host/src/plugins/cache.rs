@@ -119,7 +119,9 @@ impl Cached {
         for file in files.into_iter().flatten() {
             let file = file.at(folder)?;
             let name = file.file_name().to_string_lossy().into_owned();
-            let Some((digest, _)) = name.strip_suffix(EXTENSION).and_then(|name| name.split_once('-')) else { continue };
+            let Some((digest, _)) = name.strip_suffix(EXTENSION).and_then(|name| name.split_once('-')) else {
+                continue;
+            };
             let size = file.metadata().map_or(0, |metadata| usize::try_from(metadata.len()).unwrap_or(usize::MAX));
             entries.push(CacheEntry { digest: digest.to_owned(), path: file.path(), size });
         }

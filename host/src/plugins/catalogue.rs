@@ -201,10 +201,10 @@ impl<'a> Catalogue<'a> {
     /// project.
     fn pinned(&self, name: &str, path: &Path, candidate: &Candidate) -> Result<(), PluginError> {
         let Some(pins) = &self.sources.pins else { return Ok(()) };
-        let (name, path, lockfile) = (name.to_owned(), path.to_owned(), pins.lockfile.clone());
-        match pins.digests.get(&name) {
+        let (path, lockfile) = (path.to_owned(), pins.lockfile.clone());
+        match pins.digests.get(name) {
             Some(&pinned) if pinned != candidate.digest => {
-                Err(PluginError::OtherThanPinned { name, path, lockfile, pinned, found: candidate.digest })
+                Err(PluginError::OtherThanPinned { path, lockfile, pinned, found: candidate.digest })
             }
             None if matches!(candidate.origin, Origin::Project(_)) => Err(PluginError::NotPinned { path, lockfile }),
             _ => Ok(()),
@@ -227,10 +227,8 @@ impl<'a> Catalogue<'a> {
             Origin::BuiltIn(name) => builtin::of_type(name).and_then(BuiltIn::compiled),
             _ => None,
         };
-        let loaded = self
-            .engine
-            .load(&bytes, &digest, compiled)
-            .map_err(|error| PluginError::of_load(error, origin.clone()))?;
+        let loaded =
+            self.engine.load(&bytes, &digest, compiled).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         let serves = &loaded.metadata().output_types;
         if !serves.iter().any(|other| other == name) {
             return Err(PluginError::OtherTypes { name: name.to_owned(), origin, serves: serves.clone() });

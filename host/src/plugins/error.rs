@@ -46,12 +46,10 @@ pub enum PluginError {
     },
     /// The file is not the one that the project's lockfile means.
     #[error(
-        "{} is not the plugin that {} pins for `{name}`: its SHA-256 is {found}, and {pinned} is pinned",
+        "{} is not the plugin that {} pins: its SHA-256 is {found}, and {pinned} is pinned",
         .path.display(), .lockfile.display()
     )]
     OtherThanPinned {
-        /// The type that was asked for.
-        name: String,
         /// The plugin's file.
         path: PathBuf,
         /// The lockfile.
@@ -132,10 +130,9 @@ impl PluginError {
                  from: portkeeper plugin add --project {}",
                 path.display()
             )),
-            Self::NotPinned { path, .. } => Some(format!(
-                "if you know where it comes from: portkeeper plugin add --project {}",
-                path.display()
-            )),
+            Self::NotPinned { path, .. } => {
+                Some(format!("if you know where it comes from: portkeeper plugin add --project {}", path.display()))
+            }
             Self::Unknown { nearest, types, .. } => {
                 let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? If not, "));
                 let names = types.iter().map(|info| info.name.clone()).collect::<Vec<_>>();

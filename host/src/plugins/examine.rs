@@ -44,7 +44,11 @@ impl Engine {
     /// They are no plugin for this host.
     pub fn examine_bytes(&self, bytes: Vec<u8>, path: &Path) -> Result<Examined, PluginError> {
         let digest = Digest::of(&bytes);
-        self.examine_candidate(catalogue::Candidate { origin: Origin::File(path.to_owned()), bytes: bytes.into(), digest })
+        self.examine_candidate(catalogue::Candidate {
+            origin: Origin::File(path.to_owned()),
+            bytes: bytes.into(),
+            digest,
+        })
     }
 
     fn examine_candidate(&self, candidate: catalogue::Candidate) -> Result<Examined, PluginError> {
@@ -77,8 +81,6 @@ impl Catalogue<'_> {
 /// # Errors
 /// They are neither, or a module that was not built for the interface.
 pub fn to_component(bytes: &[u8], path: &Path) -> Result<Vec<u8>, PluginError> {
-    let unusable = |refusal: Refusal| {
-        PluginError::of_load(LoadError::Refused(refusal), Origin::File(path.to_owned()))
-    };
+    let unusable = |refusal: Refusal| PluginError::of_load(LoadError::Refused(refusal), Origin::File(path.to_owned()));
     component_of(bytes).map(std::borrow::Cow::into_owned).map_err(unusable)
 }

@@ -177,7 +177,10 @@ impl Findings {
         }
         if self.heavy_function {
             let help = "split the function, and keep tables in data instead of code";
-            return Err(Refusal::with_help("one of its functions is too large, or branches too much, to be compiled", help));
+            return Err(Refusal::with_help(
+                "one of its functions is too large, or branches too much, to be compiled",
+                help,
+            ));
         }
         let clean = |names: &[String]| names.iter().map(|name| text::line(name)).collect();
         Ok(Interface { version: version.to_owned(), imports: clean(&self.imports), exports: clean(&self.exports) })
@@ -195,7 +198,8 @@ fn is_heavy(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
     }
     let mut places: usize = 1;
     for operator in body.get_operators_reader()? {
-        let is_place = matches!(operator?, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Else);
+        let is_place =
+            matches!(operator?, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Else);
         places += usize::from(is_place);
     }
     Ok(locals.saturating_mul(places) > limits::FUNCTION_STATES)
@@ -271,7 +275,9 @@ mod tests {
 
     #[test]
     fn another_version_is_refused_with_what_to_do() {
-        for (version, advice) in [("0.2.0", "update portkeeper"), ("1.0.0", "update portkeeper"), ("0.0.9", "newer release")] {
+        for (version, advice) in
+            [("0.2.0", "update portkeeper"), ("1.0.0", "update portkeeper"), ("0.0.9", "newer release")]
+        {
             let refusal = other_version(version);
             assert!(refusal.reason.contains(version) && refusal.reason.contains("0.1.x"), "{}", refusal.reason);
             assert!(refusal.help.unwrap().contains(advice), "{version}");

@@ -6,7 +6,9 @@
 //!
 //! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they
 //! are, `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
-//! checks what comes back.
+//! checks what comes back. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
+//!
+//! How the interface grows, and how a second version of it will stand beside the first, is written in `wit/README.md`.
 
 mod answer;
 mod bindings;
@@ -37,4 +39,6 @@ pub use inspect::{Interface, Kind, is_plugin};
 pub use limits::{FILE as LARGEST_PLUGIN, Limits};
 pub use paths::is_type_name;
 pub use plugin::{Origin, Plugin};
-pub use types::{Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile, Usage};
+pub use types::{
+    Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile, Usage,
+};

@@ -42,7 +42,11 @@ pub fn plugin_sources(
         digests: lockfile.plugins.into_iter().map(|(name, plugin)| (name, plugin.sha256)).collect(),
     });
     Ok(Sources {
-        explicit: config.into_iter().flat_map(|config| config.plugins.iter().map(move |entry| (config, entry))).map(explicit).collect(),
+        explicit: config
+            .into_iter()
+            .flat_map(|config| config.plugins.iter().map(move |entry| (config, entry)))
+            .map(explicit)
+            .collect(),
         project: project.map(Path::to_owned),
         user: user.map(Path::to_owned),
         pins,

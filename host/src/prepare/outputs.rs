@@ -6,9 +6,7 @@ use super::{Job, OutputReport, PrepareError, Surroundings, options};
 use crate::config::Output;
 use crate::document::FieldPath;
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
-use crate::plugins::{
-    Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
-};
+use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
 
 /// An output whose plugin and files are known.

@@ -12,7 +12,10 @@ fn cargo(run: Run<'_>) -> Run<'_> {
     let kept = ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
     let home = std::env::home_dir().unwrap();
     let run = run.env("CARGO_HOME", home.join(".cargo")).env("RUSTUP_HOME", home.join(".rustup"));
-    let run = kept.iter().filter_map(|key| Some((key, std::env::var_os(key)?))).fold(run, |run, (key, value)| run.env(key, value));
+    let run = kept
+        .iter()
+        .filter_map(|key| Some((key, std::env::var_os(key)?)))
+        .fold(run, |run, (key, value)| run.env(key, value));
     let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party");
     run.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true")
 }
@@ -62,7 +65,10 @@ fn from_nothing_to_a_format_in_use() {
     assert_eq!(trials.as_array().unwrap().len(), 3, "{trials}");
     for trial in trials.as_array().unwrap() {
         assert!(trial["result"] == "passed" && trial["fuel"].as_u64().unwrap() > 1_000, "{trial}");
-        assert!(trial["memory"].as_u64().unwrap() >= 65_536 && trial["milliseconds"].as_f64().unwrap() > 0.0, "{trial}");
+        assert!(
+            trial["memory"].as_u64().unwrap() >= 65_536 && trial["milliseconds"].as_f64().unwrap() > 0.0,
+            "{trial}"
+        );
     }
     let again = sandbox.portkeeper("plugin test shout.wasm").within(&folder).ok().json();
     assert_eq!(again[0]["fuel"], trials[0]["fuel"], "the same on every run");
@@ -88,7 +94,8 @@ fn a_build_that_fails_says_why_and_writes_nothing() {
     assert_eq!(outcome.code(), Some(1), "{outcome}");
     outcome.says("expected `where`").says("error: cargo could not build the plugin");
     // It builds, and is no plugin: nothing is exported.
-    sandbox.write("whisper/src/lib.rs", source.replace("export_plugin!(Whisper);", "").replace("export_plugin};", "};"));
+    sandbox
+        .write("whisper/src/lib.rs", source.replace("export_plugin!(Whisper);", "").replace("export_plugin};", "};"));
     let outcome = cargo(sandbox.portkeeper("plugin build whisper")).run();
     assert_eq!(outcome.code(), Some(3), "{outcome}");
     outcome.says("what whisper builds to can't be used as a plugin");
@@ -109,7 +116,8 @@ fn a_compiler_without_the_target_is_told_how_to_get_it() {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         path
     };
-    let (rustc, cargo) = (tool("rustc", "echo /nowhere"), tool("cargo", "echo 'can not find crate for core' >&2; exit 101"));
+    let (rustc, cargo) =
+        (tool("rustc", "echo /nowhere"), tool("cargo", "echo 'can not find crate for core' >&2; exit 101"));
     let build = sandbox.portkeeper("plugin build shout").env("RUSTC", rustc).env("CARGO", cargo);
     build.exits(3).says("rustup target add wasm32-unknown-unknown").says("apt-get install");
     let missing = sandbox.portkeeper("plugin build shout").env("RUSTC", "/nowhere/rustc");
@@ -176,7 +184,7 @@ fn a_failure_is_expected_or_not() {
             .items(r#"(data (i32.const 4096) "bad-mapno map")"#),
     );
     fixture(&sandbox, "a", Some("{}"));
-    sandbox.portkeeper("plugin test x.wasm").exits(1).says("it failed: bad-map: no map");
+    sandbox.portkeeper("plugin test x.wasm").exits(1).says("it failed: {\"code\":\"bad-map\",\"message\":\"no map\"}");
     let _ = sandbox.portkeeper("plugin test x.wasm --update").ok();
     assert!(!sandbox.has("fixtures/a/expected"));
     let failure: Value = serde_json::from_str(&sandbox.read("fixtures/a/failure.json")).unwrap();
@@ -210,7 +218,8 @@ fn a_render_that_is_no_fixed_point_is_named_and_never_expected() {
 fn a_plugin_that_breaks_the_rules_is_broken_in_its_tests_too() {
     let sandbox = sandbox();
     fixture(&sandbox, "a", Some(""));
-    for hostile in portkeeper_tests::hostile::harmful("x").iter().filter(|hostile| hostile.message != "did not finish") {
+    for hostile in portkeeper_tests::hostile::harmful("x").iter().filter(|hostile| hostile.message != "did not finish")
+    {
         sandbox.write("x.wasm", &hostile.bytes);
         let outcome = sandbox.portkeeper("plugin test x.wasm").exits(1);
         outcome.says("it is broken").says(hostile.message);

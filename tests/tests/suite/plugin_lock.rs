@@ -32,7 +32,10 @@ fn adding_to_a_project_pins_and_trusts() {
     let sandbox = project(&ports);
     let digest = sha256(&WatPlugin::new("shout").component());
     let lock = sandbox.read("portkeeper.lock");
-    assert!(lock.ends_with(&format!("version: 1\nplugins:\n  shout:\n    version: 1.0.0\n    sha256: {digest}\n")), "{lock}");
+    assert!(
+        lock.ends_with(&format!("version: 1\nplugins:\n  shout:\n    version: 1.0.0\n    sha256: {digest}\n")),
+        "{lock}"
+    );
     let _ = sandbox.portkeeper("prepare").ok();
     let row = sandbox.portkeeper("plugin list").ok().json();
     let row = row.as_array().unwrap().iter().find(|row| row["type"] == "shout").unwrap().clone();
@@ -66,7 +69,8 @@ fn the_pin_holds_wherever_the_plugin_is_found() {
     let sandbox = project(&ports);
     std::fs::remove_file(sandbox.work().join(FILE)).unwrap();
     sandbox.portkeeper("prepare").refused(2).says("portkeeper.lock pins a plugin for it");
-    let users = sandbox.write(sandbox.plugins().join("shout.wasm"), WatPlugin::new("shout").release("2.0.0").component());
+    let users =
+        sandbox.write(sandbox.plugins().join("shout.wasm"), WatPlugin::new("shout").release("2.0.0").component());
     sandbox.portkeeper("prepare").refused(3).says("is pinned");
     sandbox.write(users, WatPlugin::new("shout").component());
     let _ = sandbox.portkeeper("prepare").ok();

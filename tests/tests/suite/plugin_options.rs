@@ -73,7 +73,8 @@ fn what_the_schema_does_not_allow_is_refused_with_its_line_before_anything_happe
 #[test]
 fn a_built_in_format_is_checked_in_the_same_way() {
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": "docker-compose", "services": { "web": { "SERVICE_PORT": "80" } } }));
+    let sandbox =
+        project(&ports, &json!({ "type": "docker-compose", "services": { "web": { "SERVICE_PORT": "80" } } }));
     sandbox.portkeeper("prepare").refused(2).says("outputs[1].services.web.SERVICE_PORT").says("whole number");
     configure(&sandbox, &ports, &json!({ "type": "docker-compose" }));
     sandbox.portkeeper("prepare").refused(2).says("`services` is missing");
@@ -115,7 +116,10 @@ fn the_schema_of_the_config_knows_the_options_of_every_installed_format() {
         assert!(!is_valid(bad.clone()), "{bad}");
     }
     let output = &schema["$defs"]["Output"]["properties"]["type"];
-    assert!(output["anyOf"][0]["enum"].as_array().unwrap().contains(&json!("echo")), "editors complete types: {output}");
+    assert!(
+        output["anyOf"][0]["enum"].as_array().unwrap().contains(&json!("echo")),
+        "editors complete types: {output}"
+    );
     assert_eq!(schema["$defs"]["echo-output"]["properties"]["path"]["default"], "out.json");
     let built_in = sandbox.portkeeper("schema --built-in").ok().stdout;
     assert!(!built_in.contains("echo"), "{built_in}");

@@ -35,7 +35,10 @@ fn what_is_built_in_is_listed() {
     let sandbox = sandbox();
     let env = listed(&sandbox, "env").unwrap();
     assert_eq!(env["aliases"], json!(["dotenv", "compose_env"]));
-    assert_eq!((&env["origin"], &env["trust"], &env["problem"]), (&json!("built-in"), &json!("built-in"), &Value::Null));
+    assert_eq!(
+        (&env["origin"], &env["trust"], &env["problem"]),
+        (&json!("built-in"), &json!("built-in"), &Value::Null)
+    );
     let table = sandbox.portkeeper("plugin list --format table").ok().stdout;
     assert!(table.starts_with("TYPE") && table.contains("docker-compose"), "{table}");
 }
@@ -197,7 +200,9 @@ fn further_files_are_written_where_the_config_says_so_and_nowhere_else() {
     assert_eq!(sandbox.portkeeper("prepare --check").ok().json()["outputs"][2]["status"], "unchanged");
 
     std::os::unix::fs::symlink("..", sandbox.work().join("up")).unwrap();
-    for files in [json!(["../more.txt"]), json!(["up/more.txt"]), json!([".git/hooks/more.txt"]), json!(["/tmp/more.txt"])] {
+    for files in
+        [json!(["../more.txt"]), json!(["up/more.txt"]), json!([".git/hooks/more.txt"]), json!(["/tmp/more.txt"])]
+    {
         with(files);
         sandbox.portkeeper("prepare").refused(2).says("outputs[1].files");
     }

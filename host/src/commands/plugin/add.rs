@@ -56,7 +56,12 @@ fn tell(context: &Context, plugin: &Examined, added: &Added) {
     }
     let metadata = plugin.plugin.metadata();
     let types = added.files.iter().map(|file| format!("`{}`", file.output_type)).collect::<Vec<_>>();
-    context.printer.note(format_args!("{} {} renders {} from now on", metadata.name, metadata.version, types.join(", ")));
+    context.printer.note(format_args!(
+        "{} {} renders {} from now on",
+        metadata.name,
+        metadata.version,
+        types.join(", ")
+    ));
 }
 
 fn status(before: &Before) -> String {
@@ -70,9 +75,7 @@ fn status(before: &Before) -> String {
 
 fn answer(plugin: &Examined, added: &Added) -> Value {
     let metadata = plugin.plugin.metadata();
-    let file = |file: &crate::install::AddedFile| {
-        json!({ "type": file.output_type, "path": file.path, "status": status(&file.before) })
-    };
+    let file = |file: &crate::install::AddedFile| json!({ "type": file.output_type, "path": file.path, "status": status(&file.before) });
     json!({
         "name": metadata.name,
         "version": metadata.version,

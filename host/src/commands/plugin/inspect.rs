@@ -75,11 +75,14 @@ fn text(examined: &Examined) -> String {
     };
     line("file", examined.plugin.origin().path().map_or("built in".to_owned(), |path| path.display().to_string()));
     let file = format!("{}, a {}", words::size(examined.bytes.len()), words::kind(examined.kind));
-    line("size", if examined.component_size == examined.bytes.len() {
-        file
-    } else {
-        format!("{file}; as a component {}", words::size(examined.component_size))
-    });
+    line(
+        "size",
+        if examined.component_size == examined.bytes.len() {
+            file
+        } else {
+            format!("{file}; as a component {}", words::size(examined.component_size))
+        },
+    );
     line("sha256", examined.plugin.digest().to_string());
     line("interface", format!("portkeeper:output {}", examined.interface.version));
     line("imports", examined.interface.imports.join(", "));

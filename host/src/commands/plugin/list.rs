@@ -48,9 +48,10 @@ fn row(catalogue: &Catalogue<'_>, info: TypeInfo) -> Row {
     let found = catalogue.find(&info.name);
     let trust = match (&info.origin, &found) {
         (Origin::BuiltIn(_), _) => "built-in",
-        (_, Err(PluginError::NotTrusted { .. } | PluginError::NotPinned { .. } | PluginError::OtherThanPinned { .. })) => {
-            "no"
-        }
+        (
+            _,
+            Err(PluginError::NotTrusted { .. } | PluginError::NotPinned { .. } | PluginError::OtherThanPinned { .. }),
+        ) => "no",
         (Origin::User(_), _) => "own",
         (_, Ok(_)) => "trusted",
         (_, Err(_)) => "no",

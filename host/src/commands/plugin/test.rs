@@ -62,7 +62,9 @@ pub(crate) fn run(context: &Context, args: &TestArgs) -> CommandResult {
 
 fn row(fixture: &Fixture, trial: &Trial, update: bool) -> Result<Row, CommandError> {
     let mut result = if trial.flaws.is_empty() { "passed" } else { "failed" };
-    if update && result == "failed" && !trial.breaks_promises()
+    if update
+        && result == "failed"
+        && !trial.breaks_promises()
         && let Some(found) = &trial.found
     {
         fixture.expect(found)?;

@@ -58,6 +58,9 @@ mod tests {
         assert_eq!((size(832), size(23_962), size(1_572_864)), ("832 B".into(), "23.4 KiB".into(), "1.5 MiB".into()));
         assert_eq!((grouped(7), grouped(1_234), grouped(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
         assert_eq!(time(Duration::from_micros(40)), "0.04 ms");
-        assert_eq!((time(Duration::from_millis(58)), time(Duration::from_millis(1_234))), ("58 ms".into(), "1.2 s".into()));
+        assert_eq!(
+            (time(Duration::from_millis(58)), time(Duration::from_millis(1_234))),
+            ("58 ms".into(), "1.2 s".into())
+        );
     }
 }
