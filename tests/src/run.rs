@@ -84,6 +84,12 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Runs it on one core of the machine only.
+    #[must_use]
+    pub fn on_one_core(self) -> Self {
+        self.started_by(&["taskset", "-c", "0"])
+    }
+
     fn started_by(mut self, words: &[&str]) -> Self {
         let program = std::mem::replace(&mut self.program, words[0].into());
         let others = words[1..].iter().map(OsString::from);

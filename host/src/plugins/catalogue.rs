@@ -121,24 +121,21 @@ impl<'a> Catalogue<'a> {
     /// All types that there are, the built-in ones first. Nothing is run: a plugin in a folder stands under its file's name.
     #[must_use]
     pub fn types(&self) -> Vec<TypeInfo> {
-        let built_in = builtin::BUILT_IN.iter().map(|plugin| TypeInfo {
-            name: plugin.types[0].to_owned(),
-            aliases: plugin.types[1..].iter().map(|&alias| alias.to_owned()).collect(),
-            origin: Origin::BuiltIn(plugin.types[0]),
+        let explicit = &self.sources.explicit;
+        let built_in = builtin::BUILT_IN.iter().filter_map(|plugin| {
+            let mut names = plugin.types.iter().filter(|name| !explicit.contains_key(**name)).map(|&name| name.to_owned());
+            let name = names.next()?;
+            Some(TypeInfo { name, aliases: names.collect(), origin: Origin::BuiltIn(plugin.types[0]) })
         });
-        let explicit =
-            self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
+        let mut types = built_in.collect::<Vec<_>>();
+        let explicit = explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
         let files = |folder: Option<PathBuf>| folder.into_iter().flat_map(|folder| plugin_files(&folder));
         let project = files(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
         let user = files(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
-        let mut types = built_in.collect::<Vec<_>>();
         for (name, origin) in explicit.chain(project).chain(user) {
-            let is_explicit = matches!(origin, Origin::Explicit(_));
-            match types.iter_mut().find(|info| info.name == name) {
-                Some(info) if is_explicit => info.origin = origin,
-                Some(_) => {}
-                None if !is_explicit && builtin::of_type(&name).is_some() => {}
-                None => types.push(TypeInfo { name, aliases: Vec::new(), origin }),
+            // What was found before comes first, and a file takes over no built-in name.
+            if types.iter().all(|info| info.name != name && !info.aliases.contains(&name)) {
+                types.push(TypeInfo { name, aliases: Vec::new(), origin });
             }
         }
         types

@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's answer is what it prints")]
 
 mod cases;
+mod formats;
 mod machine;
 mod programs;
 mod python;
@@ -23,11 +24,12 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 5] = [
     ("everyday", cases::everyday),
     ("crowd", cases::crowd),
     ("population", cases::population),
     ("prepare", cases::prepare),
+    ("formats", formats::formats),
 ];
 
 fn main() {
