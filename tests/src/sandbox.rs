@@ -74,6 +74,12 @@ impl Sandbox {
         self.state().join("registry.json")
     }
 
+    /// The hold files of the registry.
+    #[must_use]
+    pub fn holds(&self) -> PathBuf {
+        self.state().join("registry.json.holds")
+    }
+
     /// The lock beside the registry.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
@@ -90,6 +96,12 @@ impl Sandbox {
     #[must_use]
     pub fn portkeeper(&self, words: impl AsRef<str>) -> Run<'_> {
         self.program(self.programs.portkeeper).words(words.as_ref())
+    }
+
+    /// Where the command line is, for programs that start it.
+    #[must_use]
+    pub fn portkeeper_path(&self) -> &'static str {
+        self.programs.portkeeper
     }
 
     /// A shell script that finds the command line as `portkeeper`. It stops at the first command that fails.
@@ -126,6 +138,12 @@ impl Sandbox {
     #[track_caller]
     pub fn process(&self) -> StandIn {
         StandIn::start(self.stand_in_run("live").command())
+    }
+
+    /// Where the stand-in is, for scripts.
+    #[must_use]
+    pub fn stand_in_path(&self) -> &'static str {
+        self.programs.stand_in
     }
 
     /// The stand-in's command line.

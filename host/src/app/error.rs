@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::hold::HoldError;
 use crate::install::InstallError;
 use crate::lockfile::LockfileError;
 use crate::output::FileError;
@@ -13,7 +14,8 @@ use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
-use crate::reserve::ReserveError;
+use crate::reserve::{PickError, ReserveError};
+use crate::scan::ScanError;
 use crate::trust::TrustError;
 
 /// What a command's function returns.
@@ -36,6 +38,14 @@ enum Kind {
     Usage = 2,
     /// 3: the environment failed.
     Environment = 3,
+    /// 125: `run` failed before the command ran, as env(1) and others say it.
+    OfRun = 125,
+    /// 126: the command of `run` can't be executed.
+    NotExecutable = 126,
+    /// 127: there is no such command.
+    NotFound = 127,
+    /// 130: the user interrupted it.
+    Interrupted = 130,
 }
 
 impl CommandError {
@@ -54,6 +64,29 @@ impl CommandError {
         Self::new(Kind::Environment, message)
     }
 
+    /// The command of `run` can't be executed (exit code 126).
+    pub(crate) fn not_executable(message: impl fmt::Display) -> Self {
+        Self::new(Kind::NotExecutable, message)
+    }
+
+    /// There is no such command (exit code 127).
+    pub(crate) fn not_found(message: impl fmt::Display) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// The same error, as `run` has it: the codes below 125 are the command's own.
+    pub(crate) fn of_run(mut self) -> Self {
+        if !matches!(self.kind, Kind::NotExecutable | Kind::NotFound) {
+            self.kind = Kind::OfRun;
+        }
+        self
+    }
+
+    /// The user interrupted it (exit code 130).
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted; nothing was reserved")
+    }
+
     /// The same error with a line that says what to do.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
@@ -62,6 +95,11 @@ impl CommandError {
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Whether only the answer is no, and another question may have another answer.
+    pub(crate) fn is_no(&self) -> bool {
+        self.kind == Kind::No
     }
 
     /// The process' exit code.
@@ -82,7 +120,29 @@ impl From<ReserveError> for CommandError {
         match error {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
+            ReserveError::Hold(error) => error.into(),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<PickError> for CommandError {
+    fn from(error: PickError) -> Self {
+        match error {
+            PickError::Probe(error) => error.into(),
+            PickError::NotFree { .. } | PickError::TooFew { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<HoldError> for CommandError {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Unsupported(_) => Self::usage(error),
+            HoldError::InProcess { .. } => Self::no(error),
+            HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::File(_) | HoldError::NotAnswering { .. } => {
+                Self::environment(error)
+            }
         }
     }
 }
@@ -190,6 +250,20 @@ impl From<FixtureError> for CommandError {
         match error {
             FixtureError::File(_) => Self::environment(error),
             _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ScanError> for CommandError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::NoSuchInterface { .. } | ScanError::TooLarge { .. } | ScanError::Unresolved { .. } => {
+                Self::usage(error)
+            }
+            ScanError::NoNetwork { .. }
+            | ScanError::InterfaceDown { .. }
+            | ScanError::Interfaces(_)
+            | ScanError::Sockets(_) => Self::environment(error),
         }
     }
 }

@@ -3,19 +3,35 @@
 mod args;
 mod context;
 mod error;
+mod holding;
+mod names;
+mod network_args;
 mod normalise;
 mod printer;
+mod progress;
+mod scan_view;
+mod sections;
 mod shelf;
 mod stage;
 mod table;
+mod tokens;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
 pub(crate) use context::Context;
 pub(crate) use error::{CommandError, CommandResult};
+#[cfg(target_os = "linux")]
+pub(crate) use holding::HOLDER;
+pub(crate) use holding::HoldArgs;
+pub(crate) use names::{NameArgs, ScopeArgs, current_project, named_here, port_or_name};
+pub(crate) use network_args::NetworkArgs;
 pub(crate) use normalise::normalise;
 pub(crate) use printer::{Printer, sanitise};
+pub(crate) use progress::ScanProgress;
+pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
+pub(crate) use sections::Sections;
 pub(crate) use shelf::Shelf;
 pub(crate) use stage::Stage;
 pub(crate) use table::Table;
-pub(crate) use view::{ReservedView, StatusView, age, lease_text};
+pub(crate) use tokens::fill_in;
+pub(crate) use view::{LeaseView, NetworkReservedView, OccupiedView, ReservedView, StatusView, age, lease_text};

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use similar::TextDiff;
 
 use super::fixture::{Expected, Fixture};
 use super::flaw::Flaw;
+use crate::document::Difference;
 use crate::options::CheckError;
 use crate::output::entries;
 use crate::plugins::{Failure, Plugin, RenderError, Rendered, Request, ReservedPort, TextFile, Usage};
@@ -165,5 +165,5 @@ fn compare_files(expected: &BTreeMap<String, String>, found: &BTreeMap<String, S
 }
 
 fn diff(old: &str, new: &str) -> String {
-    TextDiff::from_lines(old, new).unified_diff().to_string()
+    Difference::between(old, new).to_string()
 }

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{CommandResult, Context, Format, StatusView, Table, age, lease_text};
-use crate::model::Reservation;
+use crate::app::{CommandResult, Context, Format, OccupiedView, StatusView, Table, age, lease_text};
+use crate::model::{Protocol, Reservation};
+use crate::os::inspect::user_text;
 use crate::probe::SocketState;
-use crate::registry::Store;
-use crate::reserve::{Machine, Occupied, World};
+use crate::registry::{Store, Transaction};
+use crate::reserve::{Machine, Occupied, World, holder_of, recover};
 
 /// Show the reservations, and what listens on them now
 #[derive(Debug, Args)]
@@ -19,8 +20,12 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
-    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here());
+    let store = context.store()?;
+    let (snapshot, machine) = (store.snapshot()?, context.machine(&store));
     context.tell_notices(snapshot.notices());
+    // What only holders know of any more is listed, too.
+    let mut snapshot = Transaction::rehearse(snapshot);
+    recover(&mut snapshot, &machine);
     let now = machine.now().wall;
     let rows: Vec<_> = snapshot
         .reservations()
@@ -28,17 +33,19 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
         .map(|reservation| {
             let here = machine.place().shares_ports_with(&reservation.place);
             let occupied = if here { listeners(&machine, reservation) } else { Vec::new() };
-            (reservation, here, occupied)
+            (reservation, here, holder_of(reservation, &machine), occupied)
         })
-        .filter(|(_, here, _)| *here || !args.here)
+        .filter(|(_, here, ..)| *here || !args.here)
         .collect();
-    let views = rows.iter().map(|(reservation, here, occupied)| StatusView::new(reservation, now, *here, occupied));
+    let views = rows.iter().map(|(reservation, _, holder, occupied)| {
+        StatusView::new(reservation, now, machine.place(), *holder, occupied)
+    });
     match context.printer.format() {
         Format::Table if rows.is_empty() => context.printer.line("no reservations")?,
         Format::Table => {
             let mut table =
-                Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "AGE", "LISTENING"]);
-            for (view, (reservation, _, occupied)) in views.zip(&rows) {
+                Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "HOLD", "AGE", "LISTENING"]);
+            for (view, (reservation, _, _, occupied)) in views.zip(&rows) {
                 table.row(cells(&view, reservation, occupied));
             }
             context.printer.text(table)?;
@@ -55,14 +62,22 @@ fn listeners(machine: &Machine, reservation: &Reservation) -> Vec<Occupied> {
         return Vec::new();
     }
     let mut occupied = machine.occupied_by(*protocol, *port, addresses);
-    occupied.retain(|occupied| occupied.state == SocketState::Listening);
+    // A UDP socket that only holds the port looks like any other.
+    let holder = reservation.hold.as_ref().filter(|_| *protocol == Protocol::Udp).map(|hold| hold.holder.pid);
+    occupied
+        .retain(|occupied| occupied.state == SocketState::Listening && (holder.is_none() || occupied.pid != holder));
     occupied
 }
 
-fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]) -> [String; 9] {
+fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]) -> [String; 10] {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let listening = match occupied.first() {
-        Some(Occupied { command: Some(command), pid: Some(pid), .. }) => format!("{command} ({pid})"),
+        Some(Occupied { command: Some(command), pid: Some(pid), .. }) => {
+            // A stranger on a reserved port is what people look for here.
+            let stranger = view.listening.first().is_some_and(OccupiedView::is_stranger);
+            format!("{command} ({pid}){}", if stranger { ", a stranger" } else { "" })
+        }
+        Some(Occupied { uid: Some(uid), .. }) => format!("of user {}", user_text(*uid)),
         Some(_) => "yes".to_owned(),
         None if view.here => String::new(),
         None => "another place".to_owned(),
@@ -75,7 +90,16 @@ fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]
         text(view.name),
         view.project.map(|path| path.display().to_string()).unwrap_or_default(),
         lease_text(&reservation.lease),
+        hold_text(view),
         age(view.age_seconds),
         listening,
     ]
+}
+
+fn hold_text(view: &StatusView<'_>) -> String {
+    match (&view.holder, view.hold_lost) {
+        (Some(pid), _) => format!("{} ({pid})", view.guarantee),
+        (None, true) => "hold lost".to_owned(),
+        (None, false) => String::new(),
+    }
 }

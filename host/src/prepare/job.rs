@@ -8,7 +8,7 @@ use crate::config::{Config, Output, PluginSource};
 use crate::document::FieldPath;
 use crate::fs::{PathContext, folder_of};
 use crate::lockfile::{Lockfile, LockfileError};
-use crate::model::{Host, Lease, LeaseName, Project, Protocol};
+use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocol};
 use crate::plugins::{ExplicitPlugin, Pins, Sources};
 use crate::probe::local_addresses;
 use crate::reserve::{Choice, Request};
@@ -62,6 +62,7 @@ pub(super) struct Wanted {
     pub(super) protocol: Protocol,
     choice: Choice,
     owner: Option<String>,
+    hold: Option<HoldKind>,
 }
 
 impl<'a> Job<'a> {
@@ -74,6 +75,7 @@ impl<'a> Job<'a> {
             protocol: port.protocol,
             choice: Choice::new(port.preferred, port.range),
             owner: port.owner.as_ref().or(config.owner.as_ref()).cloned(),
+            hold: port.hold.or(config.hold),
         };
         Self {
             folder: config.folder().to_owned(),
@@ -101,6 +103,7 @@ impl<'a> Job<'a> {
             protocol: request.protocol,
             choice: request.choice,
             owner: request.owner,
+            hold: request.hold,
         };
         Self {
             folder: folder_of(path).to_owned(),
@@ -169,8 +172,9 @@ impl<'a> Job<'a> {
                 config: config.clone(),
                 provisional: true,
             });
-            let Wanted { protocol, choice, owner, .. } = wanted;
-            Ok(Request { host, addresses, protocol: *protocol, choice: *choice, owner: owner.clone(), lease })
+            let Wanted { protocol, choice, owner, hold, .. } = wanted;
+            let (protocol, choice, owner, hold) = (*protocol, *choice, owner.clone(), *hold);
+            Ok(Request { host, addresses, protocol, choice, owner, lease, hold })
         };
         self.ports.iter().enumerate().map(request).collect()
     }

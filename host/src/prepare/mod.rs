@@ -19,7 +19,9 @@ use crate::model::{Host, Reservation};
 use crate::output::FileSet;
 use crate::plugins::{Diagnostic, Engine};
 use crate::registry::{Notice, Store};
-use crate::reserve::{Granted, Outcome, Released, ReserveError, World, abandon, confirm, orphans, rehearse, reserve};
+use crate::reserve::{
+    Granted, Outcome, Refusal, Released, ReserveError, World, abandon, confirm, let_go, orphans, rehearse, reserve,
+};
 use crate::trust::Trust;
 
 /// What a prepare needs to know besides its job.
@@ -59,6 +61,8 @@ pub struct Report {
     pub diff: String,
     /// Names that are released because the config no longer has them.
     pub orphans: Vec<Reservation>,
+    /// Ports that were given up, but whose holders did not let go.
+    pub still_held: Vec<Refusal>,
     /// What was collected on the way.
     pub collected: Vec<Released>,
     /// What the user should know about the registry.
@@ -126,11 +130,15 @@ pub fn prepare(
         Ok((outputs, diff, orphans))
     };
     match finish() {
-        Ok((outputs, diff, orphans)) => Ok(Report { granted, outputs, diff, orphans, collected, notices }),
+        Ok((outputs, diff, orphans)) => {
+            let replaced = granted.iter().filter_map(|granted| granted.replaced.as_ref());
+            let still_held = if write { let_go(replaced.chain(&orphans), world) } else { Vec::new() };
+            Ok(Report { granted, outputs, diff, orphans, still_held, collected, notices })
+        }
         Err(error) => {
             if write {
                 // Should this fail too, the first error matters more, and a provisional name ends by itself.
-                let _ = abandon(store, &granted);
+                let _ = abandon(store, world, &granted);
             }
             Err(error)
         }

@@ -1,11 +1,13 @@
 //! What a choice depends on outside of the registry.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
-use crate::os::Liveness;
+use crate::hold::{HoldError, Keeper};
+use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
+use crate::os::{Liveness, inspect};
 use crate::probe::{PortState, ProbeError, SocketState};
 
 /// Clocks, processes, sockets and folders, as seen from one place.
@@ -21,6 +23,15 @@ pub trait World {
     /// # Errors
     /// [`ProbeError`], for example when this user may not bind the port.
     fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError>;
+
+    /// As [`World::probe`], for many ports at once: from one look at all sockets, where that is possible. A port that a firewall forwards
+    /// to a container looks free.
+    ///
+    /// # Errors
+    /// As [`World::probe`].
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        self.probe(protocol, port, addresses)
+    }
 
     /// Whether anything listens on the port, on any of the addresses. What can't be seen counts as listening.
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool;
@@ -39,6 +50,24 @@ pub trait World {
 
     /// On whose behalf we run.
     fn caller(&self) -> Option<Caller>;
+
+    /// Whether the holder with this hold file lives.
+    fn hold_file(&self, id: HoldId) -> Liveness;
+
+    /// What the living holders of this registry hold, except for those with these hold files.
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation>;
+
+    /// Makes a holder let go of these ports of its. When this returns, the kernel has them back.
+    ///
+    /// # Errors
+    /// [`HoldError`]: it does not answer, or holds for itself.
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError>;
+
+    /// Removes what holders left that died too early for the registry to know them. Only within a transaction.
+    fn sweep(&self);
+
+    /// What makes holds; none: requests for holds get reservations without.
+    fn keeper(&self) -> Option<&dyn Keeper>;
 }
 
 /// A socket on a port, and the process that has it.
@@ -48,6 +77,8 @@ pub struct Occupied {
     pub address: SocketAddr,
     /// What it does there.
     pub state: SocketState,
+    /// The user it belongs to; none where the platform does not tell. It is told of processes that can't be seen as well.
+    pub uid: Option<u32>,
     /// The process; none where this user may not see it.
     pub pid: Option<u32>,
     /// The process' name.
@@ -59,7 +90,10 @@ impl fmt::Display for Occupied {
         match (&self.command, self.pid) {
             (Some(command), Some(pid)) => write!(f, "{command} (pid {pid})")?,
             (None, Some(pid)) => write!(f, "pid {pid}")?,
-            _ => f.write_str("a process that this user may not see")?,
+            _ => match self.uid {
+                Some(uid) => write!(f, "a process of user {} that this user may not see", inspect::user_text(uid))?,
+                None => f.write_str("a process that this user may not see")?,
+            },
         }
         write!(f, " is {} on {}", self.state, self.address)
     }

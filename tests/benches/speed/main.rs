@@ -2,7 +2,7 @@
 //!
 //! - the floor (`floor.c`): the least that a reservation which survives a crash has to do
 //! - `/bin/true`: what a process costs that does nothing
-//! - the Python tool that many users come from, when it can be installed
+//! - the Python tools that many users come from, when they can be installed
 //!
 //! `cargo bench -p portkeeper-tests` measures everything, `cargo bench -p portkeeper-tests -- prepare crowd` some of it. Programs
 //! take turns, so that a busy moment of the machine hits all of them. A timing over its budget is marked and never fails the run,
@@ -13,6 +13,8 @@
 mod cases;
 mod formats;
 mod machine;
+mod names;
+mod port_for;
 mod programs;
 mod python;
 mod report;
@@ -24,12 +26,14 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 7] = [
     ("everyday", cases::everyday),
     ("crowd", cases::crowd),
     ("population", cases::population),
     ("prepare", cases::prepare),
     ("formats", formats::formats),
+    ("names", names::names),
+    ("pick", names::pick),
 ];
 
 fn main() {

@@ -8,6 +8,7 @@ use portkeeper_tests::{Run, Sandbox};
 
 use crate::cases::{FLOOR, PORTKEEPER, PYTHON, TRUE, in_new_project};
 use crate::formats::{self, Source};
+use crate::names::PORT_FOR;
 use crate::programs::{Bench, peak_memory};
 use crate::times::{Series, Times};
 
@@ -22,7 +23,7 @@ const fn line(case: &'static str, against: Series, budget: Option<f64>) -> Line 
     Line { case, against, budget }
 }
 
-const LINES: [Line; 25] = [
+const LINES: [Line; 30] = [
     line("reserve", ("reserve", FLOOR), Some(3.0)),
     line("reserve", ("reserve", PYTHON), Some(0.05)),
     line("reserve", ("nothing", TRUE), None),
@@ -39,6 +40,8 @@ const LINES: [Line; 25] = [
     line("reserve beside 10,000", ("reserve beside 10", PORTKEEPER), Some(5.0)),
     line("release beside 1,000", ("release beside 10", PORTKEEPER), None),
     line("release beside 10,000", ("release beside 10", PORTKEEPER), None),
+    line("status of 1,000", ("status of 10", PORTKEEPER), Some(3.0)),
+    line("status of 10,000", ("status of 10", PORTKEEPER), None),
     line("prepare", ("reserve beside prepare", PORTKEEPER), Some(3.0)),
     line("prepare", ("prepare", PYTHON), None),
     line("prepare again", ("reserve beside prepare", PORTKEEPER), Some(3.0)),
@@ -48,6 +51,9 @@ const LINES: [Line; 25] = [
     line("ten plugins", ("reserve beside ten formats", PORTKEEPER), Some(3.0)),
     line("ten plugins, cold", ("ten plugins", PORTKEEPER), None),
     line("ten plugins, cold", ("ten plugins, cold, one core", PORTKEEPER), None),
+    line("known name", ("known name", PORT_FOR), Some(0.1)),
+    line("known name", ("nothing", TRUE), None),
+    line("pick -n 1000", ("pick -n 10", PORTKEEPER), Some(3.0)),
 ];
 
 /// The medians and their ratios, with a mark where there is a budget.
