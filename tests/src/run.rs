@@ -84,6 +84,12 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Runs it on one core of the machine only.
+    #[must_use]
+    pub fn on_one_core(self) -> Self {
+        self.started_by(&["taskset", "-c", "0"])
+    }
+
     /// Runs it as a user who owns nothing and may do nothing (65534). Root only.
     #[must_use]
     pub fn without_root(self) -> Self {

@@ -188,6 +188,9 @@ impl From<PluginError> for CommandError {
             | PluginError::WrongDigest { .. }
             | PluginError::NotPinned { .. }
             | PluginError::NotTrusted { .. } => Self::usage(&error),
+            PluginError::Unreadable { source, .. } if source.source.kind() == std::io::ErrorKind::NotFound => {
+                Self::usage(&error)
+            }
             _ => Self::environment(&error),
         };
         match error.help() {

@@ -69,8 +69,12 @@ fn run_cargo(folder: &Path, cargo: &Cargo) -> Result<PathBuf, BuildError> {
         .spawn()
         .map_err(|source| no_program(&cargo.cargo, source))?;
     let messages = child.stdout.take().map(BufReader::new);
-    let mut built: Vec<PathBuf> =
-        messages.into_iter().flat_map(BufRead::lines).map_while(Result::ok).flat_map(plugins_in).collect();
+    let mut built: Vec<PathBuf> = messages
+        .into_iter()
+        .flat_map(BufRead::lines)
+        .map_while(Result::ok)
+        .flat_map(|line| plugins_in(&line))
+        .collect();
     let status = child.wait().map_err(|source| no_program(&cargo.cargo, source))?;
     if !status.success() {
         return Err(BuildError::Failed);
@@ -86,8 +90,8 @@ fn run_cargo(folder: &Path, cargo: &Cargo) -> Result<PathBuf, BuildError> {
 }
 
 /// The plugins that one of cargo's messages tells of (The Cargo Book, External tools, JSON messages).
-fn plugins_in(message: String) -> Vec<PathBuf> {
-    let Ok(message) = serde_json::from_str::<Value>(&message) else { return Vec::new() };
+fn plugins_in(message: &str) -> Vec<PathBuf> {
+    let Ok(message) = serde_json::from_str::<Value>(message) else { return Vec::new() };
     let kinds = message.pointer("/target/crate_types").and_then(Value::as_array);
     let is_cdylib = kinds.into_iter().flatten().any(|kind| kind == "cdylib");
     if message["reason"] != "compiler-artifact" || !is_cdylib {
@@ -108,9 +112,9 @@ mod tests {
                 r#"{{"reason":"{reason}","target":{{"crate_types":["{kind}"]}},"filenames":["/t/x.wasm","/t/x.rlib"]}}"#
             )
         };
-        assert_eq!(plugins_in(message("compiler-artifact", "cdylib")), [PathBuf::from("/t/x.wasm")]);
-        assert!(plugins_in(message("compiler-artifact", "lib")).is_empty());
-        assert!(plugins_in(message("build-finished", "cdylib")).is_empty());
-        assert!(plugins_in("no JSON".to_owned()).is_empty());
+        assert_eq!(plugins_in(&message("compiler-artifact", "cdylib")), [PathBuf::from("/t/x.wasm")]);
+        assert!(plugins_in(&message("compiler-artifact", "lib")).is_empty());
+        assert!(plugins_in(&message("build-finished", "cdylib")).is_empty());
+        assert!(plugins_in("no JSON").is_empty());
     }
 }

@@ -63,16 +63,16 @@ pub struct ExpectedFailure {
 }
 
 impl ExpectedFailure {
-    /// Whether the failure is the expected one.
+    /// Whether a failure is the expected one.
     #[must_use]
-    pub fn is(&self, failure: &Failure) -> bool {
+    pub fn allows(&self, found: &Self) -> bool {
         fn fits<T: PartialEq>(expected: Option<&T>, found: Option<&T>) -> bool {
             expected.is_none() || expected == found
         }
-        self.code == failure.code
-            && fits(self.message.as_ref(), Some(&failure.message))
-            && fits(self.help.as_ref(), failure.help.as_ref())
-            && fits(self.line.as_ref(), failure.line.as_ref())
+        self.code == found.code
+            && fits(self.message.as_ref(), found.message.as_ref())
+            && fits(self.help.as_ref(), found.help.as_ref())
+            && fits(self.line.as_ref(), found.line.as_ref())
     }
 }
 

@@ -6,11 +6,13 @@
 mod build;
 mod error;
 mod fixture;
+mod flaw;
 mod scaffold;
 mod trial;
 
 pub use build::{Cargo, TARGET, build};
 pub use error::{BuildError, FixtureError, ScaffoldError};
 pub use fixture::{Expected, ExpectedFailure, Fixture};
+pub use flaw::Flaw;
 pub use scaffold::{Sdk, scaffold};
-pub use trial::{Flaw, Trial, try_fixture};
+pub use trial::{Trial, try_fixture};

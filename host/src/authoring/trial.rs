@@ -1,11 +1,11 @@
 //! Puts a plugin to a fixture: what it answers, whether it keeps its two promises, and what it takes.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::fixture::{Expected, ExpectedFailure, Fixture};
+use super::fixture::{Expected, Fixture};
+use super::flaw::Flaw;
 use crate::document::Difference;
 use crate::options::CheckError;
 use crate::output::entries;
@@ -22,57 +22,13 @@ pub struct Trial {
     pub usage: Usage,
 }
 
-/// What is wrong with a plugin, as a fixture shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flaw {
-    /// The host does not let the options through.
-    Options(String),
-    /// It crashed, ran into a limit, or answered nonsense.
-    Broken(String),
-    /// Nobody has said what is expected.
-    NothingExpected,
-    /// It failed where files are expected.
-    Failed(Failure),
-    /// It failed in another way than expected.
-    OtherFailure {
-        /// What is expected.
-        expected: ExpectedFailure,
-        /// What it said.
-        found: Failure,
-    },
-    /// It rendered where a failure is expected.
-    DidNotFail(ExpectedFailure),
-    /// It did not write a file that is expected.
-    Missing(String),
-    /// It wrote a file that is not expected.
-    Unexpected(String),
-    /// It wrote another text than expected.
-    Differs {
-        /// The file.
-        path: String,
-        /// From the expected text to the one that was found.
-        diff: String,
-    },
-    /// Asked the same twice, it gave two answers.
-    NotDeterministic,
-    /// Rendering its own text again changes it.
-    NotFixedPoint {
-        /// The file.
-        path: String,
-        /// What changed the second time.
-        diff: String,
-    },
-    /// It can't render what it has written itself.
-    FailsOnItself(String),
-}
-
 /// Puts the plugin to the fixture.
 #[must_use]
 pub fn try_fixture(plugin: &Plugin, fixture: &Fixture) -> Trial {
     let mut trial = Trial { found: None, flaws: Vec::new(), usage: Usage::default() };
     match request(plugin, fixture) {
         Ok(request) => trial.run(plugin, &request),
-        Err(flaw) => trial.flaws.push(flaw),
+        Err(reason) => trial.flaws.push(Flaw::Options(reason)),
     }
     if let Some(found) = &trial.found {
         trial.flaws.extend(compare(fixture.expected.as_ref(), found));
@@ -84,17 +40,7 @@ impl Trial {
     /// Whether there is anything wrong beside what is expected: then nothing should be expected from it.
     #[must_use]
     pub fn breaks_promises(&self) -> bool {
-        let broken = |flaw: &Flaw| {
-            matches!(
-                flaw,
-                Flaw::Options(_)
-                    | Flaw::Broken(_)
-                    | Flaw::NotDeterministic
-                    | Flaw::NotFixedPoint { .. }
-                    | Flaw::FailsOnItself(_)
-            )
-        };
-        self.flaws.iter().any(broken)
+        self.flaws.iter().any(Flaw::breaks_promises)
     }
 
     fn run(&mut self, plugin: &Plugin, request: &Request) {
@@ -155,15 +101,15 @@ impl Trial {
 }
 
 /// What the host would ask.
-fn request(plugin: &Plugin, fixture: &Fixture) -> Result<Request, Flaw> {
+fn request(plugin: &Plugin, fixture: &Fixture) -> Result<Request, String> {
     let schema = &plugin.metadata().options_schema;
     let mut options = fixture.request.options.clone();
     schema.fill_defaults(&mut options);
     schema.check(&options).map_err(|error| match error {
         CheckError::Violation(violation) if !violation.field.is_root() => {
-            Flaw::Options(format!("{}: {violation}", violation.field))
+            format!("{}: {violation}", violation.field)
         }
-        error => Flaw::Options(error.to_string()),
+        error => error.to_string(),
     })?;
     let reservations: Vec<_> = fixture.request.reservations.iter().map(reservation).collect();
     let all = || reservations.iter().map(|port| (port.name.clone(), Value::from(port.port))).collect::<Map<_, _>>();
@@ -200,14 +146,10 @@ fn compare(expected: Option<&Expected>, found: &Expected) -> Vec<Flaw> {
         (None, _) => vec![Flaw::NothingExpected],
         (Some(Expected::Files(expected)), Expected::Files(found)) => compare_files(expected, found),
         (Some(Expected::Failure(expected)), Expected::Files(_)) => vec![Flaw::DidNotFail(expected.clone())],
-        (Some(Expected::Files(_)), Expected::Failure(found)) => vec![Flaw::Failed(found.into())],
+        (Some(Expected::Files(_)), Expected::Failure(found)) => vec![Flaw::Failed(found.clone())],
+        (Some(Expected::Failure(expected)), Expected::Failure(found)) if expected.allows(found) => Vec::new(),
         (Some(Expected::Failure(expected)), Expected::Failure(found)) => {
-            let found = Failure::from(found);
-            if expected.is(&found) {
-                Vec::new()
-            } else {
-                vec![Flaw::OtherFailure { expected: expected.clone(), found }]
-            }
+            vec![Flaw::OtherFailure { expected: expected.clone(), found: found.clone() }]
         }
     }
 }
@@ -224,44 +166,4 @@ fn compare_files(expected: &BTreeMap<String, String>, found: &BTreeMap<String, S
 
 fn diff(old: &str, new: &str) -> String {
     Difference::between(old, new).to_string()
-}
-
-impl From<&ExpectedFailure> for Failure {
-    fn from(failure: &ExpectedFailure) -> Self {
-        let ExpectedFailure { code, message, help, line } = failure.clone();
-        Self { code, message: message.unwrap_or_default(), help, line }
-    }
-}
-
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Options(reason) => write!(f, "the options don't pass its schema: {reason}"),
-            Self::Broken(reason) => write!(f, "it is broken: {reason}"),
-            Self::NothingExpected => f.write_str("nothing is expected yet: --update writes down what it gives"),
-            Self::Failed(found) => write!(f, "it failed: {}: {}", found.code, found.message),
-            Self::OtherFailure { expected, found } => {
-                write!(f, "it failed in another way: expected {}, found {}", told(expected), told(&found.into()))
-            }
-            Self::DidNotFail(expected) => write!(f, "it did not fail: expected {}", told(expected)),
-            Self::Missing(path) => write!(f, "it did not write {path}"),
-            Self::Unexpected(path) => write!(f, "it wrote {path}, which is not expected"),
-            Self::Differs { path, diff } => write!(f, "{path} is not as expected\n{}", diff.trim_end()),
-            Self::NotDeterministic => {
-                f.write_str("it gave two answers to the same request: a plugin has to be a pure function")
-            }
-            Self::NotFixedPoint { path, diff } => {
-                write!(
-                    f,
-                    "rendered again from its own text, {path} changes: a prepare would never be done\n{}",
-                    diff.trim_end()
-                )
-            }
-            Self::FailsOnItself(message) => write!(f, "it can't render its own text again: {message}"),
-        }
-    }
-}
-
-fn told(failure: &ExpectedFailure) -> String {
-    serde_json::to_string(failure).unwrap_or_default()
 }

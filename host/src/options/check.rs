@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
+use super::bounds::{count, range};
+use super::value::{is_of_type, same, words};
 use super::violation::{CheckError, Expectation, Violation};
 use super::{pattern, refer};
 use crate::document::FieldPath;
@@ -14,28 +16,30 @@ const MOST_STEPS: u64 = 1_000_000;
 /// How deep schemas are applied in each other, references included.
 const DEEPEST: usize = 150;
 
-type Checked = Result<(), CheckError>;
+pub(super) type Checked = Result<(), CheckError>;
 
 /// Whether the schema, which is a part of `root`, allows the value.
 pub(super) fn check(root: &Value, schema: &Value, value: &Value) -> Checked {
     Check { root, steps: Cell::new(MOST_STEPS) }.apply(schema, value, &FieldPath::root(), 0)
 }
 
-struct Check<'a> {
-    root: &'a Value,
+/// A check that is going on.
+pub(super) struct Check<'a> {
+    pub(super) root: &'a Value,
     steps: Cell<u64>,
 }
 
-fn refuse<T>(violation: Violation) -> Result<T, CheckError> {
+pub(super) fn refuse<T>(violation: Violation) -> Result<T, CheckError> {
     Err(CheckError::Violation(violation))
 }
 
-fn unless(fits: bool, violation: impl FnOnce() -> Violation) -> Checked {
+pub(super) fn unless(fits: bool, violation: impl FnOnce() -> Violation) -> Checked {
     if fits { Ok(()) } else { refuse(violation()) }
 }
 
 impl Check<'_> {
-    fn apply(&self, schema: &Value, value: &Value, at: &FieldPath, depth: usize) -> Checked {
+    /// Whether the schema allows the value, which stands at `at`.
+    pub(super) fn apply(&self, schema: &Value, value: &Value, at: &FieldPath, depth: usize) -> Checked {
         self.spend(1)?;
         if depth > DEEPEST {
             return Err(CheckError::TooMuch);
@@ -170,193 +174,20 @@ impl Check<'_> {
         self.spend((expression.len() + 1).saturating_mul(text.len() + 1))?;
         Ok(pattern::compile(expression).is_ok_and(|regex| regex.is_match(text)))
     }
-
-    /// `allOf`, `anyOf`, `oneOf`, `not`, and `if` with its `then` and `else`.
-    fn combinations(&self, schema: &Map<String, Value>, value: &Value, at: &FieldPath, depth: usize) -> Checked {
-        let apply = |schema: &Value| self.apply(schema, value, at, depth + 1);
-        list(schema, "allOf").into_iter().flatten().try_for_each(apply)?;
-        if let Some(choices) = list(schema, "anyOf") {
-            self.at_least_one(choices, value, at, depth)?;
-        }
-        if let Some(choices) = list(schema, "oneOf")
-            && self.at_least_one(choices, value, at, depth)? > 1
-        {
-            return refuse(Violation::value(at.clone(), "only one of several forms", value));
-        }
-        if let Some(forbidden) = schema.get("not")
-            && fits(apply(forbidden))?
-        {
-            return refuse(Violation::value(at.clone(), "something else", value));
-        }
-        let Some(condition) = schema.get("if") else { return Ok(()) };
-        let branch = if fits(apply(condition))? { "then" } else { "else" };
-        schema.get(branch).map_or(Ok(()), apply)
-    }
-
-    /// How many of the choices allow the value.
-    fn at_least_one(
-        &self,
-        choices: &[Value],
-        value: &Value,
-        at: &FieldPath,
-        depth: usize,
-    ) -> Result<usize, CheckError> {
-        let mut matching = 0;
-        let mut nearest: Option<Violation> = None;
-        for choice in choices {
-            match self.apply(choice, value, at, depth + 1) {
-                Ok(()) => matching += 1,
-                Err(CheckError::TooMuch) => return Err(CheckError::TooMuch),
-                // The choice that was meant is the one whose violation lies deepest.
-                Err(CheckError::Violation(violation)) => {
-                    let depth = |violation: &Violation| violation.field.steps().len();
-                    if nearest.as_ref().is_none_or(|nearest| depth(&violation) > depth(nearest)) {
-                        nearest = Some(violation);
-                    }
-                }
-            }
-        }
-        if matching > 0 {
-            return Ok(matching);
-        }
-        refuse(match nearest {
-            Some(nearest) if nearest.field != *at => nearest,
-            _ => self.none_of(choices, value, at),
-        })
-    }
-
-    /// What to say when none of the choices allows the value itself.
-    fn none_of(&self, choices: &[Value], value: &Value, at: &FieldPath) -> Violation {
-        let choices = choices.iter().map(|choice| self.referred(choice));
-        let (mut values, mut types) = (Vec::new(), Vec::new());
-        for choice in choices {
-            match (choice.get("const"), choice.get("enum").and_then(Value::as_array), choice.get("type")) {
-                (Some(only), ..) => values.push(only),
-                (_, Some(several), _) => values.extend(several),
-                (.., Some(kinds)) => types.extend(one_or_many(kinds).filter_map(Value::as_str).map(words)),
-                _ => types.push("another form"),
-            }
-        }
-        if types.is_empty() {
-            return Violation::choice(at.clone(), &values, value);
-        }
-        let values = values.iter().map(|value| super::violation::short(value));
-        let all: Vec<_> = values.chain(types.into_iter().map(str::to_owned)).collect();
-        Violation::value(at.clone(), all.join(" or "), value)
-    }
-
-    fn referred<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        let reference = schema.get("$ref").and_then(Value::as_str);
-        reference.and_then(|reference| refer(self.root, reference)).unwrap_or(schema)
-    }
-}
-
-/// Whether it passed; too much work is no answer.
-fn fits(checked: Checked) -> Result<bool, CheckError> {
-    match checked {
-        Ok(()) => Ok(true),
-        Err(CheckError::Violation(_)) => Ok(false),
-        Err(CheckError::TooMuch) => Err(CheckError::TooMuch),
-    }
 }
 
 fn text<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)
 }
 
-fn list<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a [Value]> {
+pub(super) fn list<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a [Value]> {
     schema.get(keyword).and_then(Value::as_array).map(Vec::as_slice)
 }
 
-fn one_or_many(value: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn one_or_many(value: &Value) -> impl Iterator<Item = &Value> {
     match value {
         Value::Array(values) => values.as_slice(),
         one => std::slice::from_ref(one),
     }
     .iter()
-}
-
-fn is_of_type(value: &Value, name: &str) -> bool {
-    match name {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "string" => value.is_string(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        "number" => value.is_number(),
-        // A number without a fraction, however it is written (Core, 4.2.3).
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
-        _ => false,
-    }
-}
-
-fn words(name: &str) -> &'static str {
-    match name {
-        "null" => "null",
-        "boolean" => "true or false",
-        "string" => "text in quotes",
-        "array" => "a list",
-        "object" => "an object",
-        "integer" => "a whole number",
-        _ => "a number",
-    }
-}
-
-fn count(
-    schema: &Map<String, Value>,
-    [least, most]: [&str; 2],
-    found: usize,
-    what: &str,
-    value: &Value,
-    at: &FieldPath,
-) -> Checked {
-    let limit = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
-    let found = found as f64;
-    if let Some(least) = limit(least).filter(|least| found < *least) {
-        return refuse(Violation::value(at.clone(), format!("at least {least} {what}"), value));
-    }
-    match limit(most).filter(|most| found > *most) {
-        Some(most) => refuse(Violation::value(at.clone(), format!("at most {most} {what}"), value)),
-        None => Ok(()),
-    }
-}
-
-fn range(schema: &Map<String, Value>, number: &Number, value: &Value, at: &FieldPath) -> Checked {
-    use std::cmp::Ordering::{Equal, Greater, Less};
-    let bounds = [
-        ("minimum", &[Greater, Equal][..], "at least"),
-        ("maximum", &[Less, Equal], "at most"),
-        ("exclusiveMinimum", &[Greater], "more than"),
-        ("exclusiveMaximum", &[Less], "less than"),
-    ];
-    for (keyword, allowed, words) in bounds {
-        let Some(Value::Number(bound)) = schema.get(keyword) else { continue };
-        let fits = compare(number, bound).is_some_and(|order| allowed.contains(&order));
-        unless(fits, || Violation::value(at.clone(), format!("{words} {bound}"), value))?;
-    }
-    Ok(())
-}
-
-/// Whole numbers exactly, others as far as they are kept.
-fn compare(one: &Number, other: &Number) -> Option<std::cmp::Ordering> {
-    let whole = |number: &Number| number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
-    match (whole(one), whole(other)) {
-        (Some(one), Some(other)) => Some(one.cmp(&other)),
-        _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
-    }
-}
-
-/// Whether two values are equal as JSON Schema has it (Core, 4.2.2): numbers by their value, objects whatever their order.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => compare(one, other) == Some(std::cmp::Ordering::Equal),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            let has = |(name, value): (&String, &Value)| other.get(name).is_some_and(|other| same(value, other));
-            one.len() == other.len() && one.iter().all(has)
-        }
-        _ => one == other,
-    }
 }

@@ -9,10 +9,13 @@
 //! for unknown ones (Core, 6.5), and is left to the plugin; [`OptionsSchema::unchecked`] names them. A test compares the verdicts
 //! with those of a library.
 
+mod bounds;
 mod check;
+mod choice;
 mod embed;
 mod fill;
 mod pattern;
+mod value;
 mod vet;
 mod violation;
 

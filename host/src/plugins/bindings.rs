@@ -1,5 +1,5 @@
 //! Version 0.1 of the interface, as wasmtime generates it from `wit/v0.1`, and its translation into the plain types of this
-//! room. A further version gets a further module like this one.
+//! room. A further version gets a further module like this one: `wit/README.md` says how the two will stand beside each other.
 
 use super::{text, types as plain};
 

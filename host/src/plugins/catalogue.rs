@@ -1,20 +1,16 @@
 //! Which plugin a `type` means.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::ScopedJoinHandle;
 
 use indexmap::IndexMap;
 
 use super::builtin::BuiltIn;
-use super::{Engine, Origin, Plugin, PluginError, builtin, limits, paths};
-use crate::fs::PathError;
+use super::files::{Candidate, PROJECT_FOLDER, plugin_files, read};
+use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
-
-/// Where a project's plugins are, in the project's folder.
-pub const PROJECT_FOLDER: &str = ".portkeeper/plugins";
 
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
@@ -69,13 +65,6 @@ pub struct Catalogue<'a> {
     is_trusted: IsTrusted<'a>,
 }
 
-/// The bytes of a plugin. Whether they may run, [`Catalogue::permit`] says.
-pub(super) struct Candidate {
-    pub(super) origin: Origin,
-    pub(super) bytes: std::borrow::Cow<'static, [u8]>,
-    pub(super) digest: Digest,
-}
-
 impl<'a> Catalogue<'a> {
     /// The plugins of these sources. Nothing is read yet.
     ///
@@ -121,24 +110,22 @@ impl<'a> Catalogue<'a> {
     /// All types that there are, the built-in ones first. Nothing is run: a plugin in a folder stands under its file's name.
     #[must_use]
     pub fn types(&self) -> Vec<TypeInfo> {
-        let built_in = builtin::BUILT_IN.iter().map(|plugin| TypeInfo {
-            name: plugin.types[0].to_owned(),
-            aliases: plugin.types[1..].iter().map(|&alias| alias.to_owned()).collect(),
-            origin: Origin::BuiltIn(plugin.types[0]),
+        let explicit = &self.sources.explicit;
+        let built_in = builtin::BUILT_IN.iter().filter_map(|plugin| {
+            let mut names =
+                plugin.types.iter().filter(|name| !explicit.contains_key(**name)).map(|&name| name.to_owned());
+            let name = names.next()?;
+            Some(TypeInfo { name, aliases: names.collect(), origin: Origin::BuiltIn(plugin.types[0]) })
         });
-        let explicit =
-            self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
+        let mut types = built_in.collect::<Vec<_>>();
+        let explicit = explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
         let files = |folder: Option<PathBuf>| folder.into_iter().flat_map(|folder| plugin_files(&folder));
         let project = files(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
         let user = files(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
-        let mut types = built_in.collect::<Vec<_>>();
         for (name, origin) in explicit.chain(project).chain(user) {
-            let is_explicit = matches!(origin, Origin::Explicit(_));
-            match types.iter_mut().find(|info| info.name == name) {
-                Some(info) if is_explicit => info.origin = origin,
-                Some(_) => {}
-                None if !is_explicit && builtin::of_type(&name).is_some() => {}
-                None => types.push(TypeInfo { name, aliases: Vec::new(), origin }),
+            // What was found before comes first, and a file takes over no built-in name.
+            if types.iter().all(|info| info.name != name && !info.aliases.contains(&name)) {
+                types.push(TypeInfo { name, aliases: Vec::new(), origin });
             }
         }
         types
@@ -201,10 +188,10 @@ impl<'a> Catalogue<'a> {
     /// project.
     fn pinned(&self, name: &str, path: &Path, candidate: &Candidate) -> Result<(), PluginError> {
         let Some(pins) = &self.sources.pins else { return Ok(()) };
-        let (name, path, lockfile) = (name.to_owned(), path.to_owned(), pins.lockfile.clone());
-        match pins.digests.get(&name) {
+        let (path, lockfile) = (path.to_owned(), pins.lockfile.clone());
+        match pins.digests.get(name) {
             Some(&pinned) if pinned != candidate.digest => {
-                Err(PluginError::OtherThanPinned { name, path, lockfile, pinned, found: candidate.digest })
+                Err(PluginError::OtherThanPinned { path, lockfile, pinned, found: candidate.digest })
             }
             None if matches!(candidate.origin, Origin::Project(_)) => Err(PluginError::NotPinned { path, lockfile }),
             _ => Ok(()),
@@ -252,47 +239,4 @@ impl<'a> Catalogue<'a> {
         let pinned_in = pins.map(|pins| pins.lockfile.clone());
         PluginError::Unknown { name: name.to_owned(), nearest, types, pinned_in }
     }
-}
-
-/// The file's bytes, read once: what is hashed is what is trusted is what runs. None when there is no such file.
-pub(super) fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, PluginError> {
-    let path = origin.path().unwrap_or(Path::new(""));
-    let bytes = match read_limited(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
-            let source = PathError { path: path.to_owned(), source };
-            return Err(PluginError::Unreadable { name: name.to_owned(), source });
-        }
-    };
-    let Some(bytes) = bytes else {
-        let reason = format!("it is larger than {} MiB", limits::FILE >> 20);
-        return Err(PluginError::Unusable { origin, reason, help: None });
-    };
-    let digest = Digest::of(&bytes);
-    Ok(Some(Candidate { origin, bytes: bytes.into(), digest }))
-}
-
-/// None when there is more than a plugin may have.
-fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limits::FILE + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
-}
-
-/// The files of a folder of plugins, sorted, each with the type that it is named after.
-pub fn plugin_files(folder: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found = entries
-        .filter_map(|entry| {
-            let path = entry.path();
-            let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?.to_owned();
-            paths::is_type_name(&name).then_some((name, path))
-        })
-        .collect::<Vec<_>>();
-    found.sort();
-    found.into_iter()
 }

@@ -46,12 +46,10 @@ pub enum PluginError {
     },
     /// The file is not the one that the project's lockfile means.
     #[error(
-        "{} is not the plugin that {} pins for `{name}`: its SHA-256 is {found}, and {pinned} is pinned",
+        "{} is not the plugin that {} pins: its SHA-256 is {found}, and {pinned} is pinned",
         .path.display(), .lockfile.display()
     )]
     OtherThanPinned {
-        /// The type that was asked for.
-        name: String,
         /// The plugin's file.
         path: PathBuf,
         /// The lockfile.

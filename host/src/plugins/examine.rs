@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::engine::{LoadError, component_of};
 use super::inspect::Refusal;
-use super::{Catalogue, Engine, Interface, Kind, Origin, Plugin, PluginError, catalogue};
+use super::{Catalogue, Engine, Interface, Kind, Origin, Plugin, PluginError, files};
 use crate::model::Digest;
 
 /// What a plugin's file turned out to be. Of the plugin itself only `describe` was run, in the sandbox.
@@ -32,7 +32,7 @@ impl Engine {
     /// The file cannot be read, or is no plugin for this host.
     pub fn examine(&self, path: &Path) -> Result<Examined, PluginError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        match catalogue::read(&name, Origin::File(path.to_owned()))? {
+        match files::read(&name, Origin::File(path.to_owned()))? {
             Some(candidate) => self.examine_candidate(candidate),
             None => Err(PluginError::missing(&name, path)),
         }
@@ -44,15 +44,11 @@ impl Engine {
     /// They are no plugin for this host.
     pub fn examine_bytes(&self, bytes: Vec<u8>, path: &Path) -> Result<Examined, PluginError> {
         let digest = Digest::of(&bytes);
-        self.examine_candidate(catalogue::Candidate {
-            origin: Origin::File(path.to_owned()),
-            bytes: bytes.into(),
-            digest,
-        })
+        self.examine_candidate(files::Candidate { origin: Origin::File(path.to_owned()), bytes: bytes.into(), digest })
     }
 
-    fn examine_candidate(&self, candidate: catalogue::Candidate) -> Result<Examined, PluginError> {
-        let catalogue::Candidate { origin, bytes, digest } = candidate;
+    fn examine_candidate(&self, candidate: files::Candidate) -> Result<Examined, PluginError> {
+        let files::Candidate { origin, bytes, digest } = candidate;
         let (loaded, compiled) =
             self.load_anew(&bytes, &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         Ok(Examined {

@@ -175,7 +175,13 @@ fn every_output_is(status: &str, outcome: &Outcome) {
     assert!(outputs.len() == 4 && outputs.iter().all(|output| output["status"] == status), "{outcome}");
 }
 
-fn reserve_and_release(bench: &Bench, home: &Sandbox, times: &mut Times, reserve: &'static str, release: &'static str) {
+pub(crate) fn reserve_and_release(
+    bench: &Bench,
+    home: &Sandbox,
+    times: &mut Times,
+    reserve: &'static str,
+    release: &'static str,
+) {
     let port = times.time((reserve, PORTKEEPER), &bench.reserve(home)).port();
     times.time((release, PORTKEEPER), &home.portkeeper(format!("release {port}")));
 }

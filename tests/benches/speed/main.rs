@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's answer is what it prints")]
 
 mod cases;
+mod formats;
 mod machine;
 mod names;
 mod port_for;
@@ -25,12 +26,13 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 8] = [
     ("everyday", cases::everyday),
     ("hold", cases::hold),
     ("crowd", cases::crowd),
     ("population", cases::population),
     ("prepare", cases::prepare),
+    ("formats", formats::formats),
     ("names", names::names),
     ("pick", names::pick),
 ];

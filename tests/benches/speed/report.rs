@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
-use portkeeper_tests::Run;
+use portkeeper_tests::{Run, Sandbox};
 
 use crate::cases::{FLOOR, PORTKEEPER, PYTHON, TRUE, in_new_project};
+use crate::formats::{self, Source};
 use crate::names::PORT_FOR;
 use crate::programs::{Bench, peak_memory};
 use crate::times::{Series, Times};
@@ -22,7 +23,7 @@ const fn line(case: &'static str, against: Series, budget: Option<f64>) -> Line 
     Line { case, against, budget }
 }
 
-const LINES: [Line; 29] = [
+const LINES: [Line; 33] = [
     line("reserve", ("reserve", FLOOR), Some(3.0)),
     line("reserve", ("reserve", PYTHON), Some(0.05)),
     line("reserve", ("nothing", TRUE), None),
@@ -49,6 +50,10 @@ const LINES: [Line; 29] = [
     line("prepare again", ("reserve beside prepare", PORTKEEPER), Some(3.0)),
     line("prepare, empty cache", ("prepare", PYTHON), Some(1.0)),
     line("prepare, empty cache", ("prepare", PORTKEEPER), None),
+    line("ten formats", ("reserve beside ten formats", PORTKEEPER), Some(3.0)),
+    line("ten plugins", ("reserve beside ten formats", PORTKEEPER), Some(3.0)),
+    line("ten plugins, cold", ("ten plugins", PORTKEEPER), None),
+    line("ten plugins, cold", ("ten plugins, cold, one core", PORTKEEPER), None),
     line("known name", ("known name", PORT_FOR), Some(0.1)),
     line("known name", ("nothing", TRUE), None),
     line("pick -n 1000", ("pick -n 10", PORTKEEPER), Some(3.0)),
@@ -92,6 +97,16 @@ pub(crate) fn sizes(bench: &Bench) -> String {
     peak("reserve", &bench.reserve(&home));
     in_new_project(bench, &home, |run| peak("prepare, empty cache", run));
     in_new_project(bench, &home, |run| peak("prepare", run));
+    let mut ten = |what: &str, home: &Sandbox| {
+        formats::in_new_project(bench, home, |run| {
+            peak(what, run);
+            run.ok()
+        });
+    };
+    ten("prepare, ten formats", &formats::home(Source::BuiltIn));
+    let plugins = formats::home(Source::Plugins);
+    ten("prepare, ten plugins, cold", &plugins);
+    ten("prepare, ten plugins", &plugins);
     text
 }
 

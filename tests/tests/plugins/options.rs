@@ -31,7 +31,7 @@ fn object<T: Strategy<Value = Value>>(inner: T) -> impl Strategy<Value = Map<Str
 }
 
 /// One keyword with its value.
-fn keyword(schema: BoxedStrategy<Value>) -> impl Strategy<Value = (&'static str, Value)> {
+fn keyword(schema: &BoxedStrategy<Value>) -> impl Strategy<Value = (&'static str, Value)> + use<> {
     let types = ["null", "boolean", "integer", "number", "string", "array", "object"];
     let schemas = || vec(schema.clone(), 1..3).prop_map(Value::from);
     let one = |names: &[&'static str]| select(names.to_vec());
@@ -59,7 +59,7 @@ fn keyword(schema: BoxedStrategy<Value>) -> impl Strategy<Value = (&'static str,
 fn schema() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![3 => Just(json!({})), 1 => any::<bool>().prop_map(Value::from)].boxed();
     leaf.prop_recursive(3, 24, 4, |inner| {
-        vec(keyword(inner.boxed()), 0..4).prop_map(|keywords| {
+        vec(keyword(&inner.boxed()), 0..4).prop_map(|keywords| {
             Value::Object(keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
         })
     })
@@ -70,7 +70,7 @@ fn schema() -> BoxedStrategy<Value> {
 fn whole() -> impl Strategy<Value = Value> {
     let definition =
         select(vec![json!({ "type": "integer" }), json!({ "required": ["a"] }), json!({ "maxLength": 1 })]);
-    (vec(keyword(schema()), 1..5), definition).prop_map(|(keywords, definition)| {
+    (vec(keyword(&schema()), 1..5), definition).prop_map(|(keywords, definition)| {
         let mut schema: Map<_, _> = keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         schema.insert("$defs".to_owned(), json!({ "one": definition }));
         Value::Object(schema)

@@ -184,7 +184,7 @@ fn a_failure_is_expected_or_not() {
             .items(r#"(data (i32.const 4096) "bad-mapno map")"#),
     );
     fixture(&sandbox, "a", Some("{}"));
-    sandbox.portkeeper("plugin test x.wasm").exits(1).says("it failed: bad-map: no map");
+    sandbox.portkeeper("plugin test x.wasm").exits(1).says("it failed: {\"code\":\"bad-map\",\"message\":\"no map\"}");
     let _ = sandbox.portkeeper("plugin test x.wasm --update").ok();
     assert!(!sandbox.has("fixtures/a/expected"));
     let failure: Value = serde_json::from_str(&sandbox.read("fixtures/a/failure.json")).unwrap();

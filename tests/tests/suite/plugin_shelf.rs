@@ -104,13 +104,39 @@ fn what_is_no_plugin_is_not_added() {
         sandbox.portkeeper("plugin add").arg(file).refused(3).says(words);
         sandbox.portkeeper("plugin inspect x.wasm").refused(3).says(words);
     }
-    sandbox.portkeeper("plugin add missing.wasm").refused(3).says("there is no such file");
+    sandbox.portkeeper("plugin add missing.wasm").refused(2).says("there is no such file");
     assert!(!sandbox.plugins().exists());
 }
 
 fn wat_with_wasi() -> Vec<u8> {
     let all = portkeeper_tests::hostile::refused("x");
     all.into_iter().find(|hostile| hostile.name == "a component for WASI").unwrap().bytes
+}
+
+#[test]
+fn a_plugin_without_a_path_from_the_config_does_not_choose_a_dangerous_one() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    std::os::unix::fs::symlink(sandbox.root().join("home"), sandbox.work().join("link")).unwrap();
+    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "shout" }])).to_string());
+    for path in [".git/hooks/pre-commit", "link/.bashrc", "sub/.GIT/config"] {
+        sandbox.write(sandbox.plugins().join("shout.wasm"), WatPlugin::new("shout").default_path(path).component());
+        let before = sandbox.all_but_registry();
+        sandbox.portkeeper("prepare").refused(2).says("outputs[0]").says("portkeeper trust");
+        before.assert_unchanged("a refusal");
+    }
+}
+
+#[test]
+fn a_type_that_the_config_takes_over_is_listed_once() {
+    let sandbox = sandbox();
+    let file = sandbox.write("tools/mine.wasm", WatPlugin::new("dotenv").component());
+    let config = json!({ "ports": [{ "key": "A" }], "plugins": { "dotenv": { "path": "tools/mine.wasm" } } });
+    sandbox.write("pk.config.json", config.to_string());
+    assert_eq!(listed(&sandbox, "env").unwrap()["aliases"], json!(["compose_env"]));
+    let row = listed(&sandbox, "dotenv").unwrap();
+    assert_eq!((&row["origin"], &row["trust"]), (&json!("config"), &json!("no")));
+    let _ = sandbox.portkeeper("trust").arg(file).ok();
+    assert_eq!(listed(&sandbox, "dotenv").unwrap()["trust"], "trusted");
 }
 
 #[test]

@@ -64,7 +64,8 @@ fn output(args: &BuildArgs, examined: &Examined) -> Result<PathBuf, CommandError
     let first = first.ok_or_else(|| {
         CommandError::usage("the plugin renders no type: `output_types` in its `describe` names them")
     })?;
-    Ok(args.folder.join(format!("{first}.wasm")))
+    let name = PathBuf::from(format!("{first}.wasm"));
+    Ok(if args.folder == Path::new(".") { name } else { args.folder.join(name) })
 }
 
 fn print(context: &Context, examined: &Examined, output: &Path) -> std::io::Result<()> {

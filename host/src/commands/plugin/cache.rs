@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: &CacheArgs) -> CommandResult {
     let printer = &context.printer;
     match printer.format() {
         Format::Table if args.clear => {
-            printer.line(format_args!("cleared {}: {}", folder.display(), summary(&cached)))?
+            printer.line(format_args!("cleared {}: {}", folder.display(), summary(&cached)))?;
         }
         Format::Table => printer.text(table(&cached))?,
         Format::Json | Format::Jsonl => printer.json(&answer(&cached, args.clear))?,

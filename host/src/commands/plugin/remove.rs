@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &RemoveArgs) -> CommandResult {
     let printer = &context.printer;
     match printer.format() {
         Format::Table => {
-            removed.iter().try_for_each(|path| printer.line(format_args!("removed {}", path.display())))?
+            removed.iter().try_for_each(|path| printer.line(format_args!("removed {}", path.display())))?;
         }
         Format::Json | Format::Jsonl => printer.json(&json!({ "removed": removed }))?,
     }

@@ -1,0 +1,63 @@
+//! Plugins as files: where a project has them, which a folder has, and the bytes of one.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{Origin, PluginError, limits, paths};
+use crate::fs::PathError;
+use crate::model::Digest;
+
+/// Where a project's plugins are, in the project's folder.
+pub const PROJECT_FOLDER: &str = ".portkeeper/plugins";
+
+/// The bytes of a plugin. Whether they may run, the catalogue says.
+pub(super) struct Candidate {
+    pub(super) origin: Origin,
+    pub(super) bytes: Cow<'static, [u8]>,
+    pub(super) digest: Digest,
+}
+
+/// The file's bytes, read once: what is hashed is what is trusted is what runs. None when there is no such file.
+pub(super) fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, PluginError> {
+    let path = origin.path().unwrap_or(Path::new(""));
+    let bytes = match read_limited(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            let source = PathError { path: path.to_owned(), source };
+            return Err(PluginError::Unreadable { name: name.to_owned(), source });
+        }
+    };
+    let Some(bytes) = bytes else {
+        let reason = format!("it is larger than {} MiB", limits::FILE >> 20);
+        return Err(PluginError::Unusable { origin, reason, help: None });
+    };
+    let digest = Digest::of(&bytes);
+    Ok(Some(Candidate { origin, bytes: bytes.into(), digest }))
+}
+
+/// None when there is more than a plugin may have.
+fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limits::FILE + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
+}
+
+/// The files of a folder of plugins, sorted, each with the type that it is named after.
+pub fn plugin_files(folder: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found = entries
+        .filter_map(|entry| {
+            let path = entry.path();
+            let name = path.file_name()?.to_str()?.strip_suffix(".wasm")?.to_owned();
+            paths::is_type_name(&name).then_some((name, path))
+        })
+        .collect::<Vec<_>>();
+    found.sort();
+    found.into_iter()
+}
