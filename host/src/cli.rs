@@ -10,7 +10,10 @@ use crate::app::HOLDER;
 use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
-use crate::commands::{completions, gc, man, port, prepare, release, reserve, run, schema, status, trust};
+use crate::commands::{
+    completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve,
+    reserve_network, run, scan, schema, status, trust, wait,
+};
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -30,8 +33,19 @@ enum Command {
     Run(Box<run::RunArgs>),
     Release(release::ReleaseArgs),
     Status(status::StatusArgs),
+    List(list::ListArgs),
+    Pick(pick::PickArgs),
     Gc(gc::GcArgs),
+    Wait(wait::WaitArgs),
+    #[command(visible_alias = "who")]
+    Explain(explain::ExplainArgs),
+    Kill(kill::KillArgs),
+    Doctor(doctor::DoctorArgs),
     Prepare(prepare::PrepareArgs),
+    Import(import::ImportArgs),
+    Plugin(plugin::PluginArgs),
+    Scan(scan::ScanArgs),
+    ReserveNetwork(reserve_network::ReserveNetworkArgs),
     Trust(trust::TrustArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -67,8 +81,18 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Run(args) => run::run(context, args),
         Command::Release(args) => release::run(context, args),
         Command::Status(args) => status::run(context, args),
+        Command::List(args) => list::run(context, args),
+        Command::Pick(args) => pick::run(context, args),
         Command::Gc(args) => gc::run(context, args),
+        Command::Wait(args) => wait::run(context, args),
+        Command::Explain(args) => explain::run(context, args),
+        Command::Kill(args) => kill::run(context, args),
+        Command::Doctor(args) => doctor::run(context, args),
         Command::Prepare(args) => prepare::run(context, args),
+        Command::Import(args) => import::run(context, args),
+        Command::Plugin(args) => plugin::run(context, args),
+        Command::Scan(args) => scan::run(context, args),
+        Command::ReserveNetwork(args) => reserve_network::run(context, args),
         Command::Trust(args) => trust::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Completions(args) => completions::run(context, args, Cli::command()),

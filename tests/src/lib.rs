@@ -9,6 +9,7 @@ pub mod builtin;
 mod crowd;
 mod holder;
 pub mod hostile;
+mod lan;
 mod markdown;
 mod namespace;
 mod outcome;
@@ -23,6 +24,7 @@ mod wat_plugin;
 
 pub use crowd::{Counts, Loop};
 pub use holder::HolderProcess;
+pub use lan::{Kind, Lan};
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;

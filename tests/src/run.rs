@@ -84,6 +84,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Runs it as a user who owns nothing and may do nothing (65534). Root only.
+    #[must_use]
+    pub fn without_root(self) -> Self {
+        self.started_by(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+    }
+
+    /// Runs it under a limit of open files that it can't raise.
+    #[must_use]
+    pub fn with_open_files(self, most: u32) -> Self {
+        let script = format!("ulimit -n {most}; exec \"$@\"");
+        self.started_by(&["sh", "-c", &script, "sh"])
+    }
+
     fn started_by(mut self, words: &[&str]) -> Self {
         let program = std::mem::replace(&mut self.program, words[0].into());
         let others = words[1..].iter().map(OsString::from);

@@ -98,6 +98,12 @@ impl Sandbox {
         self.program(self.programs.portkeeper).words(words.as_ref())
     }
 
+    /// Where the command line is, for programs that start it.
+    #[must_use]
+    pub fn portkeeper_path(&self) -> &'static str {
+        self.programs.portkeeper
+    }
+
     /// A shell script that finds the command line as `portkeeper`. It stops at the first command that fails.
     ///
     /// # Panics

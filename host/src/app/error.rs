@@ -3,15 +3,19 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
 use crate::hold::HoldError;
+use crate::install::InstallError;
+use crate::lockfile::LockfileError;
 use crate::output::FileError;
 use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
-use crate::reserve::ReserveError;
+use crate::reserve::{PickError, ReserveError};
+use crate::scan::ScanError;
 use crate::trust::TrustError;
 
 /// What a command's function returns.
@@ -40,6 +44,8 @@ enum Kind {
     NotExecutable = 126,
     /// 127: there is no such command.
     NotFound = 127,
+    /// 130: the user interrupted it.
+    Interrupted = 130,
 }
 
 impl CommandError {
@@ -76,6 +82,11 @@ impl CommandError {
         self
     }
 
+    /// The user interrupted it (exit code 130).
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted; nothing was reserved")
+    }
+
     /// The same error with a line that says what to do.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
@@ -84,6 +95,11 @@ impl CommandError {
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Whether only the answer is no, and another question may have another answer.
+    pub(crate) fn is_no(&self) -> bool {
+        self.kind == Kind::No
     }
 
     /// The process' exit code.
@@ -110,6 +126,15 @@ impl From<ReserveError> for CommandError {
     }
 }
 
+impl From<PickError> for CommandError {
+    fn from(error: PickError) -> Self {
+        match error {
+            PickError::Probe(error) => error.into(),
+            PickError::NotFree { .. } | PickError::TooFew { .. } => Self::no(error),
+        }
+    }
+}
+
 impl From<HoldError> for CommandError {
     fn from(error: HoldError) -> Self {
         match error {
@@ -127,6 +152,7 @@ impl From<PrepareError> for CommandError {
         match error {
             PrepareError::Config(error) => error.into(),
             PrepareError::Plugin(error) => error.into(),
+            PrepareError::Lockfile(error) => error.into(),
             PrepareError::Reserve(error) => error.into(),
             PrepareError::Probe(error) => error.into(),
             PrepareError::Occupied(_) => {
@@ -158,14 +184,83 @@ impl From<ConfigError> for CommandError {
 impl From<PluginError> for CommandError {
     fn from(error: PluginError) -> Self {
         let failed = match &error {
-            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
-                Self::usage(&error)
-            }
+            PluginError::Unknown { .. }
+            | PluginError::WrongDigest { .. }
+            | PluginError::NotPinned { .. }
+            | PluginError::NotTrusted { .. } => Self::usage(&error),
             _ => Self::environment(&error),
         };
         match error.help() {
             Some(help) => failed.hint(help),
             None => failed,
+        }
+    }
+}
+
+impl From<LockfileError> for CommandError {
+    fn from(error: LockfileError) -> Self {
+        match error {
+            LockfileError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<InstallError> for CommandError {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Lockfile(error) => error.into(),
+            InstallError::NotThere { .. } => Self::no(error),
+            InstallError::NoTypes { .. } | InstallError::Taken { .. } | InstallError::Place(_) => Self::usage(error),
+            InstallError::Lock(_) | InstallError::File(_) => Self::environment(error),
+        }
+    }
+}
+
+impl From<ScaffoldError> for CommandError {
+    fn from(error: ScaffoldError) -> Self {
+        match error {
+            ScaffoldError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<BuildError> for CommandError {
+    fn from(error: BuildError) -> Self {
+        let failed = match &error {
+            BuildError::NoCrate(_) | BuildError::NoCdylib | BuildError::Several(_) => Self::usage(&error),
+            BuildError::Failed => Self::no(&error),
+            BuildError::NoProgram(_) | BuildError::NoTarget | BuildError::Plugin(_) | BuildError::File(_) => {
+                Self::environment(&error)
+            }
+        };
+        match error.help() {
+            Some(help) => failed.hint(help),
+            None => failed,
+        }
+    }
+}
+
+impl From<FixtureError> for CommandError {
+    fn from(error: FixtureError) -> Self {
+        match error {
+            FixtureError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ScanError> for CommandError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::NoSuchInterface { .. } | ScanError::TooLarge { .. } | ScanError::Unresolved { .. } => {
+                Self::usage(error)
+            }
+            ScanError::NoNetwork { .. }
+            | ScanError::InterfaceDown { .. }
+            | ScanError::Interfaces(_)
+            | ScanError::Sockets(_) => Self::environment(error),
         }
     }
 }

@@ -42,6 +42,11 @@ impl Context {
         Machine::here().with_holds(HoldFolder::beside(store.path()))
     }
 
+    /// The same, able to start a holder if there is something to hold.
+    pub(crate) fn machine_for(&self, store: &FileStore<'_>, hold: &HoldArgs) -> Result<Machine, CommandError> {
+        if hold.kind().is_some() { self.holding_machine(store) } else { Ok(self.machine(store)) }
+    }
+
     /// The same, able to start a holder.
     #[cfg(target_os = "linux")]
     pub(crate) fn holding_machine(&self, store: &FileStore<'_>) -> Result<Machine, CommandError> {
@@ -49,7 +54,13 @@ impl Context {
 
         // This very program, even if its file was replaced meanwhile.
         let program = std::path::Path::new("/proc/self/exe");
-        let program = if program.exists() { program.to_owned() } else { std::env::current_exe()? };
+        let program = if program.exists() {
+            program.to_owned()
+        } else {
+            let unknown =
+                |error| CommandError::environment(format_args!("portkeeper can't find its own program: {error}"));
+            std::env::current_exe().map_err(unknown)?
+        };
         let keeper = Background::new(HoldFolder::beside(store.path()), program, [HOLDER]);
         Ok(self.machine(store).with_keeper(keeper))
     }

@@ -35,9 +35,19 @@ impl Printer {
         self.format.unwrap_or(Format::Json)
     }
 
+    /// The format that was asked for, else text, on a terminal or not.
+    pub(crate) fn format_or_text(&self) -> Format {
+        self.format.unwrap_or(Format::Table)
+    }
+
     /// A line of the answer.
     pub(crate) fn line(&self, text: impl Display) -> io::Result<()> {
         self.text(format_args!("{text}\n"))
+    }
+
+    /// A line of the answer that holds text of others.
+    pub(crate) fn safe_line(&self, text: impl Display) -> io::Result<()> {
+        self.line(sanitise(&text.to_string()).replace('\n', " "))
     }
 
     /// Text of the answer, as it is. A reader that went away is no failure.
@@ -69,6 +79,17 @@ impl Printer {
         if !self.quiet {
             to_stderr(format_args!("{}", sanitise(&text.to_string())));
         }
+    }
+
+    /// An answer that is no answer for stdout, as it is: the lines that scripts know from other tools.
+    pub(crate) fn lines_to_stderr(&self, text: impl Display) {
+        to_stderr(format_args!("{}", sanitise(&text.to_string())));
+    }
+
+    /// A question, or what it is about: on stderr, and the cursor stays behind it.
+    pub(crate) fn prompt(&self, text: impl Display) {
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{}", sanitise(&text.to_string())).and_then(|()| stderr.flush());
     }
 
     /// Something that the user should look at, though it worked.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{Guarantee, Host, Lease, Port, Protocol, Reservation};
+use crate::model::{Guarantee, Host, Lease, Place, Port, Protocol, Reservation};
 use crate::os::Liveness;
 use crate::probe::SocketState;
 use crate::reserve::{Granted, Occupied};
+use crate::reserve_network::Established;
+use crate::who::{Ownership, ownership};
 
 /// A reservation, as `reserve` answers.
 #[derive(Debug, Serialize)]
@@ -26,8 +28,29 @@ pub(crate) struct ReservedView<'a> {
     addresses: &'a [IpAddr],
     owner: Option<&'a str>,
     lease: LeaseView<'a>,
+    /// The port that the name had before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<Port>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     occupied_by: Vec<OccupiedView<'a>>,
+}
+
+/// A reservation, as `reserve-network` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct NetworkReservedView<'a> {
+    #[serde(flatten)]
+    reserved: ReservedView<'a>,
+    /// Whether it is an address of this machine.
+    own: bool,
+    /// How the port was found to be free: `bind`, or `scan`.
+    established: &'static str,
+}
+
+impl<'a> NetworkReservedView<'a> {
+    pub(crate) fn new(granted: &'a Granted, established: Established) -> Self {
+        let own = established == Established::Bind;
+        Self { reserved: granted.into(), own, established: if own { "bind" } else { "scan" } }
+    }
 }
 
 /// Why a reservation is alive.
@@ -53,6 +76,9 @@ pub(crate) struct OccupiedView<'a> {
     state: SocketState,
     pid: Option<u32>,
     command: Option<&'a str>,
+    uid: Option<u32>,
+    /// Whose the process is: the reservation's own, a stranger's, or unknown.
+    ownership: Ownership,
 }
 
 /// A reservation, as `status` answers.
@@ -94,7 +120,8 @@ impl<'a> From<&'a Granted> for ReservedView<'a> {
             addresses: &reservation.addresses,
             owner: reservation.owner.as_deref(),
             lease: LeaseView::from(&reservation.lease),
-            occupied_by: granted.occupied_by.iter().map(OccupiedView::from).collect(),
+            moved_from: granted.replaced.as_ref().map(|old| old.port),
+            occupied_by: occupied(&granted.occupied_by, reservation, &reservation.place),
         }
     }
 }
@@ -113,10 +140,23 @@ impl<'a> From<&'a Lease> for LeaseView<'a> {
     }
 }
 
-impl<'a> From<&'a Occupied> for OccupiedView<'a> {
-    fn from(occupied: &'a Occupied) -> Self {
-        let Occupied { address, state, pid, command } = occupied;
-        Self { address: *address, state: *state, pid: *pid, command: command.as_deref() }
+/// Who uses the port of a reservation, seen from here.
+fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Place) -> Vec<OccupiedView<'a>> {
+    let view = |each: &'a Occupied| OccupiedView {
+        address: each.address,
+        state: each.state,
+        pid: each.pid,
+        command: each.command.as_deref(),
+        uid: each.uid,
+        ownership: each.pid.map_or(Ownership::Unknown, |pid| ownership(reservation, pid, here)),
+    };
+    occupied.iter().map(view).collect()
+}
+
+impl OccupiedView<'_> {
+    /// Whether it is proven to be someone else.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.ownership == Ownership::Stranger
     }
 }
 
@@ -124,9 +164,9 @@ impl<'a> StatusView<'a> {
     pub(crate) fn new(
         reservation: &'a Reservation,
         now: Timestamp,
-        here: bool,
+        place: &Place,
         holder: Option<Liveness>,
-        occupied: &'a [Occupied],
+        listening: &'a [Occupied],
     ) -> Self {
         let name = reservation.name();
         let hold_lost = holder == Some(Liveness::Ended);
@@ -146,8 +186,8 @@ impl<'a> StatusView<'a> {
             hold_lost,
             created: reservation.created,
             age_seconds: now.duration_since(reservation.created).as_secs().max(0),
-            here,
-            listening: occupied.iter().map(OccupiedView::from).collect(),
+            here: place.shares_ports_with(&reservation.place),
+            listening: occupied(listening, reservation, place),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{CommandResult, Context, Format, StatusView, Table, age, lease_text};
+use crate::app::{CommandResult, Context, Format, OccupiedView, StatusView, Table, age, lease_text};
 use crate::model::{Protocol, Reservation};
+use crate::os::inspect::user_text;
 use crate::probe::SocketState;
 use crate::registry::{Store, Transaction};
 use crate::reserve::{Machine, Occupied, World, holder_of, recover};
@@ -36,9 +37,9 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
         })
         .filter(|(_, here, ..)| *here || !args.here)
         .collect();
-    let views = rows
-        .iter()
-        .map(|(reservation, here, holder, occupied)| StatusView::new(reservation, now, *here, *holder, occupied));
+    let views = rows.iter().map(|(reservation, _, holder, occupied)| {
+        StatusView::new(reservation, now, machine.place(), *holder, occupied)
+    });
     match context.printer.format() {
         Format::Table if rows.is_empty() => context.printer.line("no reservations")?,
         Format::Table => {
@@ -71,7 +72,12 @@ fn listeners(machine: &Machine, reservation: &Reservation) -> Vec<Occupied> {
 fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]) -> [String; 10] {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let listening = match occupied.first() {
-        Some(Occupied { command: Some(command), pid: Some(pid), .. }) => format!("{command} ({pid})"),
+        Some(Occupied { command: Some(command), pid: Some(pid), .. }) => {
+            // A stranger on a reserved port is what people look for here.
+            let stranger = view.listening.first().is_some_and(OccupiedView::is_stranger);
+            format!("{command} ({pid}){}", if stranger { ", a stranger" } else { "" })
+        }
+        Some(Occupied { uid: Some(uid), .. }) => format!("of user {}", user_text(*uid)),
         Some(_) => "yes".to_owned(),
         None if view.here => String::new(),
         None => "another place".to_owned(),

@@ -93,6 +93,10 @@ pub struct Output {
     /// Files that the format may read, relative to the config's folder. Default: the format's usual ones, where there are any.
     #[serde(default)]
     pub inputs: Option<Vec<String>>,
+    /// Further files that the format may write beside `path`, relative to the config's folder. Default: none
+    #[serde(default, deserialize_with = "or_default")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub files: Vec<String>,
     /// Whether to keep the text from before the first change beside the file, with `.bak` at the end of its name. Default: false
     #[serde(default, deserialize_with = "or_default")]
     #[schemars(with = "Option<bool>")]
@@ -120,7 +124,7 @@ pub(super) const PLUGIN_FIELDS: &[&str] = &["path", "sha256"];
 
 /// The fields that every output has. Whatever else stands in one is an option of its format; when the format has no such option,
 /// one of these may be what was meant.
-pub const OUTPUT_FIELDS: &[&str] = &["type", "path", "map", "inputs", "backup"];
+pub const OUTPUT_FIELDS: &[&str] = &["type", "path", "map", "inputs", "files", "backup"];
 
 /// The tree as types.
 pub(super) fn typed(tree: Map<String, Value>) -> Result<Document, Fault> {

@@ -5,13 +5,14 @@
 //! stands is not kept: when there is something to complain about, `locate` walks through the text once more. So an error found
 //! long after parsing still names the line, with [`Config::error_at`].
 //!
-//! [`find()`] looks for the config of a folder, [`schema()`] describes one to editors.
+//! [`find()`] looks for the config of a folder, [`project_folder`] for its project, [`schema()`] describes one to editors.
 
 mod check;
 mod error;
 mod fields;
 mod find;
 mod locate;
+mod project;
 mod schema;
 mod source;
 mod tree;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Position, Problem};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
 pub use find::{FILE_NAMES, find};
+pub use project::project_folder;
 pub use schema::schema;
 
 use crate::document::FieldPath;

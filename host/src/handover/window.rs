@@ -59,7 +59,7 @@ impl Keeper for Window {
             for Occupant { address, inode, .. } in listeners {
                 let Some(inode) = inode else { continue };
                 if seen.insert(inode) && !self.known.contains(&inode) {
-                    let pid = Processes::behind([inode]).of(inode).map_or(0, |process| process.pid);
+                    let pid = Processes::read().of(inode).map_or(0, |process| process.pid);
                     let address = SocketAddr::new(address, port.port.get());
                     let (protocol, method, guarantee) = (Protocol::Tcp, Method::Gated, Guarantee::Soft);
                     news(News::HandedOver { protocol, address, method, guarantee, pid });

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
@@ -65,7 +65,7 @@ impl Background {
             .arg0("portkeeper")
             .args(&self.arguments)
             .env_clear()
-            .stdin(OwnedFd::from(theirs))
+            .stdin(theirs)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
@@ -96,7 +96,7 @@ impl Keeper for Background {
         let child = Guard(Some(child));
         let holder = os::process_id(child.id()).ok_or_else(|| HoldError::GaveUp("it ended at once".to_owned()))?;
         let birth = Birth::prepare(&self.folder, holder, reservations, ports.iter().map(|held| held.kind))?;
-        hand_over(&birth, &ports, &caller).map_err(gave_up)?;
+        hand_over(&birth, &ports, &caller).map_err(|error| gave_up(&error))?;
         *self.begun.borrow_mut() = Some(Begun { birth, child: child.keep(), caller, ports });
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Keeper for Background {
     fn commit(&self) -> Result<(), HoldError> {
         let Some(Begun { birth, child, caller, ports }) = self.begun.take() else { return Ok(()) };
         let child = Guard(Some(child));
-        caller.send(&Message::Commit, &[]).and_then(|()| caller.done()).map_err(gave_up)?;
+        caller.send(&Message::Commit, &[]).and_then(|()| caller.done()).map_err(|error| gave_up(&error))?;
         // It lives on without us, so nobody waits for its end.
         drop(child.keep());
         birth.succeed();
@@ -134,7 +134,7 @@ fn hand_over(birth: &Birth, ports: &[HeldPort], to: &Channel) -> io::Result<()> 
     ports.iter().try_for_each(|held| to.send_port(held))
 }
 
-fn gave_up(error: io::Error) -> HoldError {
+fn gave_up(error: &io::Error) -> HoldError {
     HoldError::GaveUp(error.to_string())
 }
 

@@ -28,20 +28,20 @@ impl Birth {
     ) -> Result<Self, HoldError> {
         let id = HoldId::new(fastrand::u64(..));
         for (reservation, kind) in reservations.iter_mut().zip(kinds) {
-            reservation.hold = Some(Hold { kind, holder, file: Some(id.clone()) });
+            reservation.hold = Some(Hold { kind, holder, file: Some(id) });
         }
         let recorded: Vec<_> = reservations.iter().cloned().map(settled).collect();
-        let lock = folder.create(&id, &recorded)?;
+        let lock = folder.create(id, &recorded)?;
         let until = reservations.first().map_or(Until::Released, until);
         let mut this = Self { folder: folder.clone(), id, until, belongings: None };
-        let path = this.folder.socket(&this.id);
+        let path = this.folder.socket(this.id);
         this.belongings = Some((lock, control_socket(&path).at(&path)?));
         Ok(this)
     }
 
     /// What the holder has to know.
     pub(super) fn begin(&self) -> Begin {
-        Begin { folder: self.folder.path().as_os_str().to_owned(), id: self.id.clone(), until: self.until }
+        Begin { folder: self.folder.path().as_os_str().to_owned(), id: self.id, until: self.until }
     }
 
     /// The lock of the file and the control socket.
@@ -58,7 +58,7 @@ impl Birth {
 impl Drop for Birth {
     fn drop(&mut self) {
         if self.belongings.is_some() {
-            self.folder.remove(&self.id);
+            self.folder.remove(self.id);
         }
     }
 }

@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_peercred};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, recvmsg, sendmsg,
@@ -117,7 +117,7 @@ impl Channel {
 
     /// Whoever reaches the socket's folder should be the same user anyway; the kernel knows for certain (`SO_PEERCRED`, unix(7)).
     fn refuse_strangers(&self) -> io::Result<()> {
-        if socket_peercred(&self.0)?.uid == rustix::process::geteuid() {
+        if peer_user(&self.0)? == rustix::process::geteuid().as_raw() {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::PermissionDenied, "the other side is another user's process"))
@@ -189,6 +189,21 @@ impl PortMessage {
     }
 }
 
+/// The user of the process on the other side, at the time of its connect(2) or listen(2).
+///
+/// (rustix has this as well, but takes the pid 0 of a process in another pid namespace for an error.)
+fn peer_user(socket: &OwnedFd) -> io::Result<u32> {
+    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    #[expect(unsafe_code, reason = "neither the standard library nor socket2 has this option")]
+    // SAFETY: the socket is open for the whole call, and the pointers lead to a structure and to its length.
+    let result = unsafe {
+        let (option, length) = ((&raw mut peer).cast(), &raw mut length);
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, option, length)
+    };
+    if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
+}
+
 /// A control socket at the path. Nobody can call before [`listen_to_callers`].
 pub(super) fn control_socket(path: &Path) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
@@ -204,8 +219,6 @@ pub(super) fn listen_to_callers(control: impl AsFd) -> io::Result<()> {
 /// A socket's address has room for some 100 bytes (`sun_path`, unix(7)), and a path may be longer: then the way leads through a
 /// descriptor of its folder.
 fn at_address(path: &Path, use_it: impl FnOnce(&SocketAddrUnix) -> rustix::io::Result<()>) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-
     if let Ok(address) = SocketAddrUnix::new(path) {
         return Ok(use_it(&address)?);
     }

@@ -74,7 +74,7 @@ pub fn forget(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<(), Ho
 ///
 /// Proof: the process with that pid has started when the holder did, and has the very file open whose lock says that the holder
 /// lives. The pidfd is opened before that is looked at, so no other process can be hit.
-fn end(folder: &HoldFolder, hold: &Hold, id: &HoldId) -> io::Result<bool> {
+fn end(folder: &HoldFolder, hold: &Hold, id: HoldId) -> io::Result<bool> {
     let Some(pid) = i32::try_from(hold.holder.pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
     let process = pidfd_open(pid, PidfdFlags::empty())?;
     if os::liveness(&hold.holder) != Liveness::Alive || !os::has_open(hold.holder.pid, &folder.file(id)) {
@@ -91,9 +91,9 @@ fn end(folder: &HoldFolder, hold: &Hold, id: &HoldId) -> io::Result<bool> {
     Ok(false)
 }
 
-fn file_of<'a>(hold: &'a Hold, ports: &[What]) -> Result<&'a HoldId, HoldError> {
+fn file_of(hold: &Hold, ports: &[What]) -> Result<HoldId, HoldError> {
     let port = ports.first().map(|&(_, port)| port);
-    match (&hold.file, port) {
+    match (hold.file, port) {
         (Some(id), _) => Ok(id),
         (None, Some(port)) => Err(HoldError::InProcess { port, pid: hold.holder.pid }),
         (None, None) => Err(HoldError::GaveUp("no port was named".to_owned())),

@@ -37,7 +37,7 @@ impl HoldFolder {
 
     /// Whether the holder with this file lives; unknown when the folder itself can't be seen.
     #[must_use]
-    pub fn liveness(&self, id: &HoldId) -> Liveness {
+    pub fn liveness(&self, id: HoldId) -> Liveness {
         match is_locked(&self.file(id)) {
             Ok(Some(true)) => Liveness::Alive,
             Ok(Some(false)) => Liveness::Ended,
@@ -48,13 +48,13 @@ impl HoldFolder {
 
     /// What the holders that live say they hold, except for those with these files.
     #[must_use]
-    pub fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation> {
+    pub fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
         let files = self.files().into_iter().filter(|id| !except.contains(id));
-        files.filter(|id| self.liveness(id) == Liveness::Alive).flat_map(|id| self.read(&id)).collect()
+        files.filter(|id| self.liveness(*id) == Liveness::Alive).flat_map(|id| self.read(id)).collect()
     }
 
     /// What the hold file lists, whether its holder lives or not.
-    pub(super) fn read(&self, id: &HoldId) -> Vec<Reservation> {
+    pub(super) fn read(&self, id: HoldId) -> Vec<Reservation> {
         let bytes = read_private(&self.file(id), LARGEST).ok().flatten();
         bytes.and_then(|bytes| read(&bytes).ok()).unwrap_or_default()
     }
@@ -63,22 +63,22 @@ impl HoldFolder {
     /// locked yet.
     pub fn sweep(&self) {
         for id in self.files() {
-            if self.liveness(&id) == Liveness::Ended {
-                self.remove(&id);
+            if self.liveness(id) == Liveness::Ended {
+                self.remove(id);
             }
         }
     }
 
     /// Makes and locks a file. Only under the registry's lock.
-    pub(super) fn create(&self, id: &HoldId, reservations: &[Reservation]) -> Result<Lock, HoldError> {
+    pub(super) fn create(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, HoldError> {
         create_private_dir(&self.0)?;
         Ok(Lock::on_new_file(&self.file(id), &encode(reservations))?)
     }
 
     /// Puts another content in the place of the file's own. The lock that comes back is the new file's; whoever looks sees one of
     /// the two, locked.
-    pub(super) fn rewrite(&self, id: &HoldId, reservations: &[Reservation]) -> Result<Lock, PathError> {
-        let (path, new) = (self.file(id), self.0.join(format!("{}.new", id.as_str())));
+    pub(super) fn rewrite(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, PathError> {
+        let (path, new) = (self.file(id), self.0.join(format!("{id}.new")));
         let _ = std::fs::remove_file(&new);
         let lock = Lock::on_new_file(&new, &encode(reservations))?;
         std::fs::rename(&new, &path).at(&path)?;
@@ -86,18 +86,18 @@ impl HoldFolder {
     }
 
     /// Removes a holder's file and socket.
-    pub(super) fn remove(&self, id: &HoldId) {
+    pub(super) fn remove(&self, id: HoldId) {
         for path in [self.socket(id), self.file(id)] {
             let _ = std::fs::remove_file(path);
         }
     }
 
-    pub(super) fn file(&self, id: &HoldId) -> PathBuf {
-        self.0.join(format!("{}.json", id.as_str()))
+    pub(super) fn file(&self, id: HoldId) -> PathBuf {
+        self.0.join(format!("{id}.json"))
     }
 
-    pub(super) fn socket(&self, id: &HoldId) -> PathBuf {
-        self.0.join(format!("{}.sock", id.as_str()))
+    pub(super) fn socket(&self, id: HoldId) -> PathBuf {
+        self.0.join(format!("{id}.sock"))
     }
 
     fn files(&self) -> Vec<HoldId> {

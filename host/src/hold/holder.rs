@@ -150,12 +150,12 @@ impl Holder {
     fn forget(&mut self, ports: &[(Protocol, Port)]) {
         self.ports.retain(|held| !ports.contains(&(held.protocol, held.port)));
         if self.ports.is_empty() {
-            self.folder.remove(&self.id);
+            self.folder.remove(self.id);
             return;
         }
-        let mut left = self.folder.read(&self.id);
+        let mut left = self.folder.read(self.id);
         left.retain(|reservation| !ports.contains(&(reservation.protocol, reservation.port)));
-        match self.folder.rewrite(&self.id, &left) {
+        match self.folder.rewrite(self.id, &left) {
             Ok(lock) => {
                 self.lock = lock;
                 // Should the watch fail, only a file that somebody deletes goes unnoticed.
@@ -168,7 +168,7 @@ impl Holder {
 
     /// Wakes us when the file loses its name (`IN_ATTRIB`, inotify(7)).
     fn watch_file(&self) -> io::Result<()> {
-        inotify::add_watch(&self.watch, self.folder.file(&self.id), inotify::WatchFlags::ATTRIB)?;
+        inotify::add_watch(&self.watch, self.folder.file(self.id), inotify::WatchFlags::ATTRIB)?;
         Ok(())
     }
 }
@@ -176,7 +176,7 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         self.ports.clear();
-        self.folder.remove(&self.id);
+        self.folder.remove(self.id);
     }
 }
 

@@ -21,7 +21,7 @@ impl Moving {
     /// Copies the sockets of a reservation's hold. What they keep away does not change yet.
     pub(super) fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<HeldPort, HoldError> {
         let what = (reservation.protocol, reservation.port);
-        let hold = reservation.hold.clone().ok_or_else(|| HoldError::GaveUp("nothing is held".to_owned()))?;
+        let hold = reservation.hold.ok_or_else(|| HoldError::GaveUp("nothing is held".to_owned()))?;
         let mut copies = share(&self.folder, &hold, &[what])?;
         let copy = copies.pop().ok_or_else(|| HoldError::GaveUp("it sent nothing".to_owned()))?;
         self.from.borrow_mut().push((hold, reservation.clone()));

@@ -37,7 +37,7 @@ pub fn be_holder() -> io::Result<()> {
     };
     let Some((found, lock, control)) = born else {
         if let Some((begin, ..)) = begin {
-            HoldFolder::from(PathBuf::from(begin.folder)).remove(&begin.id);
+            HoldFolder::from(PathBuf::from(begin.folder)).remove(begin.id);
         }
         return Err(io::Error::other("the caller is gone"));
     };

@@ -6,12 +6,15 @@
 //! once more, so the gate stays open until then; a server that listens is unaffected by it.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::Socket;
 
 use crate::model::{HoldKind, Port, Protocol};
 use crate::probe::{PortState, ProbeError, Sharing, bind_family, is_answered, lacks_family, probe, refusal};
+
+/// How many connections may wait to be accepted, unless the system allows fewer (`somaxconn`, listen(2)).
+const BACKLOG: i32 = 1024;
 
 /// A port that is kept by sockets: for as long as this value, or a copy of its sockets in any process, lives.
 #[derive(Debug)]
@@ -102,6 +105,18 @@ impl HeldPort {
             return Err(io::Error::new(ErrorKind::Unsupported, "UDP ports can only be held exclusively"));
         }
         self.sockets.iter().try_for_each(|held| set_reuse_address(&held.socket, open))
+    }
+
+    /// Listens on all of the addresses. The port is not free for a moment.
+    ///
+    /// # Errors
+    /// What the system says; [`ErrorKind::Unsupported`] for UDP.
+    pub fn into_listeners(self) -> io::Result<Vec<TcpListener>> {
+        if self.protocol == Protocol::Udp {
+            return Err(io::Error::new(ErrorKind::Unsupported, "a UDP port has no listeners"));
+        }
+        let listen = |held: HeldSocket| held.socket.listen(BACKLOG).map(|()| TcpListener::from(held.socket));
+        self.sockets.into_iter().map(listen).collect()
     }
 
     /// The addresses that it is held on.

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::ProcessId;
 
 /// Sockets that keep a reservation's port, and the process that has them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hold {
     /// What they keep away.
     pub kind: HoldKind,
@@ -20,10 +20,10 @@ pub struct Hold {
     pub file: Option<HoldId>,
 }
 
-/// Which hold file a holder has, among those of one registry.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Which hold file a holder has, among those of one registry. Written as 16 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct HoldId(String);
+pub struct HoldId(u64);
 
 /// Text that is no name of a hold file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,30 +33,31 @@ pub struct HoldIdError(String);
 impl HoldId {
     /// The identity with this number.
     #[must_use]
-    pub fn new(number: u64) -> Self {
-        Self(format!("{number:016x}"))
+    pub const fn new(number: u64) -> Self {
+        Self(number)
     }
+}
 
-    /// 16 hexadecimal digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl fmt::Display for HoldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 
 impl TryFrom<String> for HoldId {
     type Error = HoldIdError;
 
-    /// Names of files are made of it, so nothing but hexadecimal digits will do.
     fn try_from(text: String) -> Result<Self, HoldIdError> {
-        let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if digits { Ok(Self(text)) } else { Err(HoldIdError(text)) }
+        match u64::from_str_radix(&text, 16) {
+            Ok(number) if Self(number).to_string() == text => Ok(Self(number)),
+            _ => Err(HoldIdError(text)),
+        }
     }
 }
 
 impl From<HoldId> for String {
     fn from(id: HoldId) -> Self {
-        id.0
+        id.to_string()
     }
 }
 

@@ -103,6 +103,27 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(ports.next()?.ok()?, ports.next()?.ok()?).ok()
 }
 
+pub(super) fn set_aside_ports() -> Vec<PortRange> {
+    port_list(&line("/proc/sys/net/ipv4/ip_local_reserved_ports"))
+}
+
+/// `8080,9148,10000-10010`, as proc_do_large_bitmap writes it. Port 0, which is none, can be in it.
+fn port_list(text: &str) -> Vec<PortRange> {
+    let range = |text: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let first = first.trim().parse::<u16>().ok()?.max(1);
+        PortRange::new(Port::new(first)?, last.trim().parse().ok()?).ok()
+    };
+    text.split(',').filter_map(range).collect()
+}
+
+/// `ip_unprivileged_port_start` (ip(7)); 0 means that all ports are for everyone.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    // Kernels before 4.11 have no such setting.
+    start.map_or(Port::new(1024), |text| text.trim().parse().ok().and_then(Port::new))
+}
+
 #[cfg(test)]
 #[path = "linux_tests.rs"]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]

@@ -3,6 +3,9 @@
 //! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
 //! unknown as alive.
 
+mod handle;
+pub mod inspect;
+
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod platform;
@@ -18,7 +21,9 @@ mod processes;
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("portkeeper knows Linux, macOS and Windows; another platform needs its own file in host/src/os");
 
-use crate::model::{Caller, Moment, Place, PortRange, ProcessId};
+pub use handle::Handle;
+
+use crate::model::{Caller, Moment, Place, Port, PortRange, ProcessId};
 
 /// Whether a process still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,4 +78,31 @@ pub fn parent() -> Option<Caller> {
 #[must_use]
 pub fn ephemeral_ports() -> Option<PortRange> {
     platform::ephemeral_ports()
+}
+
+/// Ranges of ports that this machine has set aside for something, so that they are not to be chosen without being asked for.
+///
+/// - Linux: `net.ipv4.ip_local_reserved_ports` (ip-sysctl), which also keeps the kernel from picking them for `bind(0)` and for outgoing
+///   connections.
+/// - macOS: 5000 and 7000, where AirPlay Receiver listens since macOS 12.
+/// - Windows: none, because its excluded ranges can only be listed by a command (`netsh int ipv4 show excludedportrange tcp`). A bind in
+///   one of them is refused as "access denied", and the choice then goes on to the next port.
+#[must_use]
+pub fn set_aside_ports() -> Vec<PortRange> {
+    platform::set_aside_ports()
+}
+
+/// What has set aside the ports of [`set_aside_ports`].
+pub const SET_ASIDE_BY: &str = if cfg!(target_os = "macos") {
+    "AirPlay Receiver listens there"
+} else if cfg!(windows) {
+    "netsh int ipv4 show excludedportrange"
+} else {
+    "net.ipv4.ip_local_reserved_ports"
+};
+
+/// The lowest port that needs no privilege; none where all ports are for everyone.
+#[must_use]
+pub fn first_unprivileged_port() -> Option<Port> {
+    platform::first_unprivileged_port()
 }

@@ -49,3 +49,13 @@ pub(super) fn liveness(process: &ProcessId) -> Liveness {
 pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(Port::new(49_152)?, Port::new(65_535)?).ok()
 }
+
+/// There is no call that lists the excluded ranges.
+pub(super) fn set_aside_ports() -> Vec<PortRange> {
+    Vec::new()
+}
+
+/// All ports are for everyone.
+pub(super) fn first_unprivileged_port() -> Option<Port> {
+    None
+}

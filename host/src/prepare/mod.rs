@@ -1,15 +1,16 @@
 //! Reserves the ports of a whole stack and writes its files.
 //!
-//! Everything that can be refused without a port is refused first: unknown formats and options, targets outside of the project,
-//! unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and the names are
+//! Everything that can be refused without a port is refused first: unknown formats, options that their schema does not allow, targets
+//! outside of the project, unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and the names are
 //! confirmed. Whatever fails on the way is undone, and what a killed process leaves behind ends like a grace.
 
 mod error;
 mod job;
+mod options;
 mod outputs;
 
 pub use error::PrepareError;
-pub use job::Job;
+pub use job::{Job, plugin_sources};
 
 use std::path::PathBuf;
 
@@ -54,7 +55,7 @@ pub enum Mode {
 pub struct Report {
     /// A port for each key, in the order of the job.
     pub granted: Vec<Granted>,
-    /// The outputs, in the order of the job.
+    /// The outputs, in the order of the job; a further file of one follows it.
     pub outputs: Vec<OutputReport>,
     /// What changes in the files, as a unified diff. It shows text of files and plugins: clean it for a terminal.
     pub diff: String,

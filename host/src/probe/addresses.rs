@@ -44,6 +44,12 @@ pub fn local_addresses(host: &Host) -> Result<Vec<IpAddr>, ProbeError> {
     }
 }
 
+/// Whether the address is one of this machine, as far as can be told.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified() || !matches!(standing(address), Standing::Foreign)
+}
+
 /// The resolver's answer (getaddrinfo(3)), without repetitions. Link-local addresses of IPv6 are left out, since they mean
 /// nothing without the name of an interface.
 fn resolve(host: &Host) -> Result<Vec<IpAddr>, ProbeError> {
@@ -62,6 +68,12 @@ fn resolve(host: &Host) -> Result<Vec<IpAddr>, ProbeError> {
 /// The resolver's own words, without what the standard library puts before them.
 fn words(message: &str) -> String {
     message.rsplit_once("information: ").map_or(message, |(_, words)| words).to_lowercase()
+}
+
+/// Whether the address is one of this machine.
+#[must_use]
+pub fn is_ours(address: IpAddr) -> bool {
+    matches!(standing(address), Standing::Ours)
 }
 
 /// Whether a socket can be bound to the address. UDP, and any free port, since only the address matters here.

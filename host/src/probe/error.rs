@@ -29,7 +29,7 @@ pub enum ProbeError {
     /// This user may not bind the port.
     #[error(
         "this user may not bind {protocol} port {port} (ports below {} are for root, unless the machine is set up otherwise)",
-        first_unprivileged()
+        crate::os::first_unprivileged_port().map_or(0, Port::get)
     )]
     Denied {
         /// The protocol.
@@ -49,6 +49,9 @@ pub enum ProbeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Every port that would do is in use.
+    #[error("no good port is free on this machine")]
+    NoneFree,
     /// Neither of the kernel's interfaces to its tables works.
     #[error("can't read the kernel's table of {protocol} sockets: {source}")]
     Tables {
@@ -57,12 +60,4 @@ pub enum ProbeError {
         /// What the system said.
         source: io::Error,
     },
-}
-
-/// The lowest port that needs no privilege (`ip_unprivileged_port_start`, ip(7)).
-fn first_unprivileged() -> u16 {
-    std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(1024)
 }

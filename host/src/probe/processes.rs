@@ -1,6 +1,8 @@
-//! Which program a socket belongs to.
+//! Which programs a socket belongs to.
 
 use std::collections::HashMap;
+
+use crate::os::inspect;
 
 /// A process that has a socket open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,42 +11,71 @@ pub struct Process {
     pub pid: u32,
     /// Its name, as the kernel has it (`/proc/PID/comm`, proc(5)).
     pub command: String,
+    /// How many processes share the socket, this one included: a server that forks shares it with its workers.
+    pub sharers: usize,
 }
 
-/// The processes behind some sockets, as far as this user may see them.
+/// The processes behind all sockets of this machine that this user may see, as they were at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Processes(HashMap<u64, Process>);
+pub struct Processes(HashMap<u64, Vec<u32>>);
 
 impl Processes {
-    /// Looks for the processes that have the sockets with these inodes open, in one walk over `/proc/*/fd`. Of several, it is
-    /// the one with the lowest pid, usually the server that the others come from. On other platforms none is found.
+    /// Looks through the open files of every process (`/proc/PID/fd`, proc(5)), once for all sockets. On other platforms none is
+    /// found.
     #[must_use]
-    pub fn behind(inodes: impl IntoIterator<Item = u64>) -> Self {
-        Self(walk(inodes.into_iter().collect()))
+    pub fn read() -> Self {
+        Self(walk())
     }
 
-    /// The process that has the socket open; none when this user can't see it, or it was not asked for.
+    /// The process that people mean when they ask for the one behind the socket; none when this user can't see it.
+    ///
+    /// Of several that share it, the oldest ancestor: the server, not its workers. What only keeps the socket for a server,
+    /// portkeeper itself and a service manager with pid 1, comes after everyone else.
     #[must_use]
-    pub fn of(&self, inode: u64) -> Option<&Process> {
-        self.0.get(&inode)
+    pub fn of(&self, inode: u64) -> Option<Process> {
+        let sharers = self.sharers(inode);
+        let keeps = |&&pid: &&u32| pid == 1 || inspect::runs_our_program(pid);
+        let pid = match sharers {
+            [] => return None,
+            [only] => *only,
+            all => {
+                let servers: Vec<_> = all.iter().filter(|pid| !keeps(pid)).copied().collect();
+                oldest_ancestor(if servers.is_empty() { all } else { &servers })?
+            }
+        };
+        // It may have ended since.
+        Some(Process { pid, command: inspect::command(pid)?, sharers: sharers.len() })
     }
+
+    /// The pids of all processes that have the socket open, ascending.
+    #[must_use]
+    pub fn sharers(&self, inode: u64) -> &[u32] {
+        self.0.get(&inode).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Of some processes the one that the others come from. Where there are several (their parent has ended), the one that started
+/// first. Pids don't tell, because they start anew.
+fn oldest_ancestor(pids: &[u32]) -> Option<u32> {
+    let comes_from_another = |&&pid: &&u32| inspect::ancestors(pid).iter().any(|ancestor| pids.contains(ancestor));
+    let roots = pids.iter().filter(|pid| !comes_from_another(pid)).copied();
+    roots.min_by_key(|&pid| (inspect::started(pid), pid))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn walk(_: std::collections::HashSet<u64>) -> HashMap<u64, Process> {
+fn walk() -> HashMap<u64, Vec<u32>> {
     HashMap::new()
 }
 
 #[cfg(target_os = "linux")]
-fn walk(mut wanted: std::collections::HashSet<u64>) -> HashMap<u64, Process> {
-    let mut found = HashMap::new();
+fn walk() -> HashMap<u64, Vec<u32>> {
+    let mut found: HashMap<u64, Vec<u32>> = HashMap::new();
     for pid in pids() {
-        if wanted.is_empty() {
-            break;
-        }
-        for inode in socket_inodes(pid) {
-            if wanted.remove(&inode) {
-                found.insert(inode, Process { pid, command: command(pid) });
+        for inode in socket_inodes(pid).unwrap_or_default() {
+            let sharers = found.entry(inode).or_default();
+            // One process may have several descriptors of a socket.
+            if sharers.last() != Some(&pid) {
+                sharers.push(pid);
             }
         }
     }
@@ -59,18 +90,22 @@ fn pids() -> Vec<u32> {
     pids
 }
 
-/// The links read `socket:[INODE]`. Nothing for processes of others, which are closed to us, or that have ended meanwhile.
+/// The links read `socket:[INODE]`. None for processes of others, which are closed to us, or that have ended meanwhile. Links
+/// are read relative to their folder, because a browser alone has thousands.
 #[cfg(target_os = "linux")]
-fn socket_inodes(pid: u32) -> impl Iterator<Item = u64> {
-    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    entries.filter_map(|entry| {
-        let link = std::fs::read_link(entry.path()).ok()?;
-        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-    })
-}
+fn socket_inodes(pid: u32) -> Option<Vec<u64>> {
+    use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat_raw};
 
-#[cfg(target_os = "linux")]
-fn command(pid: u32) -> String {
-    let name = std::fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned()
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(CWD, format!("/proc/{pid}/fd"), flags, Mode::empty()).ok()?;
+    let mut inodes = Vec::new();
+    for entry in Dir::read_from(&folder).ok()?.flatten() {
+        // `socket:[` and `]` around a number of 20 digits at most. Longer links are no sockets.
+        let mut link = [0; 32];
+        let Ok(length) = readlinkat_raw(&folder, entry.file_name(), &mut link) else { continue };
+        let text = std::str::from_utf8(&link[..length]).unwrap_or_default();
+        let inode = text.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+        inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
+    }
+    Some(inodes)
 }

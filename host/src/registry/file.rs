@@ -61,6 +61,12 @@ impl<'a> FileStore<'a> {
         &self.path
     }
 
+    /// Its lock file.
+    #[must_use]
+    pub fn lock_path(&self) -> &Path {
+        &self.lock
+    }
+
     fn previous(&self) -> PathBuf {
         beside(&self.path, "prev")
     }

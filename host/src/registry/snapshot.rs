@@ -111,7 +111,8 @@ impl Transaction {
     }
 
     /// Whether there is anything to commit.
-    pub(super) fn changed(&self) -> bool {
+    #[must_use]
+    pub fn changed(&self) -> bool {
         self.changed
     }
 }

@@ -1,6 +1,6 @@
 //! The choice itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use jiff::SignedDuration;
 use super::recover::{let_go, recover};
 use super::release::{Released, collect_cheaply};
 use super::stale::{is_held, why_stale};
-use super::world::{Occupied, World};
+use super::world::{Occupied, Presence, World};
 use super::{Blocker, Choice, ReserveError};
 use crate::hold::{HoldError, Keeper};
-use crate::model::{Caller, Guarantee, HoldKind, Host, Lease, LeaseName, Port, Protocol, Reservation};
+use crate::model::{Caller, Guarantee, HoldKind, Host, Lease, LeaseName, Port, Project, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
 use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
 
@@ -50,7 +50,8 @@ pub struct Granted {
     pub unheld: bool,
     /// Whether it is held since now.
     pub newly_held: bool,
-    /// Who uses the port now, other than the hold. A new reservation is always unused; the port of a name usually has its own server on it.
+    /// Who uses the port now, other than the hold: the port of a name usually has its own server on it. A port that portkeeper chose
+    /// is unused.
     pub occupied_by: Vec<Occupied>,
 }
 
@@ -79,8 +80,17 @@ pub struct Outcome {
 /// # Errors
 /// [`ReserveError`]; then nothing has changed.
 pub fn reserve(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
+    hold_through(store, world, |transaction, keeper| grant(transaction, world, keeper, requests))
+}
+
+/// Runs a transaction that may hold ports. The holds last if it is committed, and end if it is not.
+pub(super) fn hold_through<W: World>(
+    store: &impl Store,
+    world: &W,
+    change: impl FnOnce(&mut Transaction, Option<&dyn Keeper>) -> Result<Outcome, ReserveError>,
+) -> Result<Outcome, ReserveError> {
     let keeper = world.keeper();
-    let granted = store.transaction(|transaction| grant(transaction, world, keeper, requests));
+    let granted = store.transaction(|transaction| change(transaction, keeper));
     let outcome = match (granted, keeper) {
         (Ok(outcome), Some(keeper)) => match keeper.commit() {
             Ok(()) => Ok(outcome),
@@ -124,7 +134,7 @@ fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     })
 }
 
-fn grant(
+pub(super) fn grant(
     transaction: &mut Transaction,
     world: &impl World,
     keeper: Option<&dyn Keeper>,
@@ -132,6 +142,52 @@ fn grant(
 ) -> Result<Outcome, ReserveError> {
     let recovered = recover(transaction, world);
     let collected = collect_cheaply(transaction, world);
+    for project in projects(requests) {
+        follow_moved_folder(transaction, world, project);
+    }
+    let granted = serve(transaction, world, keeper, requests)?;
+    let mut notices = transaction.notices().to_vec();
+    notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
+    Ok(Outcome { granted, collected, notices })
+}
+
+/// The projects of the names that are asked for: nearly always one.
+fn projects(requests: &[Request]) -> Vec<&Arc<Project>> {
+    let leases = requests.iter().map(|request| &request.lease);
+    let mut projects: Vec<_> = leases
+        .filter_map(|lease| match lease {
+            Lease::Named(name) => name.project.as_ref(),
+            _ => None,
+        })
+        .collect();
+    projects.dedup();
+    projects
+}
+
+/// The names of a folder that was moved learn where it is now. Otherwise the next collection would take those that nobody asks
+/// for in the new place.
+fn follow_moved_folder(transaction: &mut Transaction, world: &impl World, project: &Arc<Project>) {
+    let moved = |old: &Arc<Project>| {
+        !Arc::ptr_eq(old, project) && old.has_moved_to(project) && world.presence(old) != Presence::There
+    };
+    for index in 0..transaction.reservations().len() {
+        let reservation = &transaction.reservations()[index];
+        let Some(name) = reservation.name() else { continue };
+        if name.project.as_ref().is_some_and(moved) {
+            let lease = Lease::Named(LeaseName { project: Some(Arc::clone(project)), ..name.clone() });
+            let reservation = Reservation { lease, ..reservation.clone() };
+            transaction.replace(index, reservation);
+        }
+    }
+}
+
+/// Finds or chooses a port for each request.
+pub(super) fn serve(
+    transaction: &mut Transaction,
+    world: &impl World,
+    keeper: Option<&dyn Keeper>,
+    requests: &[Request],
+) -> Result<Vec<Granted>, ReserveError> {
     let mut granted: Vec<Option<Granted>> = vec![None; requests.len()];
     let mut replaced: Vec<Option<Reservation>> = vec![None; requests.len()];
     for (index, request) in requests.iter().enumerate() {
@@ -155,15 +211,15 @@ fn grant(
         if granted[index].is_none() {
             let request = &requests[index];
             let reservation = seats.choose(request, &claimed)?;
-            granted[index] = Some(Granted {
-                reservation,
-                existed: false,
-                replaced: replaced[index].take(),
-                held: keeper.is_some() && request.hold.is_some(),
-                unheld: false,
-                newly_held: keeper.is_some() && request.hold.is_some(),
-                occupied_by: Vec::new(),
-            });
+            let held = keeper.is_some() && request.hold.is_some();
+            let occupied_by = if !held && request.choice.accepts_used_ports() {
+                world.occupied_by(reservation.protocol, reservation.port, &reservation.addresses)
+            } else {
+                Vec::new()
+            };
+            let replaced = replaced[index].take();
+            let (existed, unheld, newly_held) = (false, false, held);
+            granted[index] = Some(Granted { reservation, existed, replaced, held, unheld, newly_held, occupied_by });
         }
     }
     seats.finish();
@@ -171,9 +227,7 @@ fn grant(
     if let Some(keeper) = keeper {
         hold(transaction, keeper, &mut granted)?;
     }
-    let mut notices = transaction.notices().to_vec();
-    notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
-    Ok(Outcome { granted, collected, notices })
+    Ok(granted)
 }
 
 /// Makes one hold for everything that was claimed on the way.
@@ -210,8 +264,7 @@ fn known(snapshot: &Snapshot, world: &impl World, request: &Request) -> Option<u
     let here = |reservation: &Reservation| world.place().shares_ports_with(&reservation.place);
     let mut reservations = snapshot.reservations().iter();
     match &request.lease {
-        Lease::Named(name) => reservations
-            .position(|reservation| reservation.name().is_some_and(|other| other.is_same(name)) && here(reservation)),
+        Lease::Named(name) => find_name(snapshot, world, name),
         Lease::Timed { .. } => {
             let (port, owner) = (request.choice.only()?, request.owner.as_ref()?);
             reservations.position(|reservation| {
@@ -224,6 +277,14 @@ fn known(snapshot: &Snapshot, world: &impl World, request: &Request) -> Option<u
         }
         _ => None,
     }
+}
+
+/// Where the registry has the name.
+pub(super) fn find_name(snapshot: &Snapshot, world: &impl World, name: &LeaseName) -> Option<usize> {
+    snapshot.reservations().iter().position(|reservation| {
+        reservation.name().is_some_and(|other| other.is_same(name))
+            && world.place().shares_ports_with(&reservation.place)
+    })
 }
 
 fn fits(reservation: &Reservation, request: &Request) -> bool {
@@ -247,7 +308,8 @@ fn renew(
     match (&old.lease, &request.lease) {
         // A name that is written somewhere stays confirmed; a provisional one stays so until its files are written.
         (Lease::Named(had), Lease::Named(wanted)) => {
-            reservation.lease = Lease::Named(LeaseName { provisional: had.provisional, ..wanted.clone() });
+            let provisional = had.provisional && wanted.provisional;
+            reservation.lease = Lease::Named(LeaseName { provisional, ..wanted.clone() });
         }
         _ => stamp(&mut reservation, world, &request.lease),
     }
@@ -287,11 +349,13 @@ fn rehold(
 }
 
 /// Who uses a reservation's port, other than its own hold.
-fn users(reservation: &Reservation, world: &impl World) -> Result<Vec<Occupied>, ProbeError> {
+pub(super) fn users(reservation: &Reservation, world: &impl World) -> Result<Vec<Occupied>, ProbeError> {
     let Reservation { protocol, port, ref addresses, .. } = *reservation;
-    let mut users = match world.probe(protocol, port, addresses)? {
-        PortState::Taken => world.occupied_by(protocol, port, addresses),
-        PortState::Free | PortState::Lingering => Vec::new(),
+    let mut users = match world.probe(protocol, port, addresses) {
+        Ok(PortState::Free | PortState::Lingering) => Vec::new(),
+        // Who may not bind the port, such as 80, may still have a name for it.
+        Ok(PortState::Taken) | Err(ProbeError::Denied { .. }) => world.occupied_by(protocol, port, addresses),
+        Err(error) => return Err(error),
     };
     if is_held(reservation, world) {
         let holder = reservation.hold.as_ref().map(|hold| hold.holder.pid);
@@ -325,6 +389,16 @@ struct Seats<'a, W> {
     /// Where this transaction's own reservations begin. They are alive, however short their leases are.
     own: usize,
     caller: Option<Caller>,
+    searches: HashMap<(Choice, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
+}
+
+/// How far the search for one kind of request has come. No port becomes free during a transaction, so the next request of the kind
+/// goes on where the last one ended.
+struct Search {
+    rest: Box<dyn Iterator<Item = Port>>,
+    /// Ports that others prefer, and ports on which old connections linger.
+    last_resorts: VecDeque<Port>,
+    tally: Tally,
 }
 
 impl<'a, W: World> Seats<'a, W> {
@@ -336,52 +410,75 @@ impl<'a, W: World> Seats<'a, W> {
             }
         }
         let own = transaction.reservations().len();
-        Self { transaction, world, keeper, by_port, stale: HashSet::new(), own, caller: world.caller() }
+        let (stale, searches) = (HashSet::new(), HashMap::new());
+        Self { transaction, world, keeper, by_port, stale, own, caller: world.caller(), searches }
     }
 
-    /// Takes the first free port of the request's choice. Ports that others prefer, and ports on which old connections linger,
-    /// come last.
+    /// Takes the first free port of the request's choice. Last resorts come last.
     fn choose(&mut self, request: &Request, claimed: &HashSet<(Protocol, Port)>) -> Result<Reservation, ReserveError> {
-        let mut tally = Tally::default();
-        let mut last_resort = Vec::new();
-        let (world, own) = (self.world, request.choice.preferred());
-        // The policy's ports are asked for when nothing better was found, and not kept longer than this call.
+        let kind = (request.choice, request.protocol, request.addresses.clone(), request.hold);
+        let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
+        let port = self.next_free(request, claimed, &mut search)?;
+        let reservation = self.take(request, port);
+        search.tally.reserved(&reservation);
+        self.searches.insert(kind, search);
+        Ok(reservation)
+    }
+
+    fn search(&self, request: &Request) -> Search {
+        // The policy's ports are asked for when nothing better was found.
         let good = || -> Box<dyn Iterator<Item = Port>> {
-            Box::new(world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
+            Box::new(self.world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
         };
-        for port in request.choice.candidates(good) {
+        let rest = request.choice.candidates(good);
+        Search { rest, last_resorts: VecDeque::new(), tally: Tally::default() }
+    }
+
+    fn next_free(
+        &mut self,
+        request: &Request,
+        claimed: &HashSet<(Protocol, Port)>,
+        search: &mut Search,
+    ) -> Result<Port, ReserveError> {
+        let own = request.choice.preferred();
+        while let Some(port) = search.rest.next() {
             if let Some(reservation) = self.live(request, port) {
-                tally.reserved(reservation);
+                search.tally.reserved(reservation);
                 continue;
             }
             if Some(port) != own && claimed.contains(&(request.protocol, port)) {
-                last_resort.push(port);
+                search.last_resorts.push_back(port);
                 continue;
             }
             match self.is_to_be_had(request, port, false) {
-                Ok(PortState::Free) => return Ok(self.take(request, port)),
-                Ok(PortState::Lingering) => last_resort.push(port),
-                Ok(PortState::Taken) => tally.in_use += 1,
-                Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => tally.denied += 1,
+                Ok(PortState::Free) => return Ok(port),
+                Ok(PortState::Lingering) => search.last_resorts.push_back(port),
+                Ok(PortState::Taken) => search.tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => search.tally.denied += 1,
                 Err(error) => return Err(error.into()),
             }
         }
-        for port in last_resort {
+        while let Some(port) = search.last_resorts.pop_front() {
+            if let Some(reservation) = self.live(request, port) {
+                search.tally.reserved(reservation);
+                continue;
+            }
             match self.is_to_be_had(request, port, true) {
-                Ok(PortState::Free | PortState::Lingering) => return Ok(self.take(request, port)),
-                Ok(PortState::Taken) => tally.in_use += 1,
-                Err(ProbeError::Denied { .. }) => tally.denied += 1,
+                Ok(PortState::Free | PortState::Lingering) => return Ok(port),
+                Ok(PortState::Taken) => search.tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) => search.tally.denied += 1,
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(self.refusal(request, tally))
+        Err(self.refusal(request, &search.tally))
     }
 
     /// Whether the port is free. One that shall be held is held from now on, if it is.
     fn is_to_be_had(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
-        let Request { protocol, ref addresses, hold, .. } = *request;
+        let Request { protocol, ref addresses, hold, choice, .. } = *request;
         match (self.keeper, hold) {
             (Some(keeper), Some(kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
+            (_, None) if choice.accepts_used_ports() => Ok(PortState::Free),
             _ => self.world.probe(protocol, port, addresses),
         }
     }
@@ -424,18 +521,18 @@ impl<'a, W: World> Seats<'a, W> {
         reservation
     }
 
-    fn refusal(&self, request: &Request, tally: Tally) -> ReserveError {
+    fn refusal(&self, request: &Request, tally: &Tally) -> ReserveError {
         let host = request.host.clone();
         if let Some(port) = request.choice.only() {
             let sockets = || Blocker::Sockets(self.world.occupied_by(request.protocol, port, &request.addresses));
-            let by = Box::new(tally.blocker.map_or_else(sockets, Blocker::Reservation));
+            let by = Box::new(tally.blocker.clone().map_or_else(sockets, Blocker::Reservation));
             return ReserveError::NotFree { port, host, by };
         }
         let name = match &request.lease {
             Lease::Named(name) => Some(name.name.clone()),
             _ => None,
         };
-        let Tally { reserved, in_use, denied, .. } = tally;
+        let &Tally { reserved, in_use, denied, .. } = tally;
         ReserveError::NoneFree { name, choice: request.choice, host, reserved, in_use, denied }
     }
 

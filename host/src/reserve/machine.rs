@@ -9,17 +9,19 @@ use super::world::{Occupied, Presence, World, presence};
 use crate::hold::{HoldError, HoldFolder, Keeper};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{self, Liveness};
-use crate::policy::good_ports;
+use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets};
 
 /// This machine, as seen from this process.
 ///
-/// The kernel's socket tables are read at most once per protocol, when something first asks: make a new `Machine` for a new look.
+/// The kernel's socket tables are read at most once per protocol, and the processes behind all sockets in one walk, when
+/// something first asks: make a new `Machine` for a new look.
 #[derive(Debug)]
 pub struct Machine {
     place: Arc<Place>,
     tcp: OnceCell<Option<Sockets>>,
     udp: OnceCell<Option<Sockets>>,
+    processes: OnceCell<Processes>,
     holds: Option<HoldFolder>,
     /// One holder may have many ports, and is looked at once.
     holders: RefCell<HashMap<HoldId, Liveness>>,
@@ -34,6 +36,7 @@ impl Machine {
             place: Arc::new(os::place()),
             tcp: OnceCell::new(),
             udp: OnceCell::new(),
+            processes: OnceCell::new(),
             holds: None,
             holders: RefCell::default(),
             keeper: None,
@@ -62,6 +65,15 @@ impl Machine {
         };
         cell.get_or_init(|| Sockets::read(protocol).ok()).as_ref()
     }
+
+    /// The processes behind all sockets.
+    pub fn processes(&self) -> &Processes {
+        self.processes.get_or_init(Processes::read)
+    }
+}
+
+fn ours(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    addresses.iter().copied().filter(|&address| probe::is_local(address)).collect()
 }
 
 impl World for Machine {
@@ -77,26 +89,41 @@ impl World for Machine {
         probe::probe(protocol, port, addresses)
     }
 
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        let Some(sockets) = self.sockets(protocol) else { return self.probe(protocol, port, addresses) };
+        let occupants = sockets.occupants(port, addresses);
+        if occupants.is_empty() {
+            // The tables of older kernels lack sockets that are bound and nothing else, and tell nothing of permissions.
+            let free = probe::can_bind(protocol, port, addresses)?;
+            return Ok(if free { PortState::Free } else { PortState::Taken });
+        }
+        let lingering = occupants.iter().all(|occupant| occupant.state == SocketState::Remnant);
+        Ok(if lingering { PortState::Lingering } else { PortState::Taken })
+    }
+
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
-        self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, addresses))
+        // On another machine's address nobody here can listen, whatever the wildcards say.
+        let ours = ours(addresses);
+        !ours.is_empty() && self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, &ours))
     }
 
     fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
+        let addresses = ours(addresses);
         let mut occupants =
-            self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
+            self.sockets(protocol).map(|sockets| sockets.occupants(port, &addresses)).unwrap_or_default();
         // Remnants are nobody's. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();
-        let processes = Processes::behind(occupants.iter().filter_map(|occupant| occupant.inode));
         occupants
             .into_iter()
             .map(|occupant| {
-                let process = occupant.inode.and_then(|inode| processes.of(inode));
+                let process = occupant.inode.and_then(|inode| self.processes().of(inode));
                 Occupied {
                     address: SocketAddr::new(occupant.address, port.get()),
                     state: occupant.state,
-                    pid: process.map(|process| process.pid),
-                    command: process.map(|process| process.command.clone()),
+                    uid: occupant.uid,
+                    pid: process.as_ref().map(|process| process.pid),
+                    command: process.map(|process| process.command),
                 }
             })
             .collect()
@@ -111,19 +138,19 @@ impl World for Machine {
     }
 
     fn good_ports(&self, protocol: Protocol) -> Box<dyn Iterator<Item = Port> + '_> {
-        Box::new(good_ports(protocol, os::ephemeral_ports(), fastrand::u64(..)))
+        Box::new(good_ports(protocol, &KernelPorts::here(), fastrand::u64(..)))
     }
 
     fn caller(&self) -> Option<Caller> {
         os::parent()
     }
 
-    fn hold_file(&self, id: &HoldId) -> Liveness {
+    fn hold_file(&self, id: HoldId) -> Liveness {
         let Some(folder) = &self.holds else { return Liveness::Unknown };
-        *self.holders.borrow_mut().entry(id.clone()).or_insert_with(|| folder.liveness(id))
+        *self.holders.borrow_mut().entry(id).or_insert_with(|| folder.liveness(id))
     }
 
-    fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation> {
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
         self.holds.as_ref().map(|folder| folder.held(except)).unwrap_or_default()
     }
 

@@ -13,7 +13,7 @@ use crate::registry::Transaction;
 /// reservations that were.
 pub fn recover(transaction: &mut Transaction, world: &impl World) -> usize {
     let known = transaction.reservations().iter().filter_map(file_of);
-    let held = world.held(&known.collect::<HashSet<&HoldId>>());
+    let held = world.held(&known.collect::<HashSet<_>>());
     let mut recovered = 0;
     for mut held in held {
         if !world.place().shares_ports_with(&held.place) {
@@ -47,12 +47,12 @@ pub type Refusal = (Vec<(Protocol, Port)>, HoldError);
 /// Ends the holds of reservations that are no more, each holder asked once. What a holder that has ended left behind is removed.
 pub fn let_go<'a>(reservations: impl IntoIterator<Item = &'a Reservation>, world: &impl World) -> Vec<Refusal> {
     type Ports = Vec<(Protocol, Port)>;
-    let mut holders: HashMap<(Option<&HoldId>, ProcessId), (&Hold, Ports)> = HashMap::new();
+    let mut holders: HashMap<(Option<HoldId>, ProcessId), (&Hold, Ports)> = HashMap::new();
     for reservation in reservations {
         let Some(hold) = &reservation.hold else { continue };
         // A program that held for itself and has ended left nothing.
         if hold.file.is_some() || holder_of(reservation, world) != Some(Liveness::Ended) {
-            let (_, ports) = holders.entry((hold.file.as_ref(), hold.holder)).or_insert((hold, Vec::new()));
+            let (_, ports) = holders.entry((hold.file, hold.holder)).or_insert((hold, Vec::new()));
             ports.push((reservation.protocol, reservation.port));
         }
     }
@@ -60,6 +60,6 @@ pub fn let_go<'a>(reservations: impl IntoIterator<Item = &'a Reservation>, world
     holders.into_values().filter_map(ask).collect()
 }
 
-fn file_of(reservation: &Reservation) -> Option<&HoldId> {
-    reservation.hold.as_ref()?.file.as_ref()
+fn file_of(reservation: &Reservation) -> Option<HoldId> {
+    reservation.hold?.file
 }

@@ -107,13 +107,17 @@ pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Vec<Released> {
     remove_stale(&mut rehearsal, |reservation| why_stale(reservation, world))
 }
 
-/// Ends the stale ones that are cheap to tell. Whether a project's folder is there is not asked: it may lie on a file server
-/// that does not answer, and the lock is held.
+/// Ends the stale ones that are cheap to tell.
 pub(super) fn collect_cheaply(transaction: &mut Transaction, world: &impl World) -> Vec<Released> {
-    remove_stale(transaction, |reservation| match &reservation.lease {
+    remove_stale(transaction, |reservation| why_stale_cheaply(reservation, world))
+}
+
+/// Whether a project's folder is there is not asked: it may lie on a file server that does not answer, and a lock may be held.
+pub(super) fn why_stale_cheaply(reservation: &Reservation, world: &impl World) -> Option<Stale> {
+    match &reservation.lease {
         Lease::Named(name) if !name.provisional => None,
         _ => why_stale(reservation, world),
-    })
+    }
 }
 
 fn remove_stale(transaction: &mut Transaction, why: impl Fn(&Reservation) -> Option<Stale>) -> Vec<Released> {

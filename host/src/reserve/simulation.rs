@@ -112,20 +112,20 @@ impl World for Simulation {
         None
     }
 
-    fn hold_file(&self, id: &HoldId) -> Liveness {
-        if self.keeper.files.borrow().contains_key(id) { Liveness::Alive } else { Liveness::Ended }
+    fn hold_file(&self, id: HoldId) -> Liveness {
+        if self.keeper.files.borrow().contains_key(&id) { Liveness::Alive } else { Liveness::Ended }
     }
 
-    fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation> {
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
         let files = self.keeper.files.borrow();
         files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone()).collect()
     }
 
     fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
-        let Some(id) = &hold.file else {
+        let Some(id) = hold.file else {
             return Err(HoldError::InProcess { port: ports[0].1, pid: hold.holder.pid });
         };
-        if let Some(held) = self.keeper.files.borrow_mut().get_mut(id) {
+        if let Some(held) = self.keeper.files.borrow_mut().get_mut(&id) {
             held.retain(|held| !ports.contains(&(held.protocol, held.port)));
         }
         self.keeper.files.borrow_mut().retain(|_, held| !held.is_empty());
@@ -183,7 +183,7 @@ impl Keeper for Holders {
         for reservation in reservations.iter_mut() {
             let &(_, kind) = claimed.iter().find(|(port, _)| *port == reservation.port.get()).expect("a claim");
             let holder = ProcessId { pid: 1000, started: self.begun.get() };
-            reservation.hold = Some(Hold { kind, holder, file: Some(id.clone()) });
+            reservation.hold = Some(Hold { kind, holder, file: Some(id) });
         }
         self.files.borrow_mut().insert(id, reservations.to_vec());
         Ok(())

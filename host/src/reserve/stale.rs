@@ -91,7 +91,7 @@ pub fn holder_of(reservation: &Reservation, world: &impl World) -> Option<Livene
         // No process outlives its boot. What another machine holds can't be seen.
         return Some(if here.shares_ports_with(place) { Liveness::Ended } else { Liveness::Unknown });
     }
-    let file = hold.file.as_ref().map_or(Liveness::Unknown, |id| world.hold_file(id));
+    let file = hold.file.map_or(Liveness::Unknown, |id| world.hold_file(id));
     // The lock knows best. Without it the process itself is looked at, if its pid means anything here.
     Some(if file == Liveness::Unknown && here.shares_processes_with(place) {
         world.liveness(&hold.holder)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::hold::{HoldError, Keeper};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
-use crate::os::Liveness;
+use crate::os::{Liveness, inspect};
 use crate::probe::{PortState, ProbeError, SocketState};
 
 /// Clocks, processes, sockets and folders, as seen from one place.
@@ -23,6 +23,15 @@ pub trait World {
     /// # Errors
     /// [`ProbeError`], for example when this user may not bind the port.
     fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError>;
+
+    /// As [`World::probe`], for many ports at once: from one look at all sockets, where that is possible. A port that a firewall forwards
+    /// to a container looks free.
+    ///
+    /// # Errors
+    /// As [`World::probe`].
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        self.probe(protocol, port, addresses)
+    }
 
     /// Whether anything listens on the port, on any of the addresses. What can't be seen counts as listening.
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool;
@@ -43,10 +52,10 @@ pub trait World {
     fn caller(&self) -> Option<Caller>;
 
     /// Whether the holder with this hold file lives.
-    fn hold_file(&self, id: &HoldId) -> Liveness;
+    fn hold_file(&self, id: HoldId) -> Liveness;
 
     /// What the living holders of this registry hold, except for those with these hold files.
-    fn held(&self, except: &HashSet<&HoldId>) -> Vec<Reservation>;
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation>;
 
     /// Makes a holder let go of these ports of its. When this returns, the kernel has them back.
     ///
@@ -68,6 +77,8 @@ pub struct Occupied {
     pub address: SocketAddr,
     /// What it does there.
     pub state: SocketState,
+    /// The user it belongs to; none where the platform does not tell. It is told of processes that can't be seen as well.
+    pub uid: Option<u32>,
     /// The process; none where this user may not see it.
     pub pid: Option<u32>,
     /// The process' name.
@@ -79,7 +90,10 @@ impl fmt::Display for Occupied {
         match (&self.command, self.pid) {
             (Some(command), Some(pid)) => write!(f, "{command} (pid {pid})")?,
             (None, Some(pid)) => write!(f, "pid {pid}")?,
-            _ => f.write_str("a process that this user may not see")?,
+            _ => match self.uid {
+                Some(uid) => write!(f, "a process of user {} that this user may not see", inspect::user_text(uid))?,
+                None => f.write_str("a process that this user may not see")?,
+            },
         }
         write!(f, " is {} on {}", self.state, self.address)
     }

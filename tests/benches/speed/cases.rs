@@ -81,6 +81,9 @@ pub(crate) fn population(bench: &Bench, times: &mut Times) {
         for (home, (_, reserve, release)) in homes.iter().zip(SIZES) {
             reserve_and_release(bench, home, times, reserve, release);
         }
+        for (home, case) in homes.iter().zip(["status of 10", "status of 1,000", "status of 10,000"]) {
+            times.time((case, PORTKEEPER), &home.portkeeper("status"));
+        }
     }
 }
 

@@ -1,28 +1,55 @@
 //! Another program, for portkeeper to meet. It says `ready` once it is, and ends with its standard input or when it is killed.
 //!
 //! `stand-in live`, `stand-in listen ADDRESS:PORT...`, `stand-in bind ADDRESS:PORT...` (bound, not listening),
-//! `stand-in udp ADDRESS:PORT...`. IPv6 sockets take no IPv4 connections.
+//! `stand-in udp ADDRESS:PORT...`. IPv6 sockets take no IPv4 connections, but in the mode `dual`. In the mode `reuseport` others
+//! may listen beside it. In the mode `fork` two processes more have its sockets, and say nothing; they outlive it by a minute.
+//! `stand-in http STATUS ADDRESS:PORT` answers every request with that status.
+//!
+//! `as UID` before the mode makes it another user's once its sockets are open.
 //!
 //! Servers, which tell each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes
 //! the sockets that it was started with.
+//!
+//! `stand-in storm COUNT ADDRESS:PORT` asks the kernel for any port, COUNT times by bind(0) and COUNT times by connecting to the address,
+//! where it listens itself, and says which ports it was given.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
+use rustix::io::FdFlags;
 use socket2::{Domain, Socket, Type};
 
 fn main() -> std::io::Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let user = arguments.next_if(|word| word == "as").and_then(|_| arguments.next()).and_then(|uid| uid.parse().ok());
     let mode = arguments.next().unwrap_or_default();
+    if mode == "storm" {
+        let count = arguments.next().and_then(|count| count.parse().ok()).expect("COUNT");
+        let ports = storm(count, arguments.next().and_then(|address| address.parse().ok()).expect("ADDRESS:PORT"))?;
+        return writeln!(stdout(), "{ports:?}");
+    }
     match mode.as_str() {
         "serve" => return serve(arguments.map(TcpListener::bind).collect::<std::io::Result<_>>()?),
         "fds" => return serve(passed()?),
         _ => {}
     }
+    let status = arguments.next_if(|_| mode == "http").unwrap_or_default();
     let sockets = arguments.map(|address| open(&mode, address.parse().expect("ADDRESS:PORT")));
     let sockets = sockets.collect::<std::io::Result<Vec<_>>>()?;
+    if let Some(uid) = user {
+        rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(uid))?;
+    }
+    if mode == "fork" {
+        share(&sockets)?;
+    }
     writeln!(stdout(), "ready")?;
+    if mode == "http" {
+        return sockets.into_iter().try_for_each(|socket| answer(&socket.into(), &status));
+    }
     stdin().read_to_end(&mut Vec::new())?;
     drop(sockets);
     Ok(())
@@ -32,13 +59,31 @@ fn open(mode: &str, address: SocketAddr) -> std::io::Result<Socket> {
     let kind = if mode == "udp" { Type::DGRAM } else { Type::STREAM };
     let socket = Socket::new(Domain::for_address(address), kind, None)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(mode != "dual")?;
     }
+    socket.set_reuse_port(mode == "reuseport")?;
     socket.bind(&address.into())?;
-    if mode == "listen" {
+    if ["listen", "dual", "reuseport", "fork", "http"].contains(&mode) {
         socket.listen(16)?;
     }
     Ok(socket)
+}
+
+/// As a server that forks: its workers have the same sockets.
+fn share(sockets: &[Socket]) -> std::io::Result<()> {
+    sockets.iter().try_for_each(|socket| rustix::io::fcntl_setfd(socket, FdFlags::empty()))?;
+    (0..2).try_for_each(|_| Command::new("sleep").arg("60").stdout(std::process::Stdio::null()).spawn().map(drop))
+}
+
+fn answer(listener: &TcpListener, status: &str) -> std::io::Result<()> {
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        // Whoever only looks whether somebody is there has gone already.
+        if stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
+            let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    }
+    Ok(())
 }
 
 /// All TCP sockets that this process was started with.
@@ -58,4 +103,30 @@ fn serve(listeners: Vec<TcpListener>) -> std::io::Result<()> {
     }
     stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+/// The ports that the kernel chose, each once.
+fn storm(count: u32, server: SocketAddr) -> std::io::Result<BTreeSet<u16>> {
+    let any = SocketAddr::new(server.ip(), 0);
+    let listener = open("listen", server)?;
+    let mut ports = BTreeSet::new();
+    for round in 0..count {
+        let bound = Socket::new(Domain::for_address(any), Type::STREAM, None)?;
+        bound.set_reuse_address(round % 2 == 0)?;
+        bound.bind(&any.into())?;
+        ports.insert(port_of(&bound)?);
+        drop(bound);
+        let client = Socket::new(Domain::for_address(any), Type::STREAM, None)?;
+        // Reset instead of closed, so that nothing lingers on the few ports that there are.
+        client.set_linger(Some(Duration::ZERO))?;
+        client.connect(&server.into())?;
+        ports.insert(port_of(&client)?);
+        drop(client);
+        drop(listener.accept()?);
+    }
+    Ok(ports)
+}
+
+fn port_of(socket: &Socket) -> std::io::Result<u16> {
+    Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
 }

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use portkeeper_tests::{Sandbox, blocks_for_testing, program_or_skip};
+use portkeeper_tests::{Namespace, Own, Sandbox, blocks_for_testing, program_or_skip};
 
 use crate::sandbox;
 
 #[test]
 fn the_readme_is_true() {
+    // One of its servers is Python's.
+    if program_or_skip("python3").is_none() {
+        return;
+    }
     run_marked_blocks(&sandbox(), "README.md");
 }
 
@@ -53,6 +57,23 @@ fn the_rust_example_of_a_server_answers_on_its_reserved_port() {
     let outcome = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-run-server"))).ok();
     assert!(outcome.stdout.contains("says: served on a reserved port"), "{outcome}");
     assert!(sandbox.reserved().is_empty(), "{outcome}");
+}
+
+/// The README's transcripts are what the script prints, word for word.
+#[test]
+fn the_transcripts_in_the_readme_are_what_is_printed() {
+    let needed = ["python3", "ip", "unshare"].map(|program| program_or_skip(program).is_some());
+    if needed.contains(&false) || Namespace::or_skip(Own::Network).is_none() {
+        return;
+    }
+    let script = in_repository("examples/transcripts.sh");
+    let printed = sandbox().shell(&format!("sh '{}'", script.display())).ok().stdout;
+    let readme = std::fs::read_to_string(in_repository("README.md")).unwrap();
+    let transcripts: Vec<String> = printed.split("$ ").skip(1).map(|text| format!("$ {text}")).collect();
+    assert_eq!(transcripts.len(), 4, "{printed}");
+    for transcript in transcripts {
+        assert!(readme.contains(&format!("```console\n{transcript}```")), "the README lacks\n{transcript}");
+    }
 }
 
 /// Runs what the document marks for it, in its order and in one sandbox: later blocks may build on earlier ones.

@@ -1,6 +1,6 @@
 //! `--hold`: the kernel keeps the port, and gives it back when it is told to.
 
-use portkeeper_tests::{HolderProcess, Outcome, Ports, Sandbox, program_or_skip};
+use portkeeper_tests::{HolderProcess, Namespace, Outcome, Own, Ports, Sandbox, program_or_skip};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -371,4 +371,207 @@ fn grace_and_hold_exclude_each_other() {
     sandbox().portkeeper("reserve --hold --grace 1m").refused(2).says("--grace");
     sandbox().portkeeper("reserve --foreground").refused(2).says("--hold");
     sandbox().portkeeper("reserve --hold=firm").refused(2).says("exclusive, gated or soft");
+}
+
+/// A config with two held ports.
+fn held_config(ports: &Ports, hold: &str) -> String {
+    json!({
+        "hold": hold,
+        "ports": [
+            { "key": "WEB_PORT", "range": [ports.at(0), ports.at(0)] },
+            { "key": "API_PORT", "range": [ports.at(1), ports.at(1)], "hold": "soft" },
+        ],
+        "outputs": [{ "type": "env" }],
+    })
+    .to_string()
+}
+
+fn holders(sandbox: &Sandbox) -> Vec<u64> {
+    sandbox.status().iter().filter_map(|entry| entry["holder"].as_u64()).collect()
+}
+
+#[test]
+fn a_config_holds_its_ports_with_one_holder() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    sandbox.write("pk.config.json", held_config(&ports, "exclusive"));
+    let answer = sandbox.portkeeper("prepare").ok().json();
+    assert_eq!(answer["guarantees"], json!({ "WEB_PORT": "exclusive", "API_PORT": "soft" }));
+    assert_eq!(answer["guarantee"], "soft", "of all together the weakest");
+    let first = holders(&sandbox);
+    assert!(first.len() == 2 && first[0] == first[1], "{first:?}");
+    assert!(ports.all().iter().all(|&port| !is_bindable(port)));
+
+    // Once more: the same ports, the same holder, nothing to say.
+    sandbox.portkeeper("prepare --require-free").ok().is_silent();
+    assert_eq!(holders(&sandbox), first);
+    let _ = sandbox.portkeeper("prepare --check").ok();
+
+    // A key that is gone: the holder lets go of its port, and of nothing else.
+    let one = json!({ "ports": [{ "key": "WEB_PORT", "hold": "exclusive" }], "outputs": [{ "type": "env" }] });
+    sandbox.write("pk.config.json", one.to_string());
+    let _ = sandbox.portkeeper("prepare").ok();
+    assert_eq!(holders(&sandbox), first[..1]);
+    assert!(is_bindable(ports.at(1)) && !is_bindable(ports.at(0)));
+    let _ = sandbox.portkeeper("release --all").ok();
+    assert!(is_bindable(ports.at(0)));
+}
+
+#[test]
+fn another_kind_of_hold_is_another_holder_without_a_gap() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    sandbox.write("pk.config.json", held_config(&ports, "exclusive"));
+    let _ = sandbox.portkeeper("prepare").ok();
+    let old = holders(&sandbox);
+    sandbox.write("pk.config.json", held_config(&ports, "soft"));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let rival = scope.spawn(|| {
+            let mut attempts = 0_u32;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(!is_bindable(ports.at(0)), "it was free for a moment");
+                attempts += 1;
+            }
+            attempts
+        });
+        assert_eq!(sandbox.portkeeper("prepare").ok().json()["guarantee"], "soft");
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(rival.join().unwrap() > 0);
+    });
+    let new = holders(&sandbox);
+    assert_ne!(old[0], new[0]);
+    assert_eq!(old[1], new[1], "what was soft before stays where it is");
+    let _server = std::net::TcpListener::bind(("127.0.0.1", ports.at(0))).expect("a server binds through a soft hold");
+}
+
+#[test]
+fn a_name_outlives_its_hold_and_is_held_again() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = format!("reserve --hold --write-env WEB_PORT --range {ports}");
+    let answer = sandbox.portkeeper(&reserve).ok().json();
+    assert_eq!((&answer["held"], &answer["lease"]["kind"]), (&json!(true), &json!("named")));
+    let holder = HolderProcess::of(&answer);
+    holder.kill();
+    assert_eq!(sandbox.portkeeper("gc").ok().json()["released"], json!([]));
+    let status = sandbox.portkeeper("status --format table").ok();
+    assert!(status.stdout.contains("hold lost"), "{status}");
+    // Asked without --hold, it says what is.
+    let plain = sandbox.portkeeper(format!("reserve --write-env WEB_PORT --range {ports}")).ok().json();
+    assert_eq!((&plain["held"], &plain["guarantee"]), (&json!(false), &json!("advisory")));
+    let again = sandbox.portkeeper(&reserve).ok().json();
+    assert_eq!((&again["held"], &again["port"]), (&json!(true), &json!(ports.first())));
+    assert!(!is_bindable(ports.first()));
+}
+
+#[test]
+fn a_port_whose_server_runs_cant_be_held_and_says_so() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    sandbox.write(
+        "pk.config.json",
+        held_config(&ports, "exclusive").replace("\"hold\":\"exclusive\"", "\"owner\":\"me\""),
+    );
+    let _ = sandbox.portkeeper("prepare").ok();
+    let server = sandbox.listener("127.0.0.1", ports.at(0));
+    sandbox.write("pk.config.json", held_config(&ports, "exclusive"));
+    let outcome = sandbox.portkeeper("prepare").ok();
+    outcome.says(format!("WEB_PORT keeps {}, but it can't be held now", ports.at(0))).says(server.pid().to_string());
+    assert_eq!(outcome.json()["guarantees"], json!({ "WEB_PORT": "advisory", "API_PORT": "soft" }));
+    server.kill();
+    assert_eq!(sandbox.portkeeper("prepare").ok().json()["guarantees"]["WEB_PORT"], "exclusive");
+}
+
+#[test]
+fn a_prepare_that_fails_lets_go_again() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let config = held_config(&ports, "exclusive")
+        .replace("\"type\":\"env\"", "\"type\":\"env\",\"map\":{\"A\":\"${NOBODY_SETS_THIS}\"}");
+    sandbox.write("pk.config.json", config);
+    sandbox.portkeeper("prepare").refused(2).says("NOBODY_SETS_THIS");
+    assert!(ports.all().into_iter().all(is_bindable));
+    assert!(sandbox.reserved().is_empty());
+    assert_eq!(std::fs::read_dir(sandbox.holds()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_dry_run_holds_nothing() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    sandbox.write("pk.config.json", held_config(&ports, "exclusive"));
+    let before = sandbox.everything();
+    let answer = sandbox.portkeeper("prepare --dry-run").ok().json();
+    assert_eq!(answer["guarantee"], "advisory");
+    assert_eq!(sandbox.everything(), before);
+    assert!(ports.all().into_iter().all(is_bindable));
+}
+
+#[test]
+fn a_config_that_asks_for_what_udp_cant_do_is_refused_with_its_line() {
+    let sandbox = sandbox();
+    sandbox.write("pk.config.yaml", "hold: soft\nports:\n  - key: A\n    protocol: udp\n");
+    sandbox.portkeeper("prepare").refused(2).says("pk.config.yaml:3").says("ports[0].hold").says("exclusive");
+}
+
+#[test]
+fn a_held_timed_port_is_renewed_with_its_hold() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let words = format!("--hold --port {} --owner me", ports.first());
+    let (_, first) = hold(&sandbox, &format!("{words} --ttl 500ms"));
+    let (_, second) = hold(&sandbox, &format!("{words} --ttl 1h"));
+    first.ends();
+    assert!(second.runs() && !is_bindable(ports.first()));
+    assert_eq!(sandbox.portkeeper("gc").ok().json()["released"], json!([]));
+}
+
+#[test]
+fn the_kernel_itself_gives_a_held_port_to_nobody() {
+    for kind in ["soft", "gated"] {
+        let Some(there) = Namespace::or_skip(Own::Network) else { return };
+        let sandbox = sandbox();
+        // Five ports for everybody, and the middle one is held.
+        let narrow = "echo 20000 20004 > /proc/sys/net/ipv4/ip_local_port_range";
+        let _ = sandbox.program("sh").words("-c").arg(narrow).inside(&there).ok();
+        let words = format!("reserve --hold={kind} --port 20002");
+        let holder = HolderProcess::of(&sandbox.portkeeper(words).inside(&there).ok().json());
+        for server in ["127.0.0.1:30000", "[::1]:30000"] {
+            let storm = sandbox.stand_in_run(&format!("storm 100000 {server}")).inside(&there).ok();
+            assert_eq!(storm.stdout.trim(), "{20000, 20001, 20003, 20004}", "{kind}, {server}");
+        }
+        assert!(holder.runs());
+        let _ = sandbox.portkeeper("release 20002").inside(&there).ok();
+        let storm = sandbox.stand_in_run("storm 1000 127.0.0.1:30000").inside(&there).ok();
+        assert!(storm.stdout.contains("20002"), "released, it is a port like the others: {storm}");
+    }
+}
+
+#[test]
+fn a_hold_in_another_network_namespace_keeps_nobody_here_away() {
+    let Some(there) = Namespace::or_skip(Own::Network) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = sandbox.portkeeper(format!("reserve --hold --port {}", ports.first()));
+    let there_holder = HolderProcess::of(&reserve.clone().inside(&there).ok().json());
+    assert!(is_bindable(ports.first()));
+    let here_holder = HolderProcess::of(&reserve.ok().json());
+    let _ = sandbox.portkeeper(format!("release {}", ports.first())).ok();
+    here_holder.ends();
+    assert!(there_holder.runs(), "its port is not ours to release");
+    let _ = sandbox.portkeeper("release --all").inside(&there).ok();
+    there_holder.ends();
+}
+
+#[test]
+fn a_hold_in_another_pid_namespace_is_seen_by_its_lock() {
+    let Some(there) = Namespace::or_skip(Own::Processes) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = sandbox.portkeeper(format!("reserve --hold --port {}", ports.first()));
+    let _ = reserve.inside(&there).ok();
+    assert_eq!(sandbox.portkeeper("gc").ok().json()["released"], json!([]));
+    assert_eq!(sandbox.status()[0]["held"], true);
+    let _ = sandbox.portkeeper(format!("release {}", ports.first())).ok();
+    assert!(is_bindable(ports.first()));
+    let _ = sandbox.portkeeper(format!("reserve --hold --port {}", ports.first())).inside(&there).ok();
+    drop(there);
+    // With its first process a pid namespace ends, and everyone in it.
+    let gone = || sandbox.portkeeper("gc").ok().json()["released"][0]["port"] == ports.first();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !gone() {
+        assert!(std::time::Instant::now() < deadline, "its lock is still held");
+    }
 }

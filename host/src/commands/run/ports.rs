@@ -227,7 +227,7 @@ fn held_by_holder(
         let holder = reservation.hold.as_ref().and_then(|hold| hold.file.as_ref());
         reservation.covers(*protocol, port, addresses)
             && machine.place().shares_ports_with(&reservation.place)
-            && holder.is_some_and(|file| machine.hold_file(file) == Liveness::Alive)
+            && holder.is_some_and(|file| machine.hold_file(*file) == Liveness::Alive)
     });
     Ok(held.cloned())
 }
@@ -265,7 +265,7 @@ fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<
 
     let folder = HoldFolder::beside(store.path());
     let Some(hold) = reservation.hold.as_ref() else { return Ok(None) };
-    if hold.file.as_ref().is_none_or(|file| folder.liveness(file) != Liveness::Alive) {
+    if hold.file.as_ref().is_none_or(|file| folder.liveness(*file) != Liveness::Alive) {
         return Ok(None);
     }
     // The lease must not end with the holder.

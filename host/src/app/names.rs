@@ -1,0 +1,135 @@
+//! Arguments about names, which several commands share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{CommandError, Context};
+use crate::config;
+use crate::document::closest;
+use crate::fs::PathContext;
+use crate::model::{Name, Port, Project, Reservation};
+use crate::registry::Store;
+use crate::reserve::{Machine, World};
+
+/// Whose names are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// Names of your own that are the same in every folder
+    #[arg(long, conflicts_with = "project")]
+    pub(crate) global: bool,
+
+    /// Names of the project that this folder is in; in none, of the folder itself [default: the current folder's project]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) project: Option<PathBuf>,
+}
+
+impl ScopeArgs {
+    /// The project that is meant; none: the user's own names.
+    pub(crate) fn project(&self, context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
+        if self.global {
+            return Ok(None);
+        }
+        match &self.project {
+            Some(folder) => {
+                let folder = folder.canonicalize().at(folder)?;
+                let root = config::project_folder(&folder)?.unwrap_or(folder);
+                identified(&root).map(Some)
+            }
+            None => match current_project(context)? {
+                Some(project) => Ok(Some(project)),
+                None => Err(no_project(&context.current_folder()?)),
+            },
+        }
+    }
+}
+
+/// The project of the current folder, if it is in one.
+pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
+    let root = config::project_folder(&context.current_folder()?)?;
+    root.map(|root| identified(&root)).transpose()
+}
+
+fn identified(root: &Path) -> Result<Arc<Project>, CommandError> {
+    Ok(Arc::new(Project::at(root).at(root)?))
+}
+
+fn no_project(folder: &Path) -> CommandError {
+    CommandError::usage(format_args!(
+        "a name belongs to a project, and {} is in none: neither it nor a folder above has a pk.config.json or .yaml, or is the root \
+         of a version-control worktree",
+        folder.display()
+    ))
+    .hint("--project . makes this folder the project; --global makes it a name of your own, the same in every folder")
+}
+
+/// The names that ports are asked for by.
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// What this project calls the port: the same port tomorrow, and another one in another project or worktree. It lasts until it
+    /// is released, or the project's folder is gone
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<Name>,
+
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+
+    /// Give a name that has a port another one
+    #[arg(long = "move", requires = "names", conflicts_with = "port")]
+    pub(crate) moves: bool,
+
+    /// Exit with 1 if anything uses the port of the name already, be it your own server
+    #[arg(long, requires = "names")]
+    pub(crate) require_free: bool,
+}
+
+impl NameArgs {
+    /// Refuses what says something about names without one, and a name that stands twice.
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
+        if self.names.is_empty() && (self.scope.global || self.scope.project.is_some()) {
+            return Err(CommandError::usage("--global and --project are about names: say which NAME"));
+        }
+        match self.names.iter().enumerate().find(|(index, name)| self.names[..*index].contains(name)) {
+            Some((_, name)) => Err(CommandError::usage(format_args!("the name `{name}` is given twice"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The reservation that has the name in the project of the current folder, or among the user's own names.
+///
+/// # Errors
+/// A usage error when there is none, with the name that was probably meant.
+pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, CommandError> {
+    let (snapshot, machine, folder) = (context.store()?.snapshot()?, Machine::here(), context.current_folder()?);
+    context.tell_notices(snapshot.notices());
+    // How many steps upwards the name's project lies. The nearest counts, the user's own come last.
+    let distance = |reservation: &Reservation| match &reservation.name()?.project {
+        Some(project) => folder.ancestors().position(|folder| folder == project.path),
+        None => Some(usize::MAX),
+    };
+    let mine = || {
+        let here = snapshot.reservations().iter().filter(|each| machine.place().shares_ports_with(&each.place));
+        here.filter_map(|each| Some((each, each.name()?.name.as_str(), distance(each)?)))
+    };
+    let found = mine().filter(|(_, theirs, _)| *theirs == name).min_by_key(|(.., distance)| *distance);
+    if let Some((reservation, ..)) = found {
+        return Ok(reservation.clone());
+    }
+    let unknown =
+        CommandError::usage(format_args!("`{name}` is no port, and no name of a port in {}", folder.display()));
+    Err(match closest(name, mine().map(|(_, theirs, _)| theirs)) {
+        Some(meant) => unknown.hint(format_args!("did you mean `{meant}`?")),
+        None => unknown.hint("write a port as 8080, localhost:8080 or [::1]:8080; `portkeeper status` lists the names"),
+    })
+}
+
+/// The port that a word stands for: a number, or a name of this project.
+///
+/// # Errors
+/// A usage error for what is neither.
+pub(crate) fn port_or_name(context: &Context, word: &str) -> Result<Port, CommandError> {
+    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { word.parse().map_err(CommandError::usage) } else { Ok(named_here(context, word)?.port) }
+}

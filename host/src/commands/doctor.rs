@@ -1,0 +1,71 @@
+//! `portkeeper doctor`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::{CommandResult, Context, Format};
+use crate::doctor::{self, Finding, Severity};
+use crate::os;
+
+/// Look for what may be wrong, and say what helps
+///
+/// The registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. Nothing is
+/// changed. Exit code 1 when there is a problem; notes are none.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {}
+
+pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResult {
+    let findings = examine(context)?;
+    let problems = findings.iter().filter(|finding| finding.severity == Severity::Problem).count();
+    match context.printer.format() {
+        Format::Table => context.printer.text(table(&findings, problems))?,
+        Format::Jsonl => findings.iter().try_for_each(|finding| context.printer.json(finding))?,
+        Format::Json => context.printer.json(&json!({ "problems": problems, "findings": findings }))?,
+    }
+    Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> {
+    let store = context.store()?;
+    let machine = context.machine(&store);
+    let (mut findings, snapshot) = doctor::registry(&store);
+    findings.extend(doctor::state_folder(&store));
+    findings.push(doctor::lock(&store));
+    if let Some(snapshot) = &snapshot {
+        findings.push(doctor::stale(snapshot, &machine));
+        findings.push(doctor::projects(snapshot, &machine));
+        findings.push(doctor::ephemeral(snapshot, &machine, os::ephemeral_ports(), &os::set_aside_ports()));
+        findings.push(doctor::clock(snapshot, &machine));
+    }
+    findings.push(doctor::tables());
+    if let Ok(settings) = context.settings() {
+        findings.push(doctor::cache(&settings.cache));
+        findings.push(match crate::trust::Trust::load(&settings.trust_file()) {
+            Ok(_) => Finding::ok("trust", "readable"),
+            Err(error) => Finding::problem("trust", error.to_string(), "see to its owner and mode, or trust anew"),
+        });
+    }
+    Ok(findings)
+}
+
+fn table(findings: &[Finding], problems: usize) -> crate::app::Sections {
+    let mut text = crate::app::Sections::new(match problems {
+        0 => "nothing is wrong".to_owned(),
+        1 => "1 problem".to_owned(),
+        several => format!("{several} problems"),
+    });
+    for Finding { about, severity, what, remedy } in findings {
+        let mark = match severity {
+            Severity::Ok => "",
+            Severity::Note => "note: ",
+            Severity::Problem => "PROBLEM: ",
+        };
+        text.line(about, format!("{mark}{what}"));
+        if let Some(remedy) = remedy {
+            text.line(" ", format!("do: {remedy}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! `portkeeper explain`
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::app::{CommandResult, Context, Format, Sections, age, lease_text, port_or_name};
+use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
+use crate::os::inspect::user_text;
+use crate::policy::Reason;
+use crate::registry::Store;
+use crate::who::Portrait;
+
+/// Say everything about a port: who has it, for whom it is reserved, and what to do
+///
+/// Looks at the registry, at the listening and bound sockets of this network namespace with their processes, at the kernel's settings
+/// and at the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The port, or its name in this project
+    #[arg(value_name = "PORT|NAME")]
+    port: String,
+}
+
+pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
+    let (store, folder) = (context.store()?, context.current_folder()?);
+    let snapshot = store.snapshot()?;
+    context.tell_notices(snapshot.notices());
+    let port = port_or_name(context, &args.port)?;
+    let explained = explain(port, snapshot.reservations(), &context.machine(&store), &folder);
+    match context.printer.format() {
+        Format::Table => context.printer.text(text(&explained, &folder))?,
+        _ => context.printer.json(&view(&explained, &folder))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(explained: &Explanation, folder: &Path) -> Sections {
+    let mut text = Sections::new(explained.summary(folder));
+    for claim in &explained.claims {
+        text.line("reserved", claim_text(claim, folder));
+    }
+    for seat in &explained.sockets {
+        let address = format!("{} {}", seat.socket.protocol, seat.socket.address);
+        match &seat.process {
+            None => text.line(
+                &seat.socket.state.to_string(),
+                format!("{address}, by a process that this user may not see{}", of_user(seat)),
+            ),
+            Some(process) => {
+                text.line(
+                    &seat.socket.state.to_string(),
+                    format!("{address}, by {} (pid {})", process.command, process.pid),
+                );
+            }
+        }
+    }
+    let over = [(explained.connections, "connected"), (explained.remnants, "fading away")];
+    let over: Vec<_> =
+        over.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    text.optional_line("connections", over.join(", "));
+    let kernel = &explained.kernel;
+    if let Some(range) = kernel.ephemeral_range {
+        let withheld = if kernel.withheld {
+            ", but is kept from it by ip_local_reserved_ports"
+        } else {
+            ": an outgoing connection may take it"
+        };
+        text.line("kernel", format!("lies in {range}, from which the kernel picks ports{withheld}"));
+    } else if kernel.withheld {
+        text.line("kernel", "listed in ip_local_reserved_ports: its administrator wants it for something".to_owned());
+    }
+    if let Some(first) = kernel.privileged_below {
+        text.line("kernel", format!("ports below {first} are for root"));
+    }
+    // Whoever has reserved the port has chosen it, and the ephemeral range has been told of.
+    let policy =
+        explained.policy.filter(|reason| explained.claim().is_none() && !matches!(reason, Reason::Ephemeral(_)));
+    text.optional_line("policy", policy.map(|reason| format!("not a port to hand out: {reason}")).unwrap_or_default());
+    if explained.sockets.iter().any(|seat| seat.process.is_none()) || explained.verdict == Verdict::Unseen {
+        text.line("not seen", "processes of other users, and other network namespaces; root sees more".to_owned());
+    }
+    let mut told = Vec::new();
+    for process in explained.sockets.iter().filter_map(|seat| seat.process.as_ref()) {
+        if !told.contains(&process.pid) {
+            told.push(process.pid);
+            process_text(&mut text, process);
+        }
+    }
+    text.end(format!("do: {}", explained.advice()));
+    text
+}
+
+fn of_user(seat: &Seat) -> String {
+    seat.socket.uid.map(|uid| format!(", of user {}", user_text(uid))).unwrap_or_default()
+}
+
+fn claim_text(claim: &Claim, folder: &Path) -> String {
+    let reservation = &claim.reservation;
+    let since = age(Timestamp::now().duration_since(reservation.created).as_secs().max(0));
+    let host = format!("{} on {}", reservation.protocol, reservation.host);
+    let lease = lease_text(&reservation.lease);
+    let mut text = format!("for {}, {host}, {lease}, {since} ago", claim.purpose(folder));
+    if !claim.here {
+        text.push_str(", on another machine or in another network namespace");
+    }
+    if let Some(stale) = &claim.stale {
+        text.push_str(&format!(", but {stale}"));
+    }
+    text
+}
+
+fn process_text(text: &mut Sections, process: &Portrait) {
+    text.heading(format!("{} (pid {})", process.command, process.pid));
+    text.optional_line("command", process.command_line.join(" "));
+    text.optional_line("user", process.uid.map(user_text).unwrap_or_default());
+    text.optional_line("folder", process.folder.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
+    text.optional_line("project", process.project.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
+    let since = process.started.map(|started| age(Timestamp::now().duration_since(started).as_secs().max(0)));
+    text.optional_line("running", since.map(|since| format!("for {since}")).unwrap_or_default());
+    let parents: Vec<_> = process.parents.iter().map(|parent| format!("{} ({})", parent.command, parent.pid)).collect();
+    text.optional_line("started by", parents.join(" < "));
+    text.optional_line("container", process.container.as_ref().map(ToString::to_string).unwrap_or_default());
+    if process.container_proxy {
+        text.line("role", "listens for a container".to_owned());
+    }
+    if process.keeper {
+        text.line("role", "portkeeper, which keeps the port".to_owned());
+    }
+    if process.sharers > 1 {
+        text.line("shared", format!("by {} processes", process.sharers));
+    }
+}
+
+#[derive(Serialize)]
+struct SocketView<'a> {
+    protocol: crate::model::Protocol,
+    address: std::net::SocketAddr,
+    state: crate::probe::SocketState,
+    uid: Option<u32>,
+    user: Option<String>,
+    ownership: Option<crate::who::Ownership>,
+    process: Option<&'a Portrait>,
+}
+
+/// What scripts and agents rely on: fields are added, never taken away or renamed.
+fn view(explained: &Explanation, folder: &Path) -> Value {
+    let sockets: Vec<_> = explained
+        .sockets
+        .iter()
+        .map(|seat| SocketView {
+            protocol: seat.socket.protocol,
+            address: seat.socket.address,
+            state: seat.socket.state,
+            uid: seat.socket.uid,
+            user: seat.socket.uid.and_then(crate::os::inspect::user_name),
+            ownership: seat.ownership,
+            process: seat.process.as_ref(),
+        })
+        .collect();
+    let yours: Vec<_> = explained.yours.iter().map(|(port, name)| json!({ "port": port, "name": name })).collect();
+    json!({
+        "port": explained.port,
+        "protocol": explained.protocol(),
+        "verdict": explained.verdict,
+        "summary": explained.summary(folder),
+        "advice": explained.advice(),
+        "reservations": explained.claims.iter().map(|claim| claim_view(claim, folder)).collect::<Vec<_>>(),
+        "sockets": sockets,
+        "connections": explained.connections,
+        "remnants": explained.remnants,
+        "kernel": explained.kernel,
+        "policy": explained.policy.map(|reason| reason.to_string()),
+        "yours": yours,
+    })
+}
+
+fn claim_view(claim: &Claim, folder: &Path) -> Value {
+    let reservation = &claim.reservation;
+    let name = reservation.name();
+    json!({
+        "host": reservation.host,
+        "protocol": reservation.protocol,
+        "addresses": reservation.addresses,
+        "purpose": claim.purpose(folder),
+        "owner": reservation.owner,
+        "name": name.map(|name| &name.name),
+        "project": name.and_then(|name| name.project.as_ref()).map(|project| &project.path),
+        "lease": crate::app::LeaseView::from(&reservation.lease),
+        "created": reservation.created,
+        "here": claim.here,
+        "stale": claim.stale.as_ref().map(ToString::to_string),
+    })
+}

@@ -1,0 +1,132 @@
+//! `portkeeper kill`
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::{CommandError, CommandResult, Context, Format, duration, port_or_name};
+use crate::explain::{Explanation, explain};
+use crate::kill::{Ended, How, Plan, Refusal, plan};
+use crate::model::{Port, Protocol};
+use crate::registry::Store;
+use crate::who::OnPort;
+
+/// End what has a port
+///
+/// Without --force only the listener of a reservation of this project, or of one of yours that nothing proves to be someone else's. It
+/// is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
+/// On a terminal it is shown first, and you are asked; elsewhere --yes says that you want it.
+///
+/// Never killed: portkeeper itself, pid 1, what this command runs in, containers and what listens for them. It says what to do
+/// instead.
+#[derive(Debug, Args)]
+pub(crate) struct KillArgs {
+    /// The port, or its name in this project
+    #[arg(value_name = "PORT|NAME")]
+    port: String,
+
+    /// Whoever it is
+    #[arg(long)]
+    force: bool,
+
+    /// Don't ask
+    #[arg(long, short)]
+    yes: bool,
+
+    /// How long it may take to end by itself
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, allow_hyphen_values = true)]
+    timeout: Duration,
+
+    /// The transport protocol: tcp or udp
+    #[arg(long, default_value = "tcp")]
+    protocol: Protocol,
+}
+
+pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
+    let folder = context.current_folder()?;
+    let port = port_or_name(context, &args.port)?;
+    let explained = look(context, port, &folder)?;
+    let plan = plan(&explained, args.protocol, &folder, args.force)?;
+    if !is_wanted(context, args, &plan)? {
+        return Err(CommandError::no("nothing was ended"));
+    }
+    let ended = plan.carry_out(args.timeout)?;
+    for Ended { pid, command, how, .. } in &ended {
+        if *how == How::Killed {
+            let patience = args.timeout.as_secs_f64();
+            context
+                .printer
+                .note(format_args!("{command} (pid {pid}) did not end within {patience} s, so it was killed"));
+        }
+    }
+    report(context, port, args.protocol, &ended)?;
+    // A service manager may have started it again at once.
+    let successor = look(context, port, &folder)?;
+    match holder(&successor, args.protocol) {
+        None => Ok(ExitCode::SUCCESS),
+        Some(who) => Err(CommandError::no(format_args!("{} port {port} has {who} now", args.protocol))
+            .hint("something starts it again; stop that instead, see `started by` in `portkeeper explain`")),
+    }
+}
+
+fn look(context: &Context, port: Port, folder: &Path) -> Result<Explanation, CommandError> {
+    let store = context.store()?;
+    let snapshot = store.snapshot()?;
+    Ok(explain(port, snapshot.reservations(), &context.machine(&store), folder))
+}
+
+fn holder(explained: &Explanation, protocol: Protocol) -> Option<String> {
+    let holds = |socket: &OnPort| socket.protocol == protocol && socket.is_held();
+    let seat = explained.sockets.iter().find(|seat| holds(&seat.socket))?;
+    Some(seat.process.as_ref().map_or_else(|| "a process that can't be seen".to_owned(), ToString::to_string))
+}
+
+/// Shows whom it is about, and asks.
+fn is_wanted(context: &Context, args: &KillArgs, plan: &Plan) -> Result<bool, CommandError> {
+    if args.yes {
+        return Ok(true);
+    }
+    for victim in &plan.victims {
+        context.printer.prompt(format_args!("{}\n  {}\n", victim.portrait, victim.portrait.command_line.join(" ")));
+    }
+    if !io::stdin().is_terminal() {
+        let whom: Vec<_> = plan.victims.iter().map(|victim| format!("pid {}", victim.portrait.pid)).collect();
+        return Err(CommandError::usage(format_args!(
+            "without a terminal nobody can be asked: --yes ends {}",
+            whom.join(", ")
+        )));
+    }
+    context.printer.prompt("End it? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+fn report(context: &Context, port: Port, protocol: Protocol, ended: &[Ended]) -> io::Result<()> {
+    let printer = &context.printer;
+    match printer.format() {
+        Format::Table => ended.iter().try_for_each(|Ended { pid, command, processes, .. }| {
+            let others =
+                if *processes > 1 { format!(", with {} that shared its socket", processes - 1) } else { String::new() };
+            printer.safe_line(format_args!("ended {command} (pid {pid}){others}"))
+        }),
+        Format::Jsonl => ended.iter().try_for_each(|ended| printer.json(ended)),
+        Format::Json => printer.json(&json!({ "port": port, "protocol": protocol, "ended": ended })),
+    }
+}
+
+impl From<Refusal> for CommandError {
+    fn from(refusal: Refusal) -> Self {
+        match &refusal {
+            Refusal::NotYours { .. } => Self::no(refusal).hint("--force ends it all the same"),
+            Refusal::Nobody { .. } => Self::no(refusal).hint("`portkeeper explain PORT` tells more"),
+            Refusal::Unseen { .. } => Self::no(refusal).hint("that user, or root, can end it"),
+            Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
+            Refusal::Failed { .. } => Self::environment(refusal),
+        }
+    }
+}

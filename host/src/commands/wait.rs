@@ -1,0 +1,181 @@
+//! `portkeeper wait`
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::app::{CommandError, CommandResult, Context, duration, named_here};
+use crate::model::Protocol;
+use crate::probe::SocketState;
+use crate::registry::Store;
+use crate::reserve::World;
+use crate::wait::{Asked, State, Target, TargetError, WaitError, Wish, wait};
+use crate::who::{self, OnPort, Ownership, Portrait};
+
+/// Wait until servers listen, or until ports are free
+///
+/// A port is occupied when any address of its host takes a connection. It is free when none does and, on this machine, nothing is
+/// bound there; what is left of closed connections does not count. With several targets, each of them has to be as wished once.
+///
+/// Silent and 0 when it is so. When the time is up, a line for each target on stderr and exit code 1. Looks at least once; without
+/// --timeout it waits for ever.
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// What to wait for: a port, a host and a port, or a name of this project: 8080, localhost:8080, [::1]:8080, web.
+    /// `free` or `occupied` as the last word is short for the option
+    #[arg(value_name = "[HOST:]PORT|NAME", required = true)]
+    targets: Vec<String>,
+
+    /// Until a server listens
+    #[arg(long, conflicts_with = "free")]
+    occupied: bool,
+
+    /// Until nobody has the port
+    #[arg(long)]
+    free: bool,
+
+    /// Until the server listens that the port is reserved for: the reservation's process or one that comes from it, or one that
+    /// works in the project of its name
+    #[arg(long, conflicts_with = "free")]
+    owned: bool,
+
+    /// Until the server answers GET PATH with a status of 200 to 399
+    #[arg(long, value_name = "PATH", conflicts_with = "free", value_parser = http_path)]
+    http: Option<String>,
+
+    /// How long to wait: 500ms, 30s, 2m. A bare number is seconds
+    #[arg(long, short, value_name = "DURATION", value_parser = seconds_or_duration, allow_hyphen_values = true)]
+    timeout: Option<Duration>,
+
+    /// How long to wait between two looks. The first looks follow each other faster
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "100ms", allow_hyphen_values = true)]
+    interval: Duration,
+}
+
+pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
+    let start = Instant::now();
+    let (state, words) = state(args)?;
+    let targets = words.iter().map(|word| target(context, word, args.timeout)).collect::<Result<Vec<_>, _>>()?;
+    let owned = |target: &Target| is_owned(context, target);
+    let wish = Wish {
+        http: args.http.as_deref(),
+        is_keeper: &who::is_keeper,
+        demand: if args.owned { &owned } else { &|_| Ok(()) },
+        ..Wish::new(state)
+    };
+    let left = args.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+    match wait(&targets, &wish, left, args.interval) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error @ WaitError::Timeout(_)) => {
+            context.printer.lines_to_stderr(error);
+            Ok(ExitCode::FAILURE)
+        }
+        Err(WaitError::Target(error)) => Err(error.into()),
+    }
+}
+
+/// What is waited for, and the words that are targets.
+fn state(args: &WaitArgs) -> Result<(State, &[String]), CommandError> {
+    let state = match args {
+        WaitArgs { free: true, .. } => Some(State::Free),
+        WaitArgs { occupied, owned, http, .. } if *occupied || *owned || http.is_some() => Some(State::Occupied),
+        _ => None,
+    };
+    let said = |word: &str| match word {
+        "free" => Some(State::Free),
+        "occupied" => Some(State::Occupied),
+        _ => None,
+    };
+    match (state, args.targets.split_last()) {
+        (Some(state), _) => Ok((state, &args.targets)),
+        (None, Some((last, targets))) if !targets.is_empty() && said(last).is_some() => {
+            Ok((said(last).unwrap_or(State::Free), targets))
+        }
+        _ => Err(CommandError::usage("say what to wait for: --occupied, until a server listens, or --free")),
+    }
+}
+
+fn target(context: &Context, word: &str, timeout: Option<Duration>) -> Result<Target, CommandError> {
+    match word.parse()? {
+        Asked::Address(host, port) => Ok(Target::resolve(&host, port, timeout)?),
+        Asked::Name(name) => named_here(context, &name).map(|reservation| Target::of(&reservation)),
+    }
+}
+
+/// Whether what listens there is what the port was reserved for; else the text says who it is. The registry is read anew every
+/// time, because whoever starts the server may be about to reserve the port.
+fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
+    let store = context.store().map_err(|error| error.to_string())?;
+    let (machine, snapshot) = (context.machine(&store), store.snapshot().map_err(|error| error.to_string())?);
+    let (here, addresses) = (machine.place(), target.local_addresses());
+    let mut reservations = snapshot.reservations().iter().filter(|reservation| {
+        here.shares_ports_with(&reservation.place) && reservation.covers(Protocol::Tcp, target.port(), addresses)
+    });
+    let Some(reservation) = reservations.next() else {
+        return Err("nobody has reserved it here, so nobody owns it".to_owned());
+    };
+    let mut sockets = who::sockets_on(&machine, Protocol::Tcp, target.port(), addresses);
+    sockets.retain(|socket| socket.state == SocketState::Listening);
+    if sockets.is_empty() {
+        return Err("no socket of this machine is to be seen: a firewall rule may forward it".to_owned());
+    }
+    sockets.iter().try_for_each(|OnPort { process, uid, .. }| match process {
+        None => Err(match uid {
+            Some(uid) => {
+                format!("by a process of user {} that this user may not see", crate::os::inspect::user_text(*uid))
+            }
+            None => "by a process that this user may not see".to_owned(),
+        }),
+        Some(process) => match who::ownership(reservation, process.pid, here) {
+            Ownership::Own => Ok(()),
+            Ownership::Stranger => Err(format!("by a stranger: {}", Portrait::of(process))),
+            Ownership::Unknown => Err(format!("nothing shows that its owner did it: {}", Portrait::of(process))),
+        },
+    })
+}
+
+/// A path as it stands in a request (RFC 9112, 3.2.1).
+fn http_path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err("write it as in a URL, from the first slash on: /health".to_owned())
+}
+
+/// As portend had it, a number may have a fraction.
+fn seconds_or_duration(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is no time to wait")),
+        Err(_) => duration(text),
+    }
+}
+
+impl From<TargetError> for CommandError {
+    fn from(error: TargetError) -> Self {
+        Self::usage(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_seconds_or_a_duration() {
+        assert_eq!(seconds_or_duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds_or_duration("2"), Ok(Duration::from_secs(2)));
+        assert_eq!(seconds_or_duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["-1", "nan", "inf", "soon", ""] {
+            assert!(seconds_or_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_one_that_a_request_can_hold() {
+        assert!(http_path("/health?deep=1").is_ok());
+        for wrong in ["", "health", "/a b", "/a\r\nX: y", "http://localhost/"] {
+            assert!(http_path(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

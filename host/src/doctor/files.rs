@@ -1,0 +1,178 @@
+//! The files that portkeeper keeps.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Finding;
+use crate::fs::{Lock, LockError, Patience, is_on_network};
+use crate::os::inspect;
+use crate::registry::{FileStore, RegistryError, Snapshot, Store};
+
+/// How long a lock may be held before it counts as stuck. A change of the registry takes milliseconds.
+const USUAL: Duration = Duration::from_secs(1);
+
+/// Whether the registry can be read, whether it is whole, and whether it is the user's alone. The snapshot is what the checks of its
+/// reservations need.
+#[must_use]
+pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
+    const ABOUT: &str = "registry";
+    let path = store.path();
+    let snapshot = match store.snapshot() {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let remedy = match &error {
+                RegistryError::Corrupt { .. } => format!("mv {0} {0}.bad, and reserve anew", path.display()),
+                _ => format!("see to its owner and mode, or choose another registry: ls -l {}", path.display()),
+            };
+            return (vec![Finding::problem(ABOUT, error.to_string(), remedy)], None);
+        }
+    };
+    if !path.exists() {
+        return (
+            vec![Finding::ok(ABOUT, format!("{} is not there yet: nothing is reserved", path.display()))],
+            Some(snapshot),
+        );
+    }
+    let mut findings: Vec<_> = snapshot
+        .notices()
+        .iter()
+        .map(|notice| {
+            Finding::problem(ABOUT, notice.to_string(), "any change of the registry repairs it: portkeeper gc")
+        })
+        .collect();
+    findings.extend(open_to_others(ABOUT, path));
+    let damaged = damaged_copies(path);
+    if let Some(first) = damaged.first() {
+        let what = format!("{} damaged former registries are kept, {} the first", damaged.len(), first.display());
+        findings.push(Finding::note(
+            ABOUT,
+            what,
+            format!("when you need nothing of them: rm {}.damaged-*", path.display()),
+        ));
+    }
+    if findings.is_empty() {
+        let count = snapshot.reservations().len();
+        findings.push(Finding::ok(
+            ABOUT,
+            format!("{}, {count} {}", path.display(), if count == 1 { "reservation" } else { "reservations" }),
+        ));
+    }
+    (findings, Some(snapshot))
+}
+
+/// Whether the registry's lock can be had, and who has it if not.
+#[must_use]
+pub fn lock(store: &FileStore<'_>) -> Finding {
+    const ABOUT: &str = "lock";
+    let path = store.lock_path();
+    if !path.exists() {
+        return Finding::ok(ABOUT, "nobody has ever locked the registry");
+    }
+    match Lock::acquire(path, &Patience { timeout: USUAL, announce: &|_| () }) {
+        Ok(_) => Finding::ok(ABOUT, "free"),
+        Err(LockError::Timeout { waiting, .. }) => {
+            let command = waiting.holder.and_then(inspect::command);
+            let what = format!(
+                "{waiting}{}, for longer than a change takes",
+                command.map(|name| format!(" ({name})")).unwrap_or_default()
+            );
+            let remedy = match waiting.holder {
+                Some(pid) => format!("if that process hangs: kill {pid}"),
+                None => "end whoever has it, perhaps in another container; the file itself may stay".to_owned(),
+            };
+            Finding::problem(ABOUT, what, remedy)
+        }
+        Err(LockError::File(error)) => {
+            Finding::problem(ABOUT, error.to_string(), format!("see to its owner and mode: ls -l {}", path.display()))
+        }
+    }
+}
+
+/// Whether the folder of the registry is on a file system where locks and renames can be relied on.
+#[must_use]
+pub fn state_folder(store: &FileStore<'_>) -> Option<Finding> {
+    const ABOUT: &str = "state folder";
+    let folder = store.path().parent().filter(|folder| folder.exists())?;
+    let shown = folder.display();
+    if is_on_network(folder) {
+        return Some(Finding::problem(
+            ABOUT,
+            format!(
+                "{shown} is on a network file system: a lock may not reach other machines, and each has ports of its own"
+            ),
+            "keep it on this machine: set XDG_STATE_HOME or PORTKEEPER_REGISTRY to a local folder",
+        ));
+    }
+    Some(open_to_others(ABOUT, folder).unwrap_or_else(|| Finding::ok(ABOUT, shown.to_string())))
+}
+
+/// Whether compiled plugins can be kept. Without a cache every prepare compiles them anew.
+#[must_use]
+pub fn cache(folder: &Path) -> Finding {
+    const ABOUT: &str = "plugin cache";
+    let shown = folder.display();
+    match folder.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Finding::ok(ABOUT, format!("{shown} is not there yet"))
+        }
+        Err(error) => {
+            Finding::problem(ABOUT, format!("{shown}: {error}"), "see to its owner and mode, or set XDG_CACHE_HOME")
+        }
+        Ok(metadata) if !metadata.is_dir() => {
+            Finding::problem(ABOUT, format!("{shown} is no folder"), format!("move it away: mv {shown} {shown}.old"))
+        }
+        Ok(_) => owner_finding(ABOUT, folder).unwrap_or_else(|| Finding::ok(ABOUT, shown.to_string())),
+    }
+}
+
+fn damaged_copies(path: &Path) -> Vec<PathBuf> {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
+    let entries = path.parent().and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten();
+    let mut copies: Vec<_> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{name}.damaged-")))
+        .map(|entry| entry.path())
+        .collect();
+    copies.sort();
+    copies
+}
+
+/// Whether someone else could read or change it.
+#[cfg(unix)]
+fn open_to_others(about: &'static str, path: &Path) -> Option<Finding> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = path.metadata().ok()?.permissions().mode() & 0o777;
+    let shown = path.display();
+    let remedy = format!("chmod go= {shown}");
+    owner_finding(about, path).or_else(|| match mode & 0o077 {
+        0 => None,
+        _ if mode & 0o022 != 0 => {
+            Some(Finding::problem(about, format!("{shown} can be changed by others (mode {mode:03o})"), remedy))
+        }
+        _ => Some(Finding::note(about, format!("{shown} can be read by others (mode {mode:03o})"), remedy)),
+    })
+}
+
+#[cfg(unix)]
+fn owner_finding(about: &'static str, path: &Path) -> Option<Finding> {
+    use std::os::unix::fs::MetadataExt;
+    let owner = path.metadata().ok()?.uid();
+    let user = inspect::current_user()?;
+    let shown = path.display();
+    (owner != user).then(|| {
+        Finding::problem(
+            about,
+            format!("{shown} belongs to {}, but this is {}", inspect::user_text(owner), inspect::user_text(user)),
+            "under sudo use `sudo -H`, or give it back to its user with chown",
+        )
+    })
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &'static str, _: &Path) -> Option<Finding> {
+    None
+}
+
+#[cfg(not(unix))]
+fn owner_finding(_: &'static str, _: &Path) -> Option<Finding> {
+    None
+}

@@ -1,0 +1,57 @@
+//! What may be wrong with the registry and with what it depends on, and what helps.
+//!
+//! Each check answers with [`Finding`]s, a good one included, so that a silent check can't be mistaken for a forgotten one. Nothing
+//! is changed.
+
+mod files;
+mod reservations;
+
+pub use files::{cache, lock, registry, state_folder};
+pub use reservations::{clock, ephemeral, projects, stale, tables};
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// As it should be.
+    Ok,
+    /// Worth knowing.
+    Note,
+    /// Something will go wrong.
+    Problem,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at: `registry`, `lock`, ...
+    pub about: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was found.
+    pub what: String,
+    /// What helps; none where nothing has to be done.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    /// As it should be.
+    #[must_use]
+    pub fn ok(about: &'static str, what: impl Into<String>) -> Self {
+        Self { about, severity: Severity::Ok, what: what.into(), remedy: None }
+    }
+
+    /// Worth knowing, and what can be done.
+    #[must_use]
+    pub fn note(about: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { about, severity: Severity::Note, what: what.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// Something is wrong, and what helps.
+    #[must_use]
+    pub fn problem(about: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { about, severity: Severity::Problem, what: what.into(), remedy: Some(remedy.into()) }
+    }
+}

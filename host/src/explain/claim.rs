@@ -1,0 +1,84 @@
+//! A reservation of the port, as someone in a folder sees it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::model::{Lease, Reservation};
+use crate::reserve::{Machine, Stale, World, why_stale};
+use crate::who::{OnPort, seen_from};
+
+/// A reservation of the port.
+#[derive(Debug)]
+pub struct Claim {
+    /// The reservation.
+    pub reservation: Reservation,
+    /// Whether it is one of this machine and network namespace; the ports of others are other ports.
+    pub here: bool,
+    /// Why it is alive no longer, if it is not: the next reserve collects it.
+    pub stale: Option<Stale>,
+    /// Whose it is.
+    pub whose: Whose,
+}
+
+/// Whose a reservation is, for someone in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// A name of the project of the folder.
+    Project,
+    /// Of this user, and of no project.
+    User,
+    /// A name of another project.
+    Other(PathBuf),
+}
+
+impl Whose {
+    /// Whose the reservation is for someone in the folder.
+    #[must_use]
+    pub fn of(reservation: &Reservation, folder: &Path) -> Self {
+        match reservation.name().and_then(|name| name.project.as_ref()) {
+            None => Self::User,
+            Some(project) if folder.starts_with(&project.path) => Self::Project,
+            Some(project) => Self::Other(project.path.clone()),
+        }
+    }
+}
+
+impl Claim {
+    pub(super) fn of(reservation: &Reservation, machine: &Machine, folder: &Path) -> Self {
+        Self {
+            here: machine.place().shares_ports_with(&reservation.place),
+            stale: why_stale(reservation, machine),
+            whose: Whose::of(reservation, folder),
+            reservation: reservation.clone(),
+        }
+    }
+
+    /// Whether it counts here and now.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.here && self.stale.is_none()
+    }
+
+    /// Whether the socket is in its way, or its own.
+    pub(super) fn covers(&self, socket: &OnPort) -> bool {
+        self.reservation.covers(socket.protocol, self.reservation.port, &[socket.address.ip()])
+    }
+
+    /// For what or whom it is: `web`, `web of ../shop-2`, `anna`, `a process`.
+    #[must_use]
+    pub fn purpose(&self, folder: &Path) -> String {
+        let Reservation { lease, owner, .. } = &self.reservation;
+        let owner = owner.as_ref().map(|owner| format!("owner {owner}"));
+        match (lease, &self.whose) {
+            (Lease::Named(name), Whose::Other(project)) => {
+                format!("{} of {}", name.name, seen_from(project, folder))
+            }
+            (Lease::Named(name), Whose::Project) => format!("{} of this project", name.name),
+            (Lease::Named(name), Whose::User) => name.name.clone(),
+            (Lease::Process(process), _) => owner.unwrap_or_else(|| format!("process {}", process.pid)),
+            (Lease::Held | Lease::Timed { .. } | Lease::Grace { .. }, _) => owner.unwrap_or_else(|| "you".to_owned()),
+        }
+    }
+}

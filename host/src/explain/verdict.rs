@@ -1,0 +1,138 @@
+//! How a port stands, in a word and in a line.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Claim, Explanation, Seat, Whose};
+use crate::model::Protocol;
+use crate::os::inspect::user_text;
+use crate::probe::SocketState;
+use crate::who::{Ownership, seen_from};
+
+/// How a port stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nobody has it and nobody has reserved it.
+    Free,
+    /// Nobody has TCP; UDP is somebody's.
+    FreeForTcp,
+    /// Only remnants of connections are on it.
+    Lingering,
+    /// Reserved for this project or user, and nobody is there.
+    ReservedForYou,
+    /// Reserved for another project, and nobody is there.
+    Reserved,
+    /// Reserved for you, and what is there is yours or may be.
+    Yours,
+    /// portkeeper keeps it for whom it is reserved.
+    Kept,
+    /// A process listens there, or has bound it.
+    Taken,
+    /// An outgoing connection started from it.
+    InUse,
+    /// It can't be had, and who has it is not to be seen from here.
+    Unseen,
+}
+
+impl Verdict {
+    pub(super) fn of(explained: &Explanation) -> Self {
+        let mine = explained.claim().map(|claim| !matches!(claim.whose, Whose::Other(_)));
+        match (explained.holder(), mine) {
+            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::Kept,
+            (Some(seat), _) if seat.socket.state == SocketState::Connected => Self::InUse,
+            (Some(seat), Some(true)) if seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
+            (Some(_), _) => Self::Taken,
+            (None, _) if explained.unseen => Self::Unseen,
+            (None, Some(true)) => Self::ReservedForYou,
+            (None, Some(false)) => Self::Reserved,
+            (None, None) if explained.remnants > 0 => Self::Lingering,
+            (None, None) if explained.sockets.is_empty() => Self::Free,
+            (None, None) => Self::FreeForTcp,
+        }
+    }
+}
+
+impl Explanation {
+    /// The protocol that the verdict is about: UDP only where UDP alone is reserved and nobody has TCP.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        let has = |protocol| {
+            self.sockets.iter().any(|seat| seat.socket.protocol == protocol)
+                || self.live_claims(protocol).next().is_some()
+        };
+        if !has(Protocol::Tcp) && self.live_claims(Protocol::Udp).next().is_some() {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        }
+    }
+
+    /// The reservation that counts: the one that whoever has the port is in the way of, else any.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        let mut claims = self.live_claims(self.protocol());
+        match self.holder() {
+            Some(seat) => claims.find(|claim| claim.covers(&seat.socket)),
+            None => claims.next(),
+        }
+    }
+
+    fn live_claims(&self, protocol: Protocol) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(move |claim| claim.is_live() && claim.reservation.protocol == protocol)
+    }
+
+    /// The socket that matters most to someone who wants the port: a listener before what is only bound, and of those a
+    /// stranger's.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Seat> {
+        let protocol = self.protocol();
+        let seats = self.sockets.iter().filter(|seat| seat.socket.protocol == protocol);
+        seats.min_by_key(|seat| (seat.socket.state, seat.ownership != Some(Ownership::Stranger)))
+    }
+
+    /// How it stands, in a line, for someone in the folder.
+    #[must_use]
+    pub fn summary(&self, folder: &Path) -> String {
+        let port = match self.protocol() {
+            Protocol::Tcp => self.port.to_string(),
+            Protocol::Udp => format!("{} (udp)", self.port),
+        };
+        let who = self.holder().or(self.sockets.first()).map(|seat| describe(seat, folder)).unwrap_or_default();
+        let purpose = self.claim().map(|claim| claim.purpose(folder)).unwrap_or_default();
+        let though = if purpose.is_empty() { String::new() } else { format!(", though it is reserved for {purpose}") };
+        match self.verdict {
+            Verdict::Free => format!("{port} is free"),
+            Verdict::FreeForTcp => format!("{port} is free for tcp; udp is taken by {who}"),
+            Verdict::Lingering => format!("{port} is free, but connections of an earlier server still fade away"),
+            Verdict::ReservedForYou => format!("{port} is reserved for {purpose}, and nobody is there"),
+            Verdict::Reserved => format!("{port} is free, but reserved for {purpose}"),
+            Verdict::Yours => format!("{port} is yours: {who} has it, reserved for {purpose}"),
+            Verdict::Kept if purpose.is_empty() => format!("{port} is kept by {who}"),
+            Verdict::Kept => format!("{port} is kept by {who} for {purpose}"),
+            Verdict::Taken => format!("{port} is taken by {who}{though}"),
+            Verdict::InUse => format!("{port} is in use by {who} for an outgoing connection{though}"),
+            Verdict::Unseen => {
+                format!(
+                    "{port} can't be had, and no socket shows why: a firewall rule may forward it to a container{though}"
+                )
+            }
+        }
+    }
+}
+
+/// `node (pid 4711) in ../shop-2`, with what it does unless it listens.
+fn describe(seat: &Seat, folder: &Path) -> String {
+    let does = if seat.socket.state == SocketState::Bound { ", which is bound to it and does not listen" } else { "" };
+    let Some(process) = &seat.process else {
+        return match seat.socket.uid {
+            Some(uid) => format!("a process of user {} that this user may not see{does}", user_text(uid)),
+            None => format!("a process that this user may not see{does}"),
+        };
+    };
+    let place = process.project.as_ref().or(process.folder.as_ref()).filter(|place| place.as_path() != folder);
+    let place = place.map(|place| format!(" in {}", seen_from(place, folder))).unwrap_or_default();
+    let container = process.container.as_ref().map(|container| format!(", container {container}")).unwrap_or_default();
+    format!("{} (pid {}){place}{container}{does}", process.command, process.pid)
+}

@@ -1,0 +1,75 @@
+//! Ask, wait, kill.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{Plan, Refusal, Victim};
+use crate::os::Handle;
+
+/// A server that was ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// Its pid.
+    pub pid: u32,
+    /// Its name.
+    pub command: String,
+    /// How it ended.
+    pub how: How,
+    /// How many processes ended, those included that shared its socket.
+    pub processes: usize,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It was asked to, and did.
+    Asked,
+    /// It did not end in time, and was killed.
+    Killed,
+}
+
+/// So long a killed process may take to be gone: the kernel has to give back its memory first.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Plan {
+    /// Asks every server to end (SIGTERM), and waits up to `patience` for it and for those that share its socket. Those that stay
+    /// behind are asked as well; what is left then is killed (SIGKILL).
+    ///
+    /// # Errors
+    /// [`Refusal::Failed`] when a process may not be signalled; those before it have ended.
+    pub fn carry_out(&self, patience: Duration) -> Result<Vec<Ended>, Refusal> {
+        self.victims.iter().map(|victim| end(victim, patience)).collect()
+    }
+}
+
+fn end(victim: &Victim, patience: Duration) -> Result<Ended, Refusal> {
+    let failed = |source| Refusal::Failed { who: Box::new(victim.portrait.clone()), source };
+    let (server, workers) = (&victim.handles[..1], &victim.handles[1..]);
+    let ended = |how| Ended {
+        pid: victim.portrait.pid,
+        command: victim.portrait.command.clone(),
+        how,
+        processes: victim.handles.len(),
+    };
+    server[0].ask_to_end().map_err(failed)?;
+    let deadline = Instant::now() + patience;
+    // A server that ends properly takes its workers along.
+    if all_have_ended(&victim.handles, deadline) {
+        return Ok(ended(How::Asked));
+    }
+    if all_have_ended(server, Instant::now()) {
+        workers.iter().try_for_each(Handle::ask_to_end).map_err(failed)?;
+        if all_have_ended(workers, Instant::now() + patience) {
+            return Ok(ended(How::Asked));
+        }
+    }
+    victim.handles.iter().try_for_each(Handle::kill).map_err(failed)?;
+    all_have_ended(&victim.handles, Instant::now() + LAST_PATIENCE);
+    Ok(ended(How::Killed))
+}
+
+fn all_have_ended(handles: &[Handle], deadline: Instant) -> bool {
+    handles.iter().all(|handle| handle.has_ended_within(deadline.saturating_duration_since(Instant::now())))
+}

@@ -1,0 +1,68 @@
+//! Everything stands in `/proc/PID` (proc(5)).
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub(super) fn command(pid: u32) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+}
+
+/// The arguments end with a zero byte each. What a process has written over them counts as one.
+pub(super) fn command_line(pid: u32) -> Option<Vec<String>> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let trimmed = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+    if trimmed.is_empty() {
+        return Some(Vec::new());
+    }
+    Some(trimmed.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).trim().to_owned()).collect())
+}
+
+/// A folder that was removed reads `/old/path (deleted)`, which is as good an answer as there is.
+pub(super) fn working_folder(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd")).ok()
+}
+
+/// From `status`: the owner of the folder itself is root for a process that may not be dumped (proc_pid(5)).
+pub(super) fn user(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    users.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Counted in ticks since the boot; how long ago that was says the clock that counts sleep as well.
+pub(super) fn started(pid: u32) -> Option<Timestamp> {
+    let ticks = stat_field(pid, 22)?;
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    let after_boot = Duration::from_millis(ticks.saturating_mul(1_000) / per_second);
+    let now = crate::os::now();
+    let age = SignedDuration::try_from(now.since_boot.saturating_sub(after_boot)).ok()?;
+    now.wall.checked_sub(age).ok()
+}
+
+pub(super) fn parent_of(pid: u32) -> Option<u32> {
+    // 0: it has none in this pid namespace.
+    stat_field(pid, 4).and_then(|parent| u32::try_from(parent).ok()).filter(|&parent| parent != 0)
+}
+
+/// A numeric field of `stat` (proc_pid_stat(5)), counted from 1. The second is the name in parentheses, which may itself hold
+/// spaces and parentheses.
+fn stat_field(pid: u32, number: usize) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(number - 3)?.parse().ok()
+}
+
+pub(super) fn control_groups(pid: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()
+}
+
+/// By device and inode, which are the same through every link and mount of the file, also when it was replaced on disk.
+pub(super) fn runs_our_program(pid: u32) -> bool {
+    let program = |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).map(|file| (file.dev(), file.ino())).ok();
+    let ours = program("self");
+    ours.is_some() && ours == program(&pid.to_string())
+}

@@ -1,0 +1,147 @@
+//! What can be told about a process, fact by fact: each call reads what it is asked for and no more.
+//!
+//! A process may end between two calls, and one of another user tells little. So every answer may be none.
+
+mod container;
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(not(target_os = "linux"))]
+#[path = "others.rs"]
+mod platform;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+pub use container::{Container, is_container_proxy};
+
+/// How long a chain of parents may be. Longer ones are not followed to their end.
+const LONGEST_CHAIN: usize = 64;
+
+/// Its name, as the kernel has it: at most 15 bytes on Linux (`/proc/PID/comm`, proc_pid_comm(5)).
+#[must_use]
+pub fn command(pid: u32) -> Option<String> {
+    platform::command(pid)
+}
+
+/// Its arguments, the program's own name first. Empty for a thread of the kernel.
+#[must_use]
+pub fn command_line(pid: u32) -> Option<Vec<String>> {
+    platform::command_line(pid)
+}
+
+/// The folder that it works in.
+#[must_use]
+pub fn working_folder(pid: u32) -> Option<PathBuf> {
+    platform::working_folder(pid)
+}
+
+/// The effective user.
+#[must_use]
+pub fn user(pid: u32) -> Option<u32> {
+    platform::user(pid)
+}
+
+/// What the user with this number is called, wherever users are kept (getpwuid(3)).
+#[must_use]
+pub fn user_name(uid: u32) -> Option<String> {
+    #[cfg(unix)]
+    return uzers::get_user_by_uid(uid).map(|user| user.name().to_string_lossy().into_owned());
+    #[cfg(not(unix))]
+    return Some(uid).and(None);
+}
+
+/// A user by name and number, `anna (uid 1000)`, or by number alone.
+#[must_use]
+pub fn user_text(uid: u32) -> String {
+    user_name(uid).map_or_else(|| uid.to_string(), |name| format!("{name} (uid {uid})"))
+}
+
+/// The effective user of this process; none where users have no numbers.
+#[must_use]
+pub fn current_user() -> Option<u32> {
+    #[cfg(unix)]
+    return Some(rustix::process::geteuid().as_raw());
+    #[cfg(not(unix))]
+    return None;
+}
+
+/// When it was started, by the wall clock of now.
+#[must_use]
+pub fn started(pid: u32) -> Option<Timestamp> {
+    platform::started(pid)
+}
+
+/// The process that started it, or that took it over when that one ended.
+#[must_use]
+pub fn parent_of(pid: u32) -> Option<u32> {
+    platform::parent_of(pid)
+}
+
+/// Its parent, the parent of that one, and so on, as far as they can be seen.
+#[must_use]
+pub fn ancestors(pid: u32) -> Vec<u32> {
+    let mut chain = Vec::new();
+    let mut next = parent_of(pid);
+    while let Some(parent) = next.filter(|parent| chain.len() < LONGEST_CHAIN && !chain.contains(parent)) {
+        chain.push(parent);
+        next = parent_of(parent);
+    }
+    chain
+}
+
+/// The container that it runs in; none outside of containers, and for one that this process runs in as well.
+#[must_use]
+pub fn container(pid: u32) -> Option<Container> {
+    let of = |groups: Option<String>| Container::from_control_groups(&groups?);
+    let theirs = of(platform::control_groups(pid))?;
+    (of(platform::control_groups(std::process::id())).as_ref() != Some(&theirs)).then_some(theirs)
+}
+
+/// Whether it runs the same program file as this process.
+#[must_use]
+pub fn runs_our_program(pid: u32) -> bool {
+    platform::runs_our_program(pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_knows_itself() {
+        let me = std::process::id();
+        assert!(command(me).is_some_and(|name| !name.is_empty()));
+        assert!(command_line(me).unwrap()[0].contains("portkeeper"));
+        assert_eq!(working_folder(me), std::env::current_dir().ok());
+        assert_eq!(user(me), current_user());
+        assert_eq!(container(me), None, "the container that we are in as well is not told");
+        assert!(runs_our_program(me));
+        let age = Timestamp::now().duration_since(started(me).unwrap()).as_secs();
+        assert!((-2..3_600).contains(&age), "{age}");
+    }
+
+    #[test]
+    fn parents_lead_upwards_and_end() {
+        let chain = ancestors(std::process::id());
+        assert_eq!(chain.first().copied(), crate::os::parent().map(|parent| parent.pid));
+        assert!(chain.len() < LONGEST_CHAIN);
+    }
+
+    #[test]
+    fn of_a_process_that_is_not_there_nothing_is_told() {
+        let nobody = u32::MAX;
+        assert_eq!((command(nobody), command_line(nobody), working_folder(nobody)), (None, None, None));
+        assert_eq!((user(nobody), started(nobody), parent_of(nobody)), (None, None, None));
+        assert!(!runs_our_program(nobody) && ancestors(nobody).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_user_has_a_name() {
+        assert_eq!(user_name(0).as_deref(), Some("root"));
+        assert_eq!(user_name(u32::MAX - 7), None);
+    }
+}

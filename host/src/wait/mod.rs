@@ -1,0 +1,153 @@
+//! Waits until a server listens, or until a port is free.
+//!
+//! The meaning is that of the Python package portend, where it had one: a port is *occupied* when any of its addresses takes a
+//! connection, and *free* when none does. What portend could not see counts as well on this machine: a port that is bound without
+//! listening is not free, and a socket behind which there is only portkeeper is no server.
+
+mod check;
+mod http;
+mod simple;
+mod target;
+
+pub use simple::{assert_free, find_available_port, wait_free, wait_occupied};
+pub use target::{Asked, Target, TargetError};
+
+use std::fmt;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use check::Look;
+
+/// How long to wait between two looks, if nobody says otherwise.
+pub const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The first pause. Each is twice the one before, up to the interval: what is about to happen is seen at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Somebody takes connections.
+    Occupied,
+    /// Nobody does, and nobody has bound the port.
+    Free,
+}
+
+/// What is waited for, and what counts.
+#[derive(Clone, Copy)]
+pub struct Wish<'a> {
+    /// The state.
+    pub state: State,
+    /// For occupied ports: a path that the server has to answer with a status of 200 to 399 (RFC 9110, 15.3 and 15.4).
+    pub http: Option<&'a str>,
+    /// Whether a process only keeps ports for others, so that its sockets are no server.
+    pub is_keeper: &'a dyn Fn(u32) -> bool,
+    /// For occupied ports: what else to demand. The text says why not.
+    pub demand: &'a dyn Fn(&Target) -> Result<(), String>,
+}
+
+impl<'a> Wish<'a> {
+    /// The state, and nothing else.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        Self { state, http: None, is_keeper: &|_| false, demand: &|_| Ok(()) }
+    }
+}
+
+impl fmt::Debug for Wish<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wish").field("state", &self.state).field("http", &self.http).finish_non_exhaustive()
+    }
+}
+
+/// Why the wait was in vain.
+#[derive(Debug, Error)]
+pub enum WaitError {
+    /// The target can't be understood or found.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// These were not as wished when the time was up.
+    #[error("{}", lines(.0))]
+    Timeout(Vec<Miss>),
+}
+
+/// A target that is not as wished.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub struct Miss {
+    /// The host, as it was asked for.
+    pub host: String,
+    /// The port.
+    pub port: crate::model::Port,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a target is not as wished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody takes connections.
+    NotBound,
+    /// Somebody has the port.
+    NotFree,
+    /// The server answers the path with something else, or not at all.
+    Http {
+        /// The path.
+        path: String,
+        /// What it answered.
+        status: Option<u16>,
+    },
+    /// Somebody takes connections, but a demand is not met.
+    Refused(String),
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, why } = self;
+        match why {
+            Why::NotBound => write!(f, "Port {port} not bound on {host}."),
+            Why::NotFree => write!(f, "Port {port} not free on {host}."),
+            Why::Http { path, status: Some(status) } => {
+                write!(f, "Port {port} on {host} answers GET {path} with {status}.")
+            }
+            Why::Http { path, status: None } => write!(f, "Port {port} on {host} does not answer GET {path}."),
+            Why::Refused(why) => write!(f, "Port {port} on {host} is bound, but {why}."),
+        }
+    }
+}
+
+fn lines(misses: &[Miss]) -> String {
+    misses.iter().map(Miss::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Waits until every target was as wished once. Looks at least once, however short the timeout; without one it waits for ever.
+///
+/// # Errors
+/// [`WaitError::Timeout`].
+pub fn wait(
+    targets: &[Target],
+    wish: &Wish<'_>,
+    timeout: Option<Duration>,
+    interval: Duration,
+) -> Result<(), WaitError> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let mut pending: Vec<&Target> = targets.iter().collect();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let look = Look::new(wish, left());
+        let misses: Vec<(&Target, Why)> =
+            pending.iter().filter_map(|&target| Some((target, look.at(target).err()?))).collect();
+        if misses.is_empty() {
+            return Ok(());
+        }
+        if left() == Some(Duration::ZERO) {
+            return Err(WaitError::Timeout(misses.into_iter().map(|(target, why)| target.miss(why)).collect()));
+        }
+        pending = misses.into_iter().map(|(target, _)| target).collect();
+        pause = pause.min(interval.max(FIRST_PAUSE));
+        sleep(left().map_or(pause, |left| left.min(pause)));
+        pause *= 2;
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether a process is the one that a reservation was made for.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{is_in, project_folder};
+use crate::model::{Lease, LeaseName, Place, ProcessId, Reservation};
+use crate::os::{self, Liveness, inspect};
+
+/// Whose a process on a reserved port is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ownership {
+    /// It belongs to the reservation.
+    Own,
+    /// It provably belongs to someone else.
+    Stranger,
+    /// Nothing proves either.
+    Unknown,
+}
+
+/// Whether the process `pid` of this place is the one that the reservation was made for.
+///
+/// A process lease: it is that process or comes from it. A name: it works in the name's project, or was started from there.
+/// Other reservations know only who asked for them: what comes from that process is theirs, and nothing is foreign.
+#[must_use]
+pub fn ownership(reservation: &Reservation, pid: u32, here: &Place) -> Ownership {
+    match &reservation.lease {
+        Lease::Process(owner) if here.shares_processes_with(&reservation.place) => of_process(owner, pid),
+        Lease::Named(LeaseName { project: Some(project), .. }) => of_project(&project.path, pid),
+        _ => of_caller(reservation, pid, here),
+    }
+}
+
+fn of_process(owner: &ProcessId, pid: u32) -> Ownership {
+    if os::liveness(owner) != Liveness::Alive {
+        return Ownership::Unknown;
+    }
+    if comes_from(pid, owner.pid) { Ownership::Own } else { Ownership::Stranger }
+}
+
+fn of_project(project: &Path, pid: u32) -> Ownership {
+    let Some(folder) = inspect::working_folder(pid) else { return Ownership::Unknown };
+    if is_in(&folder, project) {
+        return Ownership::Own;
+    }
+    match project_folder(&folder) {
+        // Started from the root of a repository, for a part of it that has names of its own.
+        Some(theirs) if project.starts_with(&theirs) => Ownership::Unknown,
+        Some(_) => Ownership::Stranger,
+        // A server may change its folder, to `/` as a rule. Whoever started it has not.
+        None if started_from(project, pid) => Ownership::Own,
+        None => Ownership::Unknown,
+    }
+}
+
+fn started_from(project: &Path, pid: u32) -> bool {
+    let folders = inspect::ancestors(pid).into_iter().filter_map(inspect::working_folder);
+    folders.into_iter().any(|folder| is_in(&folder, project))
+}
+
+fn of_caller(reservation: &Reservation, pid: u32, here: &Place) -> Ownership {
+    let caller = reservation.caller.as_ref().filter(|_| here.shares_processes_with(&reservation.place));
+    // A later process with the caller's pid has another name, as a rule; more is not known of it.
+    let caller = caller.filter(|caller| inspect::command(caller.pid).as_ref() == Some(&caller.command));
+    match caller {
+        Some(caller) if comes_from(pid, caller.pid) => Ownership::Own,
+        _ => Ownership::Unknown,
+    }
+}
+
+fn comes_from(pid: u32, ancestor: u32) -> bool {
+    pid == ancestor || inspect::ancestors(pid).contains(&ancestor)
+}

@@ -1,0 +1,54 @@
+//! The sockets on a port.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use crate::model::{Port, Protocol};
+use crate::probe::{Process, SocketState};
+use crate::reserve::Machine;
+
+/// A socket on a port, and the process that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnPort {
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its own address.
+    pub address: SocketAddr,
+    /// What it does there.
+    pub state: SocketState,
+    /// The user it belongs to; told of processes that can't be seen as well.
+    pub uid: Option<u32>,
+    /// Its inode.
+    pub inode: Option<u64>,
+    /// The process; none for a remnant, and where this user may not see it.
+    pub process: Option<Process>,
+}
+
+/// The sockets of the protocol on the port, on addresses that overlap one of these; what matters most to others comes first.
+/// Processes are looked up for those only that listen or are bound.
+#[must_use]
+pub fn sockets_on(machine: &Machine, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<OnPort> {
+    let mut occupants = machine.sockets(protocol).map(|all| all.occupants(port, addresses)).unwrap_or_default();
+    occupants.sort();
+    occupants
+        .into_iter()
+        .map(|occupant| OnPort {
+            protocol,
+            address: SocketAddr::new(occupant.address, port.get()),
+            state: occupant.state,
+            uid: occupant.uid,
+            inode: occupant.inode,
+            process: occupant.inode.and_then(|inode| machine.processes().of(inode)),
+        })
+        .collect()
+}
+
+impl OnPort {
+    /// Every address of the machine, for [`sockets_on`].
+    pub const ANYWHERE: [IpAddr; 1] = [IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+
+    /// Whether it keeps others from the port for as long as it likes: it listens, or it is bound.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.state, SocketState::Listening | SocketState::Bound)
+    }
+}

@@ -1,0 +1,221 @@
+//! `kill`: ends what has a port, if it may.
+
+use portkeeper_tests::{Ports, Run, Sandbox, StandIn, program_or_skip};
+use serde_json::json;
+
+use crate::sandbox;
+
+fn kill<'a>(sandbox: &'a Sandbox, port: u16, words: &str) -> Run<'a> {
+    sandbox.portkeeper(format!("kill {port} {words}"))
+}
+
+/// A project with the port reserved as `web`, and its folder.
+fn project(sandbox: &Sandbox, port: u16) -> std::path::PathBuf {
+    let folder = sandbox.folder("shop/.git").parent().unwrap().to_owned();
+    let _ = sandbox.portkeeper(format!("port --write-env=web --range {port}-{port}")).within(&folder).ok();
+    folder
+}
+
+fn is_alive(process: &StandIn) -> bool {
+    // A zombie, which only waits for the test to notice, is not.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+#[test]
+fn the_listener_of_this_project_is_ended() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let folder = project(&sandbox, port);
+    let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{port} [::1]:{port}"));
+    let server = StandIn::start(listen.within(&folder).command());
+    let answer = kill(&sandbox, port, "--yes --json").within(&folder).ok().json();
+    let ended = json!([{ "pid": server.pid(), "command": "stand-in", "how": "asked", "processes": 1 }]);
+    assert_eq!(answer["ended"], ended, "{answer}");
+    assert!(!is_alive(&server));
+    assert_eq!(sandbox.reserved(), [port], "the reservation stays");
+}
+
+#[test]
+fn a_strangers_listener_needs_force() {
+    let (sandbox, ports) = (sandbox(), Ports::take(3));
+    let folder = project(&sandbox, ports.at(0));
+    let other = sandbox.folder("other/.git").parent().unwrap().to_owned();
+    let start =
+        |port: u16| StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).within(&other).command());
+    // On the port of the project, on one that nobody has reserved, and on one of another project.
+    let _ = sandbox.portkeeper(format!("port --write-env=web --range {0}-{0}", ports.at(2))).within(&other).ok();
+    for (port, reason) in
+        [(ports.at(0), "works elsewhere"), (ports.at(1), "not reserved"), (ports.at(2), "reserved for")]
+    {
+        let server = start(port);
+        kill(&sandbox, port, "--yes")
+            .within(&folder)
+            .refused(1)
+            .says(reason)
+            .says("--force")
+            .says(format!("pid {}", server.pid()));
+        assert!(is_alive(&server));
+        let _ = kill(&sandbox, port, "--yes --force").within(&folder).ok();
+        assert!(!is_alive(&server));
+    }
+}
+
+#[test]
+fn a_listener_here_on_a_port_of_ones_own_is_ended_without_a_name() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let _ = sandbox.portkeeper(format!("reserve --port {}", ports.first())).ok();
+    let server = sandbox.listener("127.0.0.1", ports.first());
+    let _ = kill(&sandbox, ports.first(), "--yes").ok();
+    assert!(!is_alive(&server));
+}
+
+#[test]
+fn without_a_terminal_somebody_has_to_say_yes() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = sandbox.listener("127.0.0.1", ports.first());
+    kill(&sandbox, ports.first(), "--force").exits(2).says("--yes").says(format!("stand-in (pid {})", server.pid()));
+    assert!(is_alive(&server));
+}
+
+#[test]
+fn on_a_terminal_it_shows_whom_and_asks() {
+    if program_or_skip("script").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = sandbox.listener("127.0.0.1", ports.first());
+    let command = format!("portkeeper kill {} --force", ports.first());
+    let ask = |answer: &str| sandbox.shell(&format!("printf '{answer}\\n' | script -qec '{command}' /dev/null")).run();
+    for no in ["n", "", "nonsense"] {
+        let outcome = ask(no);
+        assert!(outcome.stdout.contains(&format!("stand-in (pid {})", server.pid())), "{outcome}");
+        assert!(outcome.stdout.contains("End it? [y/N]"), "{outcome}");
+        assert!(outcome.stdout.contains("nothing was ended") && is_alive(&server), "{outcome}");
+    }
+    let outcome = ask("y");
+    assert!(outcome.stdout.contains("ended stand-in") && !is_alive(&server), "{outcome}");
+}
+
+#[test]
+fn what_does_not_end_in_time_is_killed_and_that_is_said() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let script = "trap '' TERM; exec \"$@\"";
+    let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).command();
+    let stubborn = sandbox.program("sh").words("-c").arg(script).arg("sh").arg(listen.get_program());
+    let stubborn = listen.get_args().fold(stubborn, |run, argument| run.arg(argument));
+    let server = StandIn::start(stubborn.command());
+    let outcome = kill(&sandbox, port, "--force --yes --timeout 100ms --json").ok();
+    outcome.says("did not end within 0.1 s, so it was killed");
+    assert_eq!(outcome.json()["ended"][0]["how"], "killed");
+    assert!(!is_alive(&server));
+}
+
+#[test]
+fn workers_that_stay_behind_are_ended_as_well() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = StandIn::start(sandbox.stand_in_run(&format!("fork 127.0.0.1:{}", ports.first())).command());
+    let answer = kill(&sandbox, ports.first(), "--force --yes --timeout 1s --json").ok().json();
+    assert_eq!(
+        (&answer["ended"][0]["pid"], &answer["ended"][0]["processes"]),
+        (&json!(server.pid()), &json!(3)),
+        "{answer}"
+    );
+    let _ = sandbox.portkeeper(format!("wait {} --free -t 0", ports.first())).ok();
+}
+
+#[test]
+fn all_servers_that_share_a_port_are_ended() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let start = || StandIn::start(sandbox.stand_in_run(&format!("reuseport 127.0.0.1:{}", ports.first())).command());
+    let servers = [start(), start()];
+    let answer = kill(&sandbox, ports.first(), "--force --yes --json").ok().json();
+    assert_eq!(answer["ended"].as_array().map(Vec::len), Some(2), "{answer}");
+    assert!(!servers.iter().any(is_alive));
+}
+
+#[test]
+fn udp_is_ended_only_when_it_is_meant() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = sandbox.stand_in("udp", "127.0.0.1", ports.first());
+    kill(&sandbox, ports.first(), "--force --yes").refused(1).says("nothing has tcp port");
+    assert!(is_alive(&server));
+    let _ = kill(&sandbox, ports.first(), "--force --yes --protocol udp").ok();
+    assert!(!is_alive(&server));
+}
+
+#[test]
+fn what_listens_for_a_container_is_never_killed() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let proxy = sandbox.work().join("docker-proxy");
+    let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first())).command();
+    std::fs::copy(listen.get_program(), &proxy).unwrap();
+    let server =
+        StandIn::start(sandbox.program(&proxy).words(&format!("listen 127.0.0.1:{}", ports.first())).command());
+    kill(&sandbox, ports.first(), "--force --yes")
+        .refused(1)
+        .says("docker-proxy")
+        .says("docker stop")
+        .says("docker compose down");
+    assert!(is_alive(&server));
+    let advice = sandbox.portkeeper(format!("explain {} --json", ports.first())).ok().json()["advice"].clone();
+    assert!(advice.as_str().unwrap().contains("docker compose down"), "{advice}");
+}
+
+#[test]
+fn what_the_command_runs_in_is_never_killed() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let listener = std::net::TcpListener::bind(("127.0.0.1", ports.first())).unwrap();
+    kill(&sandbox, ports.first(), "--force --yes").refused(1).says("what this command runs in");
+    drop(listener);
+}
+
+#[test]
+fn when_nobody_has_the_port_the_answer_is_no() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    kill(&sandbox, ports.first(), "--yes").refused(1).says("nothing has tcp port").says("explain");
+}
+
+/// As a service manager does it, only sooner: the successor listens before the first one has ended.
+const RISES_AGAIN: &str = "
+import os, signal, socket, subprocess, sys
+def rise(*_):
+    again = [sys.executable, '-c', os.environ['SCRIPT'], *sys.argv[1:]]
+    again = subprocess.Popen(again, stdin=0, stdout=subprocess.PIPE)
+    again.stdout.readline()
+    os._exit(0)
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+server.bind(('127.0.0.1', int(sys.argv[1])))
+server.listen()
+signal.signal(signal.SIGTERM, rise)
+print('ready', flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn a_server_that_is_started_again_is_told_of() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = sandbox.program("python3").env("SCRIPT", RISES_AGAIN).words("-c").arg(RISES_AGAIN);
+    let _server = StandIn::start(server.words(&ports.first().to_string()).command());
+    let outcome = kill(&sandbox, ports.first(), "--force --yes --json").exits(1);
+    outcome.says(format!("tcp port {} has python3", ports.first())).says("starts it again");
+    assert_eq!(outcome.json()["ended"][0]["how"], "asked", "the first one has ended all the same");
+}
+
+#[test]
+fn a_name_stands_for_its_port() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let folder = project(&sandbox, ports.first());
+    let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first()));
+    let server = StandIn::start(listen.within(&folder).command());
+    let explained = sandbox.portkeeper("explain web --json").within(&folder).ok().json();
+    assert_eq!((&explained["port"], &explained["verdict"]), (&json!(ports.first()), &json!("yours")), "{explained}");
+    let _ = sandbox.portkeeper("kill web --yes").within(&folder).ok();
+    assert!(!is_alive(&server));
+    sandbox.portkeeper("kill wep --yes").within(&folder).refused(2).says("did you mean `web`?");
+}
