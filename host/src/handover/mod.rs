@@ -9,6 +9,7 @@ mod adopt;
 mod executable;
 #[cfg(unix)]
 mod fds;
+#[cfg(unix)]
 mod keeper;
 #[cfg(target_os = "linux")]
 mod kept;
@@ -45,6 +46,7 @@ use crate::fs::describe;
 use crate::hold::HeldPort;
 use crate::model::{Guarantee, Port, Protocol};
 
+#[cfg(unix)]
 use keeper::Keeper;
 pub use method::{Method, MethodError};
 

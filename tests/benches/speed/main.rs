@@ -10,6 +10,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's answer is what it prints")]
 
+mod adopt;
 mod cases;
 mod machine;
 mod names;
@@ -25,13 +26,14 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     ("everyday", cases::everyday),
     ("crowd", cases::crowd),
     ("population", cases::population),
     ("prepare", cases::prepare),
     ("names", names::names),
     ("pick", names::pick),
+    ("adopt", adopt::adopt),
 ];
 
 fn main() {
@@ -55,6 +57,6 @@ fn main() {
         eprintln!("measuring: {name}");
         measure(&bench, &mut times);
     }
-    println!("\n{}", report::timings(&times));
+    println!("\n{}{}", report::timings(&times), adopt::report(&times));
     println!("{}", report::sizes(&bench));
 }
