@@ -42,10 +42,13 @@ impl Loop {
         })
     }
 
-    /// A program that tries to bind the address, with or without `SO_REUSEADDR`.
+    /// A program that tries to bind the addresses in turn, each without and with `SO_REUSEADDR`.
     #[must_use]
-    pub fn of_rivals(address: SocketAddr, reuse_address: bool) -> Self {
+    pub fn of_rivals(addresses: &[SocketAddr]) -> Self {
+        let ways: Vec<_> = addresses.iter().flat_map(|&address| [(address, false), (address, true)]).collect();
+        let mut ways = ways.into_iter().cycle();
         Self::new(move || {
+            let (address, reuse_address) = ways.next().expect("an address");
             let rival = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
             rival.set_reuse_address(reuse_address).expect("an option");
             rival.bind(&address.into()).is_ok()

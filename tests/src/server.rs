@@ -28,7 +28,7 @@ impl Server {
     #[must_use]
     #[track_caller]
     pub fn start(sandbox: &Sandbox, words: &str) -> Self {
-        Self::start_run(sandbox, sandbox.portkeeper(format!("run --report report.json {words}")))
+        Self::start_run(sandbox, sandbox.portkeeper(format!("run --report report.json --ready-timeout 10m {words}")))
     }
 
     /// The same, with a script of the shell that finds its port in the environment. It waits for [`Server::go`] before it begins, so
@@ -38,7 +38,8 @@ impl Server {
     pub fn prepare(sandbox: &Sandbox, words: &str, script: &str) -> Self {
         let _ = std::fs::remove_file(sandbox.work().join("go"));
         let script = format!("until [ -e go ]; do sleep 0.01; done; {script}");
-        let run = sandbox.portkeeper(format!("run --report report.json {words} -- sh -c")).arg(script);
+        let run =
+            sandbox.portkeeper(format!("run --report report.json --ready-timeout 10m {words} -- sh -c")).arg(script);
         let server = Self::start_run(sandbox, run);
         let _ = server.report();
         server
@@ -110,14 +111,17 @@ impl Server {
         u32::try_from(self.ready()["ports"][0]["server"].as_u64().expect("a pid")).expect("a pid")
     }
 
-    /// Kills the server, as often as it takes, with SIGKILL, and waits until another one has the port, that many times in all.
+    /// Ends the server with the signal, and waits until another one has the port, that many times in all.
     #[track_caller]
-    pub fn restart(&self, times: usize) {
+    pub fn restart(&self, times: usize, signal: Signal) {
         for _ in 0..times {
             let old = self.server();
-            HolderProcess::with_pid(old).expect("a server").kill();
-            let _ = self
-                .report_when(|report| report["ports"][0]["server"].as_u64().is_some_and(|new| new != u64::from(old)));
+            let process = HolderProcess::with_pid(old).expect("a server");
+            process.signal(signal);
+            process.ends();
+            let is_new =
+                |report: &Value| report["ports"][0]["server"].as_u64().is_some_and(|new| new != u64::from(old));
+            let _ = self.report_when(is_new);
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = handover)]
     handover: Handover,
 
-    /// How long clients may wait for the server before they are refused
+    /// How long clients wait for the server, while it starts and while it starts again, before they are refused
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     ready_timeout: Duration,
 

@@ -10,6 +10,7 @@ mod worktree;
 pub use atomic::{Staged, folder_of, sync_folder, write_atomic};
 pub use lock::{Lock, LockError, Patience, Waiting, is_locked};
 pub use network::is_on_network;
+pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};
 pub use private::{create_private, create_private_dir, open_private, read_private};
 pub use worktree::worktree_root;

@@ -31,7 +31,7 @@ impl<T> PathContext<T> for io::Result<T> {
 }
 
 /// The system's words without the error number, which tells a person nothing.
-fn describe(error: &io::Error) -> String {
+pub(crate) fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {
         Some((words, _)) => words.to_lowercase(),

@@ -1,5 +1,6 @@
 //! What goes on keeping ports while a command runs.
 
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::News;
@@ -7,8 +8,7 @@ use super::News;
 /// Keeps ports while a command runs.
 pub(crate) trait Keeper {
     /// What to watch for.
-    #[cfg(unix)]
-    fn waits_for(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+    fn waits_for(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 

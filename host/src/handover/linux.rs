@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
-use super::adopt::{Adoption, install};
+use super::adopt::{Adoption, INTERVAL, install};
 use super::fds::{FIRST, Passed};
 use super::keeper::Nothing;
 use super::kept::{KeptPort, Server};
@@ -17,9 +17,6 @@ use super::window::Window;
 use super::{Ended, HandoverError, Keeper, Method, News, Run, RunPort, Witness, executable, failed};
 use crate::hold::HeldPort;
 use crate::model::{Guarantee, Protocol};
-
-/// How long clients of a server that has gone away wait for the next one before they are refused.
-pub(super) const RESTART: Duration = Duration::from_secs(5);
 
 /// A child that waits, and what keeps its ports.
 struct Ready {
@@ -144,7 +141,7 @@ fn passed(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
         child,
         method: Method::Fds,
         guarantee: Guarantee::Exclusive,
-        keeper: Box::new(Inherited(ports)),
+        keeper: Box::new(Inherited { ports, patience: run.ready_timeout }),
         released: Vec::new(),
     })
 }
@@ -174,11 +171,14 @@ fn listen_early(ports: &[KeptPort], told: &[Vec<IpAddr>]) -> Result<(), Handover
 
 /// Sockets that the child was started with. Should all that had them close them, clients are refused.
 #[derive(Debug)]
-struct Inherited(Vec<KeptPort>);
+struct Inherited {
+    ports: Vec<KeptPort>,
+    patience: Duration,
+}
 
 impl Keeper for Inherited {
     fn look(&mut self, now: Instant, _: &mut dyn FnMut(News)) -> Option<Duration> {
-        self.0.iter_mut().for_each(|port| port.refuse_unserved(now, RESTART, RESTART));
-        Some(Duration::from_secs(1))
+        self.ports.iter_mut().for_each(|port| port.refuse_unserved(now, self.patience, self.patience));
+        Some(INTERVAL)
     }
 }

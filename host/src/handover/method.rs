@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::model::Guarantee;
 
 /// How a server gets its port, from the tightest to the loosest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// The server binds as always, and finds our listening socket in the place of its own (Linux). The port is never free, and early

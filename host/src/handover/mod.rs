@@ -9,6 +9,7 @@ mod adopt;
 mod executable;
 #[cfg(unix)]
 mod fds;
+#[cfg(unix)]
 mod keeper;
 #[cfg(target_os = "linux")]
 mod kept;
@@ -41,9 +42,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::fs::describe;
 use crate::hold::HeldPort;
 use crate::model::{Guarantee, Port, Protocol};
 
+#[cfg(unix)]
 use keeper::Keeper;
 pub use method::{Method, MethodError};
 
@@ -58,7 +61,7 @@ pub struct Run {
     pub ports: Vec<RunPort>,
     /// How it shall get them; none: the best way that is safe for it here.
     pub handover: Option<Method>,
-    /// How long clients may wait for a server before they are refused.
+    /// How long clients wait for a server, while it starts and while it starts again, before they are refused.
     pub ready_timeout: Duration,
 }
 
@@ -134,7 +137,7 @@ pub enum HandoverError {
         program: String,
     },
     /// It can't be executed.
-    #[error("`{program}` can't be run: {source}")]
+    #[error("`{program}` can't be run: {}", describe(.source))]
     NotExecutable {
         /// As it was asked for.
         program: String,
@@ -150,7 +153,7 @@ pub enum HandoverError {
         why: String,
     },
     /// The system failed.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", describe(.source))]
     Failed {
         /// At what.
         what: &'static str,

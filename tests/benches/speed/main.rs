@@ -10,6 +10,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's answer is what it prints")]
 
+mod adopt;
 mod cases;
 mod formats;
 mod machine;
@@ -26,7 +27,7 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     ("everyday", cases::everyday),
     ("hold", cases::hold),
     ("crowd", cases::crowd),
@@ -35,6 +36,7 @@ const CASES: [Case; 8] = [
     ("formats", formats::formats),
     ("names", names::names),
     ("pick", names::pick),
+    ("adopt", adopt::adopt),
 ];
 
 fn main() {
@@ -58,6 +60,6 @@ fn main() {
         eprintln!("measuring: {name}");
         measure(&bench, &mut times);
     }
-    println!("\n{}", report::timings(&times));
+    println!("\n{}{}", report::timings(&times), adopt::report(&times));
     println!("{}", report::sizes(&bench));
 }

@@ -22,8 +22,13 @@ impl Times {
     pub(crate) fn record<T>(&mut self, series: Series, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let answer = work();
-        self.0.entry(series).or_default().push(start.elapsed());
+        self.add(series, start.elapsed());
         answer
+    }
+
+    /// Takes a time that the program itself has measured.
+    pub(crate) fn add(&mut self, series: Series, time: Duration) {
+        self.0.entry(series).or_default().push(time);
     }
 
     /// The median; none when the series was not measured.

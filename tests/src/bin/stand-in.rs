@@ -8,7 +8,8 @@
 //! `as UID` before the mode makes it another user's once its sockets are open.
 //!
 //! Servers, which tell each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes
-//! the sockets that it was started with.
+//! the sockets that it was started with. `stand-in cost ADDRESS:PORT` prints what binding the address takes, binding any other port,
+//! and a call that has nothing to do with it, in nanoseconds each.
 //!
 //! `stand-in storm COUNT ADDRESS:PORT` asks the kernel for any port, COUNT times by bind(0) and COUNT times by connecting to the address,
 //! where it listens itself, and says which ports it was given.
@@ -18,6 +19,7 @@ use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 use std::time::Duration;
 
 use rustix::io::FdFlags;
@@ -35,6 +37,7 @@ fn main() -> std::io::Result<()> {
     match mode.as_str() {
         "serve" => return serve(arguments.map(TcpListener::bind).collect::<std::io::Result<_>>()?),
         "fds" => return serve(passed()?),
+        "cost" => return cost(arguments.next().unwrap_or_default().parse().expect("ADDRESS:PORT")),
         _ => {}
     }
     let status = arguments.next_if(|_| mode == "http").unwrap_or_default();
@@ -129,4 +132,24 @@ fn storm(count: u32, server: SocketAddr) -> std::io::Result<BTreeSet<u16>> {
 
 fn port_of(socket: &Socket) -> std::io::Result<u16> {
     Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
+}
+
+fn cost(address: SocketAddr) -> std::io::Result<()> {
+    let other = SocketAddr::new(address.ip(), 0);
+    let bind = |address: SocketAddr| -> std::io::Result<u128> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let start = Instant::now();
+        socket.bind(&address.into())?;
+        Ok(start.elapsed().as_nanos())
+    };
+    for address in [address, other] {
+        let times = (0..200).map(|_| bind(address)).collect::<std::io::Result<Vec<_>>>()?;
+        writeln!(stdout(), "{}", times.iter().sum::<u128>() / times.len() as u128)?;
+    }
+    let calls = 200_000;
+    let start = Instant::now();
+    for _ in 0..calls {
+        rustix::process::getppid();
+    }
+    writeln!(stdout(), "{}", start.elapsed().as_nanos() / calls)
 }

@@ -1,6 +1,5 @@
 //! The ports of a run: reserved, held, and given back in the end.
 
-use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -9,7 +8,7 @@ use super::super::{prepare::tell, reserve::write_env};
 use crate::app::{CommandError, Context, HoldArgs, SelectionArgs, Stage};
 use crate::config::Config;
 use crate::handover::RunPort;
-use crate::hold::{Claim, HeldPort, HoldFolder, InProcess, claim};
+use crate::hold::{Claim, HeldPort, InProcess, claim};
 use crate::model::{Hold, HoldKind, Lease, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::prepare::{Job, Mode, prepare};
@@ -261,7 +260,9 @@ fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(R
 
 #[cfg(target_os = "linux")]
 fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<Option<HeldPort>, CommandError> {
-    use crate::hold::take_over;
+    use std::io;
+
+    use crate::hold::{HoldFolder, take_over};
 
     let folder = HoldFolder::beside(store.path());
     let Some(hold) = reservation.hold.as_ref() else { return Ok(None) };

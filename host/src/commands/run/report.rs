@@ -21,7 +21,7 @@ pub(super) struct Reporter<'a, 'b> {
     pid: u32,
     /// What has become of each port.
     states: Vec<State>,
-    told: HashSet<String>,
+    told: HashSet<(String, Method)>,
 }
 
 #[derive(Clone, Copy)]
@@ -46,9 +46,11 @@ impl<'a, 'b> Reporter<'a, 'b> {
         }
     }
 
-    /// One line, and only once: servers come again.
-    fn tell(&mut self, line: String) {
-        if self.path.is_none() && self.told.insert(line.clone()) {
+    /// Who has an address, and how they got it: one line, and only once, because servers come again.
+    fn tell(&mut self, address: String, method: Method, guarantee: Guarantee, pid: u32) {
+        let (program, promise) = (&self.program, promise(guarantee, method));
+        let line = format!("{address} is {program}'s (process {pid}) by {method}: {promise}");
+        if self.path.is_none() && self.told.insert((address, method)) {
             self.printer.note(line);
         }
     }
@@ -105,15 +107,14 @@ impl Witness for Reporter<'_, '_> {
                 let server = (method == Method::Fds).then_some(pid);
                 self.states = vec![State { method, guarantee, server }; self.ports.ports.len()];
                 if matches!(method, Method::Fds | Method::Release) {
-                    for line in self.lines(method, pid) {
-                        self.tell(line);
+                    for address in self.addresses() {
+                        self.tell(address, method, guarantee, pid);
                     }
                 }
                 self.write();
             }
             News::HandedOver { protocol, address, method, guarantee, pid } => {
-                let name = &self.program;
-                self.tell(format!("{address} is {name}'s (process {pid}) by {method}: {}", promise(guarantee, method)));
+                self.tell(address.to_string(), method, guarantee, pid);
                 if let Some(index) = Port::new(address.port()).and_then(|port| self.position(protocol, port)) {
                     let state = &mut self.states[index];
                     let first = state.server.is_none();
@@ -139,14 +140,9 @@ impl Witness for Reporter<'_, '_> {
 }
 
 impl Reporter<'_, '_> {
-    /// For ways in which nothing more will be seen of the server.
-    fn lines(&self, method: Method, pid: u32) -> Vec<String> {
-        let line = |port: &super::ports::RunningPort| {
-            let (host, number) = (&port.reservation.host, port.reservation.port);
-            let promise = promise(method.guarantee(), method);
-            format!("{host}:{number} is {}'s (process {pid}) by {method}: {promise}", self.program)
-        };
-        self.ports.ports.iter().map(line).collect()
+    fn addresses(&self) -> Vec<String> {
+        let ports = self.ports.ports.iter().map(|port| &port.reservation);
+        ports.map(|reservation| format!("{}:{}", reservation.host, reservation.port)).collect()
     }
 }
 

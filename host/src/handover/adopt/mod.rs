@@ -12,14 +12,13 @@ mod options;
 mod remote;
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use socket2::{Socket, Type};
 
 use super::kept::{Kept, KeptPort, Reach, Server};
-use super::platform::RESTART;
 use super::remains::look_after;
 use super::{Keeper, Method, News};
 use crate::model::Protocol;
@@ -29,9 +28,9 @@ pub(crate) use filter::install;
 pub(crate) use notify::{Answer, Listener};
 
 /// How long clients wait for a server on the other addresses of a port, once it has one.
-const SIBLING: Duration = Duration::from_secs(1);
+const SIBLING: Duration = Duration::from_secs(5);
 /// How often it is looked whether servers are still there.
-const INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
 
 /// The ports that a child's servers get when they bind them.
 #[derive(Debug)]
@@ -42,6 +41,9 @@ pub(crate) struct Adoption {
     started: Instant,
     patience: Duration,
     warned: bool,
+    /// A thread and its descriptor that has been bound, but was interrupted before it heard of it, and will ask again. Only before
+    /// Linux 5.19.
+    unheard: Option<(u32, RawFd)>,
 }
 
 /// A socket that the child wants to bind.
@@ -67,7 +69,15 @@ impl Adoption {
         // Any descriptor will do: the child has its standard streams, and is ours as far as the kernel is concerned, or not.
         match remote::socket(child, 0) {
             Err(errno) if errno != Errno::BADF => Err(format!("this user may not look into the child ({errno})")),
-            _ => Ok(Self { listener, ports: Vec::new(), early, started: Instant::now(), patience, warned: false }),
+            _ => Ok(Self {
+                listener,
+                ports: Vec::new(),
+                early,
+                started: Instant::now(),
+                patience,
+                warned: false,
+                unheard: None,
+            }),
         }
     }
 
@@ -112,8 +122,9 @@ impl Adoption {
         let (port, now) = (&mut self.ports[position], Instant::now());
         let Wish { socket, address, .. } = wish;
         if port.sockets.iter().any(|kept| kept.is(socket)) {
-            // The call was interrupted after its socket had been exchanged, and begun anew.
-            return Answer::Done;
+            // The kernel itself would say that it is bound already; but a call that was interrupted has not heard that yet.
+            let again = self.unheard.take() == Some((wish.notification.thread, wish.notification.fd));
+            return if again { Answer::Done } else { Answer::Continue };
         }
         let unbound =
             socket.local_addr().ok().and_then(|bound| bound.as_socket()).is_some_and(|bound| bound.port() == 0);
@@ -189,16 +200,17 @@ impl Keeper for Adoption {
         // The thread may have been killed since.
         let Ok(notification) = self.listener.receive() else { return };
         let answer = self.answer(notification, news);
-        self.listener.answer(&notification, answer);
+        if !self.listener.answer(&notification, answer) && answer == Answer::Done {
+            self.unheard = Some((notification.thread, notification.fd));
+        }
     }
 
     fn look(&mut self, now: Instant, news: &mut dyn FnMut(News)) -> Option<Duration> {
-        let again = RESTART.min(self.patience);
         let mut unserved = Vec::new();
         for port in &mut self.ports {
             let served = port.sockets.iter().any(Kept::had_server);
             let first = if served { SIBLING.min(self.patience) } else { self.patience };
-            port.refuse_unserved(now, first, again);
+            port.refuse_unserved(now, first, self.patience);
             unserved.extend((!served).then_some(port.port));
         }
         if !self.warned && now.saturating_duration_since(self.started) >= self.patience {

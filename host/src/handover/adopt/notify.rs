@@ -81,16 +81,15 @@ impl Listener {
         self.ioctl(SECCOMP_IOCTL_NOTIF_ADDFD as _, &mut addfd).map(drop)
     }
 
-    /// Lets the thread go on.
-    pub(crate) fn answer(&self, notification: &Notification, answer: Answer) {
+    /// Lets the thread go on. False if it no longer waits: it was killed, or a signal handler has interrupted it.
+    pub(crate) fn answer(&self, notification: &Notification, answer: Answer) -> bool {
         let (error, flags) = match answer {
             Answer::Continue => (0, SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
             Answer::Done => (0, 0),
             Answer::Failed(errno) => (-errno.raw_os_error(), 0),
         };
         let mut response = seccomp_notif_resp { id: notification.id, val: 0, error, flags };
-        // A thread that was killed needs no answer.
-        let _ = self.ioctl(SECCOMP_IOCTL_NOTIF_SEND as _, &mut response);
+        self.ioctl(SECCOMP_IOCTL_NOTIF_SEND as _, &mut response).is_ok()
     }
 
     /// Whether the kernel can do all that is needed. A notification that nobody ever got is unknown to one that can, and the request

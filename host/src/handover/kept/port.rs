@@ -43,9 +43,10 @@ impl KeptPort {
         Ok(Self { protocol, port, sockets })
     }
 
-    /// The socket that is bound to just this.
+    /// The socket that is bound to just this. Only on `::` it matters whether IPv4 is left alone.
     pub(crate) fn position(&self, address: SocketAddr, only_v6: bool) -> Option<usize> {
-        self.sockets.iter().position(|kept| kept.address == address && kept.only_v6 == only_v6)
+        let reach = Reach::new(address, only_v6);
+        self.sockets.iter().position(|kept| kept.address == address && kept.reach() == reach)
     }
 
     /// Whether any socket answers for an address that this reaches.

@@ -1,1 +1,113 @@
-//! x
+//! Signals that are sent to portkeeper are the command's.
+
+use portkeeper_tests::{Ports, Sandbox, Server, program_or_skip, skipped};
+use rustix::process::Signal;
+
+use crate::sandbox;
+
+/// A program that writes down every signal, and ends with SIGTERM.
+const LISTEN: &str = "
+import os, signal, sys
+def note(number, _):
+    with open('signals', 'a') as file:
+        file.write(signal.Signals(number).name + '\\n')
+    if number == signal.SIGTERM:
+        sys.exit(9)
+for name in ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGTSTP', 'SIGALRM', 'SIGTERM']:
+    signal.signal(getattr(signal, name), note)
+open('signals', 'w').close()
+while True:
+    signal.pause()
+";
+
+/// Starts it, and waits until it listens to signals.
+fn start(sandbox: &Sandbox, ports: &Ports) -> Server {
+    sandbox.write("listen.py", LISTEN);
+    let server = Server::start(sandbox, &format!("--port {} -- python3 listen.py", ports.first()));
+    wait_for(sandbox, "");
+    server
+}
+
+#[track_caller]
+fn wait_for(sandbox: &Sandbox, expected: &str) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let said = if sandbox.has("signals") { Some(sandbox.read("signals")) } else { None };
+        if said.as_deref() == Some(expected) {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{said:?} is not {expected:?}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn each_signal_is_passed_on_once() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = start(&sandbox, &ports);
+    let mut expected = String::new();
+    let signals = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::USR1, "SIGUSR1"),
+        (Signal::USR2, "SIGUSR2"),
+        (Signal::WINCH, "SIGWINCH"),
+        (Signal::CONT, "SIGCONT"),
+        (Signal::ALARM, "SIGALRM"),
+    ];
+    for (signal, name) in signals {
+        server.signal(signal);
+        expected += &format!("{name}\n");
+        wait_for(&sandbox, &expected);
+    }
+    // Stopping stops portkeeper, too, and going on lets both go on.
+    server.signal(Signal::TSTP);
+    expected += "SIGTSTP\n";
+    wait_for(&sandbox, &expected);
+    server.signal(Signal::CONT);
+    expected += "SIGCONT\n";
+    wait_for(&sandbox, &expected);
+    assert_eq!(server.stop(Signal::TERM).code(), Some(9), "the command decides how it ends");
+    assert_eq!(sandbox.read("signals"), expected + "SIGTERM\n");
+}
+
+#[test]
+fn the_command_starts_with_signals_as_they_were() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let look = format!("portkeeper run -q --port {} -- grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status", ports.first());
+    let plain = sandbox.shell("grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status").ok().stdout;
+    assert_eq!(sandbox.shell(&look).ok().stdout, plain);
+    let ignored = "trap '' HUP USR1; ";
+    let plain = sandbox.shell(&format!("{ignored}grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status")).ok().stdout;
+    assert_eq!(sandbox.shell(&format!("{ignored}{look}")).ok().stdout, plain, "as nohup wants it");
+}
+
+/// As the first process of a container: it waits for orphans, and is not deaf to signals.
+#[test]
+fn it_works_as_pid_1() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    if !sandbox.program("unshare").words("--pid --fork --mount-proc true").run().status.success() {
+        skipped("NETNS", "`unshare --pid` does not work here");
+        return;
+    }
+    let script = "
+        [ $PPID -eq 1 ]
+        (sleep 0 &)
+        (sh -c 'sleep 0 & exec true' &)
+        set -- /proc/[0-9]*
+        until [ $# -eq 2 ]; do set -- /proc/[0-9]*; done
+        trap 'exit 5' TERM
+        kill -TERM 1
+        while :; do sleep 0.01; done
+    ";
+    sandbox.write("inside.sh", script);
+    let run = format!(
+        "unshare --pid --fork --kill-child --mount-proc portkeeper run --port {} -- sh -eu inside.sh",
+        ports.first()
+    );
+    let _ = sandbox.shell(&run).exits(5);
+}
