@@ -1,5 +1,6 @@
 //! A host as users write it, and which addresses it stands for.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -14,7 +15,7 @@ use thiserror::Error;
 /// either and a client may try either.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Host(String);
+pub struct Host(Cow<'static, str>);
 
 /// Text that can be neither an address nor a host name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -60,7 +61,7 @@ impl Host {
 
 impl Default for Host {
     fn default() -> Self {
-        Self(DEFAULT.to_owned())
+        Self(Cow::Borrowed(DEFAULT))
     }
 }
 
@@ -75,7 +76,7 @@ impl FromStr for Host {
 
     /// Brackets around an IPv6 address, as in a URL, are taken off.
     fn from_str(text: &str) -> Result<Self, HostError> {
-        // Nearly every host there is.
+        // Nearly every host there is: a large registry has thousands, and none of them needs memory of its own.
         if text == DEFAULT {
             return Ok(Self::default());
         }
@@ -93,7 +94,11 @@ impl FromStr for Host {
         let name = bare.len() <= LONGEST_NAME
             && bare.strip_suffix('.').unwrap_or(bare).split('.').all(label)
             && bare.bytes().any(|byte| !byte.is_ascii_digit() && byte != b'.');
-        if name || bare.parse::<IpAddr>().is_ok() { Ok(Self(bare.to_owned())) } else { Err(HostError(text.to_owned())) }
+        if name || bare.parse::<IpAddr>().is_ok() {
+            Ok(Self(Cow::Owned(bare.to_owned())))
+        } else {
+            Err(HostError(text.to_owned()))
+        }
     }
 }
 
@@ -119,7 +124,7 @@ impl<'de> Deserialize<'de> for Host {
 
 impl From<IpAddr> for Host {
     fn from(address: IpAddr) -> Self {
-        Self(address.to_string())
+        Self(Cow::Owned(address.to_string()))
     }
 }
 

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -131,9 +130,6 @@ const END: &str = "]}\n";
 /// The tables of a document, each row as far as it could be understood.
 type Tables<'a> = Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'a>>;
 
-/// From this many lines on a second thread is worth its start.
-const MANY: usize = 2_000;
-
 /// Reads a file that stands as [`encode`] writes it, line by line; none when it does not, or anything is wrong with it.
 fn decode_lines(text: &str) -> Option<Decoded> {
     let body = text.find(HEADING)? + HEADING.len();
@@ -144,18 +140,7 @@ fn decode_lines(text: &str) -> Option<Decoded> {
         return None;
     }
     let lines = lines(entries, body)?;
-    let workers = if lines.len() < MANY { 1 } else { available_parallelism().map_or(1, usize::from) };
-    let chunks = lines.chunks(lines.len().div_ceil(workers).max(1));
-    let reservations = if workers == 1 {
-        read_lines(text, &lines, &tables)?
-    } else {
-        let (read, tables) = (read_lines, &tables);
-        let read: Option<Vec<_>> = thread::scope(|scope| {
-            let workers: Vec<_> = chunks.map(|lines| scope.spawn(move || read(text, lines, tables))).collect();
-            workers.into_iter().map(|worker| worker.join().ok().flatten()).collect()
-        });
-        read?.into_iter().flatten().collect()
-    };
+    let reservations = read_lines(text, &lines, &tables)?;
     let lines = lines.into_iter().map(Some).collect();
     let places = tables.places.into_iter().collect::<Option<_>>()?;
     let projects = tables.projects.into_iter().collect::<Option<_>>()?;
@@ -188,27 +173,40 @@ pub(super) fn encode(reservations: &[Reservation], source: Option<&Source>) -> V
     let source = source.filter(|source| source.needs_all_rows(reservations));
     let mut places = Table::of(source.map_or(&[], |source| &source.layout.places));
     let mut projects = Table::of(source.map_or(&[], |source| &source.layout.projects));
-    let mut entries = Vec::with_capacity(source.map_or(0, Source::len) + 512);
+    // The tables come first in the text, so what points into them is made first.
+    let mut lines = Vec::with_capacity(reservations.len());
     for (index, reservation) in reservations.iter().enumerate() {
-        entries.extend_from_slice(if index == 0 { b"\n" } else { BETWEEN });
-        if let Some(line) = source.and_then(|source| source.line(index)) {
-            entries.extend_from_slice(line);
-        } else {
-            let project = reservation.name().and_then(|name| name.project.as_ref());
-            let project = project.map(|project| projects.index(project));
-            json(&mut entries, &Entry::new(reservation, places.index(&reservation.place), project));
-        }
+        lines.push(match source.and_then(|source| source.line(index)) {
+            Some(line) => Line::AsItStood(line),
+            None => {
+                let project = reservation.name().and_then(|name| name.project.as_ref());
+                let project = project.map(|project| projects.index(project));
+                Line::New(Box::new(Entry::new(reservation, places.index(&reservation.place), project)))
+            }
+        });
     }
-    let mut text = Vec::with_capacity(entries.len() + 4096);
+    let mut text = Vec::with_capacity(source.map_or(0, Source::len) + 4096);
     text.extend_from_slice(format!("{{\"version\":{VERSION},").as_bytes());
     table(&mut text, "places", &places.rows);
     text.push(b',');
     table(&mut text, "projects", &projects.rows);
     text.push(b',');
     text.extend_from_slice(HEADING.as_bytes());
-    text.append(&mut entries);
+    for (index, line) in lines.iter().enumerate() {
+        text.extend_from_slice(if index == 0 { b"\n" } else { BETWEEN });
+        match line {
+            Line::AsItStood(line) => text.extend_from_slice(line),
+            Line::New(entry) => json(&mut text, entry.as_ref()),
+        }
+    }
     text.extend_from_slice(END.as_bytes());
     text
+}
+
+/// A line to be written.
+enum Line<'a> {
+    AsItStood(&'a [u8]),
+    New(Box<Entry<'a>>),
 }
 
 /// A field with an array, one element a line.

@@ -270,7 +270,7 @@ proptest! {
     }
 }
 
-/// As many as several threads read together.
+/// As many as a large registry has.
 fn many() -> Vec<Reservation> {
     let place =
         Arc::new(Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Initial, processes: 1 });
