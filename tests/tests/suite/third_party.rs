@@ -145,7 +145,7 @@ fn its_options_are_checked_before_anything_happens() {
     put(&sandbox, &sandbox.plugins(), plugin);
     assert_refused(&sandbox, &["`prefx`", "did you mean `prefix`?"]);
     configure(&sandbox, &ports, &json!({ "type": TYPE, "prefix": true }));
-    assert_refused(&sandbox, &["outputs[1].prefix", "expected text, found true"]);
+    assert_refused(&sandbox, &["outputs[1].prefix", "expected text in quotes, found true"]);
 }
 
 #[test]
