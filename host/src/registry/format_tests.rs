@@ -281,6 +281,7 @@ fn many() -> Vec<Reservation> {
         addresses: Host::default().literal_addresses().unwrap(),
         owner: None,
         lease: Lease::Grace { length: Duration::from_secs(60) },
+        hold: None,
         place: Arc::clone(&place),
         created: Timestamp::UNIX_EPOCH,
         created_since_boot: Duration::ZERO,

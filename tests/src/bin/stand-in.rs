@@ -19,8 +19,8 @@ use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
-use std::time::Instant;
 use std::time::Duration;
+use std::time::Instant;
 
 use rustix::io::FdFlags;
 use socket2::{Domain, Socket, Type};
