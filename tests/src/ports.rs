@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::fs::{File, create_dir_all};
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
+
+use socket2::{Domain, Socket, Type};
 
 /// Consecutive ports that belong to one test until it drops them. Prints as the range `20000-20019`.
 ///
@@ -84,13 +86,17 @@ fn lock(block: u16) -> Option<File> {
     Some(file)
 }
 
+/// Nobody is there, and nothing is left of anybody: what lingers from an earlier test is portkeeper's last choice. (The standard
+/// library's listener would not notice: it sets `SO_REUSEADDR`.)
 fn is_free(port: u16) -> bool {
-    let any4 = (Ipv4Addr::UNSPECIFIED, port);
-    let any6 = (Ipv6Addr::UNSPECIFIED, port);
-    TcpListener::bind(any4).is_ok()
-        && UdpSocket::bind(any4).is_ok()
-        && (TcpListener::bind(any6).is_ok() || !has_ipv6())
-        && (UdpSocket::bind(any6).is_ok() || !has_ipv6())
+    let bind = |address: IpAddr, kind: Type| {
+        let address = SocketAddr::new(address, port);
+        let socket = Socket::new(Domain::for_address(address), kind, None)?;
+        socket.bind(&address.into())
+    };
+    let any6 = |kind| bind(Ipv6Addr::UNSPECIFIED.into(), kind).is_ok() || !has_ipv6();
+    let any = |kind| bind(Ipv4Addr::UNSPECIFIED.into(), kind).is_ok() && any6(kind);
+    any(Type::STREAM) && any(Type::DGRAM)
 }
 
 fn has_ipv6() -> bool {

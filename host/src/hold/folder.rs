@@ -7,11 +7,16 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
 use super::HoldError;
-use crate::fs::{Lock, PathContext, PathError, create_private_dir, is_locked, read_private};
+#[cfg(target_os = "linux")]
+use crate::fs::{Lock, PathContext, PathError, create_private_dir};
+use crate::fs::{is_locked, read_private};
 use crate::model::{HoldId, Reservation};
 use crate::os::Liveness;
-use crate::registry::{read, write};
+use crate::registry::read;
+#[cfg(target_os = "linux")]
+use crate::registry::write;
 
 /// No holder has that many ports.
 const LARGEST: u64 = 64 << 20;

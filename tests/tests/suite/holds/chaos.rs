@@ -88,7 +88,9 @@ impl Chaos<'_> {
             Act::TruncateRegistry => {
                 if let Ok(text) = std::fs::read(self.sandbox.registry()) {
                     let length = self.random.usize(..=text.len() / 2);
-                    std::fs::write(self.sandbox.registry(), &text[..length]).unwrap();
+                    // A file of its own: that of a caller killed while it wrote may still be the former state as well, by hard link.
+                    let half = self.sandbox.write("half", &text[..length]);
+                    std::fs::rename(half, self.sandbox.registry()).unwrap();
                 }
             }
         }
