@@ -26,6 +26,15 @@ run portkeeper reserve --profile service --write-env
 run portkeeper reserve --profile service --write-env
 run cat .env
 
+say 'A name of your own: the same port tomorrow, and in every folder. Without --global it is one of the project.'
+run portkeeper port --global walkthrough/web
+run portkeeper port --global walkthrough/web
+run portkeeper list --global
+
+say 'Free ports without reserving them, and what speaks against one.'
+run portkeeper pick -n 3
+run portkeeper pick --why 6000 || true
+
 say 'What is reserved, and what listens there.'
 run portkeeper status --format table
 

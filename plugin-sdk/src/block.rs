@@ -69,6 +69,25 @@ impl Markers {
         open.map_or(Ok(blocks), |(_, number)| Err(unpaired(BEGIN, number)))
     }
 
+    /// The text with these lines in its block, in the place of what was there. A text without a block gets one at its end. Line ends
+    /// are the text's own, and a text without a final line end keeps having none.
+    ///
+    /// # Errors
+    /// `bad-target` with the line of a marker that has no partner, or of a second block.
+    pub fn replace(&self, text: &str, lines: &[String]) -> Result<String, Failure> {
+        let end = text::LineEnd::of(text).as_str();
+        let block = self.wrap("", end, lines);
+        let (before, after) = match self.find(text)?.as_slice() {
+            [] => (text, ""),
+            [found] => (&text[..found.start], &text[found.end..]),
+            [_, second, ..] => return Err(second_block(text::line_of(text, second.start))),
+        };
+        let gap = if before.is_empty() || before.ends_with(['\n', text::BYTE_ORDER_MARK]) { "" } else { end };
+        let new = format!("{before}{gap}{block}{after}");
+        let keep_open = after.is_empty() && !text::split_mark(text).1.is_empty() && !text.ends_with('\n');
+        Ok(if keep_open { text::without_end(&new).to_owned() } else { new })
+    }
+
     /// Which marker the line is.
     fn marker(&self, line: &str) -> Option<&'static str> {
         let word = line.trim().strip_prefix(&self.comment)?.split_whitespace().next()?;
@@ -80,6 +99,14 @@ fn unpaired(marker: &str, line: usize) -> Failure {
     Failure::bad_target(format!("`{marker}` stands here without its partner"))
         .line(line)
         .help("Put the missing marker back, or remove this one together with what portkeeper wrote.")
+}
+
+/// The refusal of a text with more than one block.
+#[must_use]
+pub fn second_block(line: usize) -> Failure {
+    Failure::bad_target("portkeeper's block stands here a second time")
+        .line(line)
+        .help("Remove all but one of the blocks.")
 }
 
 #[cfg(test)]
@@ -113,5 +140,20 @@ mod tests {
     #[test]
     fn text_that_only_mentions_a_marker_is_no_marker() {
         assert!(markers().find("say // portkeeper:begin\n// portkeeper:beginning\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_block_is_replaced_where_it_stands_and_else_goes_to_the_end() {
+        let markers = Markers::line_comments("#", "");
+        let put = |text: &str| markers.replace(text, &["x".to_owned()]).unwrap();
+        let block = "# portkeeper:begin\n#x\n# portkeeper:end\n".replace("#x", "x");
+        assert_eq!(put(""), block);
+        assert_eq!(put("a\n"), format!("a\n{block}"));
+        assert_eq!(put("a"), format!("a\n{}", block.trim_end()), "no final line end before, none after");
+        assert_eq!(put("\u{feff}a\r\nb\r\n"), format!("\u{feff}a\nb\n{block}").replace('\n', "\r\n"));
+        assert_eq!(put("a\n#portkeeper:begin old\n1\n2\n#portkeeper:end\nb"), format!("a\n{block}b"));
+        assert_eq!(put(&put("a")), put("a"));
+        let twice = format!("{block}{block}");
+        assert_eq!(markers.replace(&twice, &[]).unwrap_err().line, Some(4));
     }
 }

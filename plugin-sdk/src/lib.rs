@@ -36,10 +36,16 @@
 
 pub mod block;
 pub mod env_file;
+pub mod json;
+#[cfg(feature = "jsonc")]
+pub mod jsonc;
+pub mod leaf;
 pub mod log;
 pub mod options;
 pub mod suggest;
 pub mod text;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 mod failure;
 mod metadata;
@@ -50,6 +56,9 @@ mod response;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
+
+#[cfg(feature = "schema")]
+pub use schemars;
 
 pub use failure::Failure;
 pub use metadata::Metadata;

@@ -59,6 +59,29 @@ impl Metadata {
         self
     }
 
+    /// The same with the schema of this type's options: its fields are the options, their doc comments the descriptions, and what has
+    /// a default may be left out. Needs the feature `schema`.
+    ///
+    /// ```
+    /// use portkeeper_plugin_sdk::Metadata;
+    /// use portkeeper_plugin_sdk::schemars::JsonSchema;
+    ///
+    /// #[derive(serde::Deserialize, JsonSchema)]
+    /// #[schemars(crate = "portkeeper_plugin_sdk::schemars")]
+    /// struct Options {
+    ///     /// What stands between a name and its value
+    ///     separator: String,
+    /// }
+    ///
+    /// let metadata = Metadata::new("lines", "0.1.0", "A line for each entry").options::<Options>();
+    /// assert!(metadata.options_schema.contains(r#""description":"What stands between a name and its value""#));
+    /// ```
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn options<T: schemars::JsonSchema>(self) -> Self {
+        self.options_schema(&crate::options::schema::<T>())
+    }
+
     /// The same with the files that the host hands over as `inputs` when the config names none and the file is there.
     #[must_use]
     pub fn default_inputs<'a>(mut self, paths: impl IntoIterator<Item = &'a str>) -> Self {

@@ -1,7 +1,6 @@
 //! What a plugin is asked.
 
-use serde_json::{Map, Value};
-
+use crate::json::{self, Map, Value};
 use crate::{Attributes, Failure};
 
 /// All that a plugin may know.
@@ -86,7 +85,7 @@ impl Request {
     ///
     /// # Errors
     /// `bad-map` when it is no JSON object, or nested deeper than 128 levels.
-    pub fn json_map(&self) -> Result<Map<String, Value>, Failure> {
+    pub fn json_map(&self) -> Result<Map, Failure> {
         object(&self.map).map_err(|reason| {
             Failure::bad_map(format!("the map can't be read as a JSON object: {reason}"))
                 .help("Write the map as an object: {\"KEY\": \"${SERVICE_PORT}\"}.")
@@ -110,10 +109,9 @@ impl Reservation {
     }
 }
 
-/// Reads a JSON object, or says why that can't be. Asking serde for any value instead of an object keeps its texts about wrong types
-/// out of every plugin.
-pub(crate) fn object(json: &str) -> Result<Map<String, Value>, String> {
-    match serde_json::from_str(json) {
+/// Reads a JSON object, or says why that can't be.
+pub(crate) fn object(text: &str) -> Result<Map, String> {
+    match json::parse(text) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err("it is another kind of value".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -129,7 +127,7 @@ mod tests {
         let request = Request { map: r#"{"b": 1, "a": {"x": true}}"#.to_owned(), ..Request::new("f") };
         let map = request.json_map().unwrap();
         assert_eq!(map.keys().collect::<Vec<_>>(), ["b", "a"]);
-        assert_eq!(map["a"]["x"], Value::Bool(true));
+        assert_eq!(map.get("a").unwrap().as_object().unwrap().get("x"), Some(&Value::Bool(true)));
     }
 
     #[test]

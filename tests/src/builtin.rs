@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 /// The built-in formats: each is a folder of `plugins/`.
-pub const FORMATS: [&str; 4] = ["docker-compose", "env", "json", "runtime-js"];
+pub const FORMATS: [&str; 8] = ["docker-compose", "env", "json", "runtime-js", "shell", "template", "toml", "yaml"];
 
 /// What stands beside a component: what it was built from, what came out, and what built it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,9 +36,12 @@ pub fn refused(output_type: &str) -> Vec<Hostile> {
         file("a component for WASI", &text(WASI_COMPONENT), "wasi:cli/environment@0.2.6"),
         file("an import of its own", &text("(component (import \"give-me-files\" (func)))"), "give-me-files"),
         file("a newer interface", &WatPlugin::new(output_type).interface("0.2.0").component(), "0.2.0"),
+        file("an older interface", &WatPlugin::new(output_type).interface("0.0.9").component(), "0.0.9"),
         file("an interface of the same name", &text(OTHER_INTERFACE), "does not fit"),
         file("components that unfold", &text(&unfolding(30)), "composed of more components"),
         file("a memory of 64 bits", &text(MEMORY64), "broken"),
+        file("a function of a megabyte", &with_function(output_type, &straight(1_000_000)), "one of its functions"),
+        file("a function of many ways", &with_function(output_type, &branching(5_000, 2_000)), "one of its functions"),
     ]
 }
 
@@ -62,6 +65,31 @@ pub fn harmful_at_once(output_type: &str) -> Vec<Hostile> {
         plugin("a schema that is no JSON", &new().options_schema("{"), "options-schema"),
         plugin("a schema that is no object", &new().options_schema("true"), "options-schema"),
         plugin("a default path that leads out", &new().default_path("../../.bashrc"), "default path"),
+        plugin("an absolute default path", &new().default_path("/etc/passwd"), "default path"),
+        plugin("a schema that is too large", &new().memory("8").options_schema(&large_schema()), "larger than 256 KiB"),
+        plugin("a schema that nests too deep", &new().options_schema(&nested_schema(40)), "more than 32 deep"),
+        plugin("a schema of no end", &new().options_schema(&nested_schema(5_000)), "options-schema"),
+        plugin(
+            "a schema that wants to be fetched",
+            &new().options_schema(r#"{"$ref": "http://127.0.0.1:9/schema.json"}"#),
+            "nothing is ever fetched",
+        ),
+        plugin(
+            "a schema with a slow expression",
+            &new().options_schema(r#"{"properties": {"a": {"pattern": "(a{90}){90}"}}}"#),
+            "a pattern that cannot be used",
+        ),
+        plugin(
+            "a schema against itself",
+            &new().options_schema(r#"{"properties": {"a": {"type": "string", "default": 1}}}"#),
+            "refuses its own default",
+        ),
+        plugin(
+            "a schema that never gets anywhere",
+            &new().options_schema(r##"{"anyOf": [{"$ref": "#"}]}"##),
+            "without end",
+        ),
+        plugin("a text that drives a terminal", &new().options_schema("{\"\\u001b[2J\": }"), "options-schema"),
     ]
 }
 
@@ -147,6 +175,31 @@ pub fn harmful(output_type: &str) -> Vec<Hostile> {
             "twice",
         ),
     ]
+}
+
+/// A plugin with a further function in it.
+fn with_function(output_type: &str, function: &str) -> Vec<u8> {
+    WatPlugin::new(output_type).items(function).component()
+}
+
+/// A function of that many bytes, about.
+fn straight(bytes: usize) -> String {
+    format!("(func (local i32) {})", "(local.set 0 (i32.add (local.get 0) (i32.const 1)))".repeat(bytes / 7))
+}
+
+/// A function with that many variables, and that many places where a compiler has to ask about each of them.
+fn branching(locals: usize, blocks: usize) -> String {
+    let block =
+        |n: usize| format!("(block (br_if 0 (local.get {})) (local.set {} (i32.const 1)))", n % locals, n * 7 % locals);
+    format!("(func (local {}) {})", "i32 ".repeat(locals), (0..blocks).map(block).collect::<String>())
+}
+
+fn large_schema() -> String {
+    format!("{{\"title\": \"{}\"}}", "x".repeat(300_000))
+}
+
+fn nested_schema(levels: usize) -> String {
+    format!("{}true{}", "{\"not\":".repeat(levels), "}".repeat(levels))
 }
 
 /// A plugin that answers with a file at the path.

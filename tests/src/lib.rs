@@ -6,25 +6,33 @@
 #![cfg(unix)]
 
 pub mod builtin;
+mod crowd;
+mod holder;
 pub mod hostile;
+mod lan;
 mod markdown;
 mod namespace;
 mod outcome;
 mod ports;
 mod run;
 mod sandbox;
+mod server;
 mod skip;
 mod snapshot;
 mod stand_in;
 mod wat_plugin;
 
+pub use crowd::{Counts, Loop};
+pub use holder::HolderProcess;
+pub use lan::{Kind, Lan};
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;
 pub use ports::Ports;
 pub use run::{Run, Running, all_at_once};
 pub use sandbox::{Programs, Sandbox};
-pub use skip::{program_or_skip, skipped};
+pub use server::{Server, ask};
+pub use skip::{program_or_skip, skipped, tell};
 pub use snapshot::Snapshot;
 pub use stand_in::StandIn;
 pub use wat_plugin::WatPlugin;

@@ -39,6 +39,28 @@ impl Namespace {
         Some(Self { own, user, keeper: StandIn::start(unshare(own, user, "echo ready && exec cat >/dev/null")) })
     }
 
+    /// Another network namespace, made inside of this one: whoever may do as they like here may do so there, and the two can be
+    /// joined by a cable.
+    #[must_use]
+    #[track_caller]
+    pub fn beside(&self) -> Self {
+        let mut command = self.enter(OsStr::new("unshare"), Path::new("/"));
+        command.args(["--net", "sh", "-c", "ip link set lo up && echo ready && exec cat >/dev/null"]);
+        Self { own: Own::Network, user: self.user, keeper: StandIn::start(command) }
+    }
+
+    /// The process that keeps it, by which tools of iproute2 find it.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.keeper.pid()
+    }
+
+    /// Whether its user is root outside of it, too, and so may become anyone.
+    #[must_use]
+    pub fn has_all_users(&self) -> bool {
+        !self.user
+    }
+
     /// A command that runs the program in it, in the folder.
     pub(crate) fn enter(&self, program: &OsStr, folder: &Path) -> Command {
         let of_keeper = |kind: &str| format!("/proc/{}/ns/{kind}", self.keeper.pid());

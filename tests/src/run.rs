@@ -1,7 +1,7 @@
 //! One run of the command line: prepared, started, ended.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -82,6 +82,19 @@ impl<'a> Run<'a> {
         } else {
             self
         }
+    }
+
+    /// Runs it as a user who owns nothing and may do nothing (65534). Root only.
+    #[must_use]
+    pub fn without_root(self) -> Self {
+        self.started_by(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+    }
+
+    /// Runs it under a limit of open files that it can't raise.
+    #[must_use]
+    pub fn with_open_files(self, most: u32) -> Self {
+        let script = format!("ulimit -n {most}; exec \"$@\"");
+        self.started_by(&["sh", "-c", &script, "sh"])
     }
 
     fn started_by(mut self, words: &[&str]) -> Self {
@@ -173,6 +186,30 @@ impl Running {
     /// When it can't be killed.
     pub fn kill(&mut self) {
         self.child.kill().expect("kill");
+    }
+
+    /// Its pid.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line of its standard output, when it is there.
+    ///
+    /// # Panics
+    /// When it ends before.
+    #[must_use]
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let stdout = self.child.stdout.as_mut().expect("a pipe");
+        let mut line = Vec::new();
+        // Byte by byte, so that nothing is taken from what comes after it.
+        while line.last() != Some(&b'\n') {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).unwrap_or_else(|error| panic!("{}: {error}", self.command));
+            line.extend(byte);
+        }
+        String::from_utf8(line).expect("portkeeper prints UTF-8")
     }
 
     /// Waits for its end.

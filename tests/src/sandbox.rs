@@ -74,6 +74,12 @@ impl Sandbox {
         self.state().join("registry.json")
     }
 
+    /// The hold files of the registry.
+    #[must_use]
+    pub fn holds(&self) -> PathBuf {
+        self.state().join("registry.json.holds")
+    }
+
     /// The lock beside the registry.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
@@ -132,6 +138,12 @@ impl Sandbox {
     #[track_caller]
     pub fn process(&self) -> StandIn {
         StandIn::start(self.stand_in_run("live").command())
+    }
+
+    /// Where the stand-in is, for scripts.
+    #[must_use]
+    pub fn stand_in_path(&self) -> &'static str {
+        self.programs.stand_in
     }
 
     /// The stand-in's command line.

@@ -17,6 +17,14 @@ pub fn skipped(need: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {place}: {why}");
 }
 
+/// Says something that whoever runs the tests should see, past the capture of `cargo test`: what was measured, how often something
+/// was tried.
+#[track_caller]
+pub fn tell(what: impl std::fmt::Display) {
+    let place = std::panic::Location::caller();
+    let _ = writeln!(std::io::stderr(), "{place}: {what}");
+}
+
 /// The program, if this machine has it. Otherwise says that the test is skipped.
 #[must_use]
 #[track_caller]

@@ -13,7 +13,7 @@ const WIT: &str = include_str!("../../host/wit/v0.1/output.wit");
 /// address. Constants may stand in memory at 4096 to 65535; an answer's record is built at 512, its one file's at 560.
 #[derive(Debug, Clone)]
 pub struct WatPlugin {
-    output_type: String,
+    output_types: Vec<String>,
     version: String,
     describe: Vec<(usize, String)>,
     on_describe: String,
@@ -43,7 +43,7 @@ impl WatPlugin {
             (field::OPTIONS_SCHEMA, "{}"),
         ];
         Self {
-            output_type: output_type.into(),
+            output_types: vec![output_type.into()],
             version: "0.1.0".into(),
             describe: describe.map(|(at, text)| (at, text.to_owned())).to_vec(),
             on_describe: String::new(),
@@ -51,6 +51,13 @@ impl WatPlugin {
             items: String::new(),
             memory: "2".into(),
         }
+    }
+
+    /// A further type that it says that it renders.
+    #[must_use]
+    pub fn also(mut self, output_type: &str) -> Self {
+        self.output_types.push(output_type.to_owned());
+        self
     }
 
     /// The version of the interface that it is built against.
@@ -93,6 +100,18 @@ impl WatPlugin {
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         self.describing(field::NAME, name)
+    }
+
+    /// The version that it gives itself.
+    #[must_use]
+    pub fn release(self, version: &str) -> Self {
+        self.describing(field::VERSION, version)
+    }
+
+    /// What it says that it does.
+    #[must_use]
+    pub fn description(self, description: &str) -> Self {
+        self.describing(field::DESCRIPTION, description)
     }
 
     /// Its schema of options.
@@ -169,7 +188,7 @@ impl WatPlugin {
         )
     }
 
-    /// The record at 1024, the list of types at 1088, and the texts from 1100 on.
+    /// The list of types at 640, the record at 1024, and the texts from 1100 on.
     fn metadata(&self) -> String {
         let mut record = vec![0; 64];
         let mut texts = Vec::new();
@@ -178,17 +197,19 @@ impl WatPlugin {
             record[at + 4..at + 8].copy_from_slice(&(text.len() as u32).to_le_bytes());
             texts.extend_from_slice(text.as_bytes());
         };
-        let mut types = [0; 8];
-        put(&mut types, 0, &self.output_type);
+        let mut types = vec![0; 8 * self.output_types.len()];
+        for (index, output_type) in self.output_types.iter().enumerate() {
+            put(&mut types, 8 * index, output_type);
+        }
         for (at, text) in &self.describe {
             put(&mut record, *at, text);
             if *at == field::DEFAULT_PATH {
                 record[field::DEFAULT_PATH - 4] = 1;
             }
         }
-        record[24..28].copy_from_slice(&1088_u32.to_le_bytes());
-        record[28..32].copy_from_slice(&1_u32.to_le_bytes());
-        format!("{}{}{}", data(1024, &record), data(1088, &types), data(1100, &texts))
+        record[24..28].copy_from_slice(&640_u32.to_le_bytes());
+        record[28..32].copy_from_slice(&(self.output_types.len() as u32).to_le_bytes());
+        format!("{}{}{}", data(1024, &record), data(640, &types), data(1100, &texts))
     }
 }
 

@@ -1,66 +1,95 @@
-//! A portkeeper plugin: a file of shell assignments, for scripts that read it with `. ./ports.sh`.
+//! A portkeeper plugin: Java's `.properties`, for example `application.properties` of a Spring service.
+//!
+//! A property that the file has gets its value where it stands; a new one goes to the end. All else stays as it is.
 
+use portkeeper_plugin_sdk::text::{self, LineEnd};
 use portkeeper_plugin_sdk::{Failure, Metadata, Plugin, Request, Response, export_plugin};
 
-struct Shell;
+struct Properties;
 
+/// What an output may say beside `type`, `path` and `map`.
 #[derive(serde::Deserialize)]
 struct Options {
     #[serde(default)]
-    export: bool,
+    prefix: String,
 }
 
+/// The same for the host, which checks the options before the plugin runs, and for editors.
 const SCHEMA: &str = r#"{
   "type": "object",
   "properties": {
-    "export": { "type": "boolean", "default": false, "description": "Hand the variables on to the script's commands" }
+    "prefix": { "type": "string", "default": "", "description": "What every key starts with, for example `server.`" }
   },
   "additionalProperties": false
 }"#;
 
-export_plugin!(Shell);
+export_plugin!(Properties);
 
-impl Plugin for Shell {
+impl Plugin for Properties {
     fn describe() -> Metadata {
-        Metadata::new("shell", env!("CARGO_PKG_VERSION"), "Shell assignments, one per entry")
-            .output_types(["shell"])
-            .default_path("ports.sh")
+        Metadata::new("properties", env!("CARGO_PKG_VERSION"), "Java properties; other lines stay as they are")
+            .output_types(["properties"])
+            .default_path("application.properties")
             .options_schema(SCHEMA)
     }
 
     fn render(request: &Request) -> Result<Response, Failure> {
-        let options: Options = request.options()?;
-        let lines = request.entries.iter().map(|(key, value)| line(key, value, options.export));
-        Ok(Response::target(request, lines.collect::<Result<String, _>>()?))
+        let Options { prefix } = request.options()?;
+        let end = LineEnd::of(request.old_text()).as_str();
+        let mut lines: Vec<String> = text::lines(request.old_text()).map(|(line, _)| line.to_owned()).collect();
+        for (key, value) in &request.entries {
+            let key = format!("{prefix}{key}");
+            check(&key, value)?;
+            let line = format!("{key}={value}");
+            match lines.iter_mut().rfind(|line| key_of(line) == Some(&key)) {
+                Some(old) => *old = line,
+                None => lines.push(line),
+            }
+        }
+        Ok(Response::target(request, lines.into_iter().map(|line| line + end).collect::<String>()))
     }
 }
 
-fn line(key: &str, value: &str, export: bool) -> Result<String, Failure> {
-    let starts_well = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !starts_well || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(Failure::bad_map(format!("`{key}` can't be the name of a shell variable"))
-            .help("Use letters, digits and `_`, and no digit at the start."));
+/// The key of a line; none for a comment.
+fn key_of(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let key = line.split(['=', ':', ' ', '\t']).next()?;
+    (!key.is_empty() && !line.starts_with(['#', '!'])).then_some(key)
+}
+
+fn check(key: &str, value: &str) -> Result<(), Failure> {
+    if key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !value.contains(['\\', '\n', '\r']) {
+        return Ok(());
     }
-    let export = if export { "export " } else { "" };
-    Ok(format!("{export}{key}='{}'\n", value.replace('\'', r"'\''")))
+    Err(Failure::bad_map(format!("`{key}` and its value can't be written as a line"))
+        .help("Use letters, digits, `.`, `_` and `-` in the key, and no backslash in the value."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn values_are_quoted_and_exported_on_demand() {
-        let request = Request::new("ports.sh").entry("PORT", "8888").entry("TITLE", "it's me");
-        assert_eq!(Shell::render(&request).unwrap().files[0].text, "PORT='8888'\nTITLE='it'\\''s me'\n");
-        let request = Request { options: r#"{"export": true}"#.to_owned(), ..Request::new("ports.sh") };
-        assert_eq!(Shell::render(&request.entry("PORT", "1")).unwrap().files[0].text, "export PORT='1'\n");
+    fn render(old: &str) -> String {
+        let request = Request { options: r#"{"prefix": "server."}"#.to_owned(), ..Request::new("application.properties") };
+        Properties::render(&request.text(old).entry("port", "8888")).unwrap().files[0].text.clone()
     }
 
     #[test]
-    fn a_name_that_no_variable_can_have_is_refused() {
-        for name in ["db.port", "1ST", "", "A B"] {
-            assert!(Shell::render(&Request::new("ports.sh").entry(name, "1")).is_err(), "{name}");
+    fn a_property_gets_its_value_where_it_stands() {
+        assert_eq!(render("# mine\n server.port : 1\nspring.name=shop\n"), "# mine\nserver.port=8888\nspring.name=shop\n");
+        assert_eq!(render("#server.port=1\r\n"), "#server.port=1\r\nserver.port=8888\r\n");
+    }
+
+    #[test]
+    fn its_own_text_does_not_change_again() {
+        let once = render("a=b");
+        assert_eq!(render(&once), once);
+    }
+
+    #[test]
+    fn what_is_no_line_is_refused() {
+        for (key, value) in [("a b", "1"), ("a", "1\n2")] {
+            assert!(Properties::render(&Request::new("x").entry(key, value)).is_err(), "{key}");
         }
     }
 }

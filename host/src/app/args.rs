@@ -1,17 +1,19 @@
 //! Arguments that several commands share.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::SignedDuration;
 
-use super::CommandError;
-use crate::model::{Host, Lease, Port, PortRange, Protocol};
+use super::{CommandError, HoldArgs, NameArgs};
+use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
 use crate::os;
-use crate::policy;
+use crate::policy::{self, KernelPorts};
 use crate::probe;
-use crate::reserve::{Choice, GRACE, Request};
+use crate::reserve::{Choice, GRACE, Naming, Request};
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,11 +125,11 @@ pub(crate) struct SelectionArgs {
     /// The host to reserve on. 127.0.0.1 and localhost stand for both loopback addresses
     /// [default: 127.0.0.1, or what PORTKEEPER_HOST says]
     #[arg(long)]
-    host: Option<Host>,
+    host: Vec<Host>,
 
-    /// The transport protocol: tcp or udp
-    #[arg(long, default_value = "tcp")]
-    protocol: Protocol,
+    /// The transport protocol: tcp or udp [default: tcp]
+    #[arg(long)]
+    protocol: Option<Protocol>,
 
     /// Whom the port is for: shown by status, and a handle for release
     #[arg(long, value_name = "NAME")]
@@ -181,24 +183,146 @@ impl SelectionArgs {
         Some(WriteEnv { path: self.env_path.clone(), keys })
     }
 
+    /// The one port that will do, if there is only one.
+    pub(crate) fn exact_port(&self) -> Option<Port> {
+        self.port
+    }
+
+    /// The environment variable that the profile's ports are called by.
+    pub(crate) fn key(&self) -> &'static str {
+        self.profile.unwrap_or(Profile::Default).key()
+    }
+
+    /// The option that says how long the port is kept, if one of them was given.
+    pub(crate) fn lease_option(&self) -> Option<&'static str> {
+        let given =
+            [(self.ttl.is_some(), "--ttl"), (self.grace.is_some(), "--grace"), (self.for_pid.is_some(), "--for-pid")];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
     /// One request for each port. Those of `--write-env` get their names where the file is written.
-    pub(crate) fn requests(&self, default_host: &Host) -> Result<Vec<Request>, CommandError> {
+    pub(crate) fn requests(&self, default_host: &Host, hold: &HoldArgs) -> Result<Vec<Request>, CommandError> {
+        let host = self.one_host()?.unwrap_or(default_host);
+        self.requests_on(host.clone(), probe::local_addresses(host)?, self.choice(), hold)
+    }
+
+    /// One request for each port, on addresses that were found elsewhere.
+    pub(crate) fn requests_on(
+        &self,
+        host: Host,
+        addresses: Vec<IpAddr>,
+        choice: Choice,
+        hold: &HoldArgs,
+    ) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
             return Err(CommandError::usage("--port is one port: use --preferred or --range with --count"));
         }
-        if let Some(owner) = self.owner.as_ref().filter(|owner| owner.trim().is_empty()) {
-            return Err(CommandError::usage(format_args!("--owner `{owner}` is empty: leave it out, or name someone")));
+        self.check_owner()?;
+        if self.grace.is_some() && hold.kind().is_some() {
+            return Err(CommandError::usage(
+                "--grace says how long to wait for a server, and --hold waits as long as it takes",
+            ));
         }
-        let host = self.host.as_ref().unwrap_or(default_host);
         let request = Request {
-            host: host.clone(),
-            addresses: probe::local_addresses(host)?,
-            protocol: self.protocol,
-            choice: self.choice(),
+            host,
+            addresses,
+            protocol: self.protocol(),
+            choice,
             owner: self.owner.clone(),
-            lease: self.lease()?,
+            lease: self.lease(hold.kind())?,
+            hold: hold.kind_for(self.protocol.unwrap_or_default())?,
         };
         Ok(vec![request; usize::from(self.count)])
+    }
+
+    fn check_owner(&self) -> Result<(), CommandError> {
+        match self.owner.as_ref().filter(|owner| owner.trim().is_empty()) {
+            Some(owner) => {
+                Err(CommandError::usage(format_args!("--owner `{owner}` is empty: leave it out, or name someone")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// One naming for each name. What was not said stays open: a name that has a port keeps it.
+    pub(crate) fn namings(
+        &self,
+        names: &NameArgs,
+        project: Option<&Arc<Project>>,
+        hold: &HoldArgs,
+    ) -> Result<Vec<Naming>, CommandError> {
+        self.check_owner()?;
+        if self.count > 1 {
+            return Err(CommandError::usage(
+                "--count is for ports without a name: a name has one port, so give several names",
+            ));
+        }
+        if let Some(option) = self.own_lease() {
+            return Err(CommandError::usage(format_args!(
+                "a name lasts until it is released, so {option} can't be given with one: leave out the one or the other"
+            )));
+        }
+        if self.port.is_some() && names.names.len() > 1 {
+            return Err(CommandError::usage("--port is one port: give one name"));
+        }
+        let host = self.one_host()?.map(|host| probe::local_addresses(host).map(|addresses| (host.clone(), addresses)));
+        let host = host.transpose()?;
+        let says_which = self.preferred.is_some() || self.range.is_some() || self.profile.is_some();
+        let choice = match self.port {
+            Some(port) => Some(Choice::whoever_uses_it(port)),
+            None => says_which.then(|| self.choice()),
+        };
+        let hold = hold.kind_for(self.protocol.unwrap_or_default())?;
+        let naming = |name: &Name| Naming {
+            name: name.clone(),
+            project: project.cloned(),
+            choice,
+            host: host.clone(),
+            protocol: self.protocol,
+            owner: self.owner.clone(),
+            hold,
+        };
+        Ok(names.names.iter().map(naming).collect())
+    }
+
+    /// An option that says how long a port lives, if there is one.
+    fn own_lease(&self) -> Option<&'static str> {
+        let given = [
+            (self.ttl.is_some(), "--ttl"),
+            (self.grace.is_some(), "--grace"),
+            (self.for_pid.is_some(), "--for-pid"),
+            (self.write_env.is_some(), "--write-env"),
+        ];
+        given.into_iter().find_map(|(given, option)| given.then_some(option))
+    }
+
+    /// The host, if one was named.
+    fn one_host(&self) -> Result<Option<&Host>, CommandError> {
+        match self.host.as_slice() {
+            [_, _, ..] => Err(CommandError::usage("--host is one host: a port is reserved in one place at a time")),
+            hosts => Ok(hosts.first()),
+        }
+    }
+
+    /// The hosts that were named.
+    pub(crate) fn hosts(&self) -> &[Host] {
+        &self.host
+    }
+
+    /// How many ports were asked for.
+    pub(crate) fn count(&self) -> usize {
+        self.count.into()
+    }
+
+    /// The protocol.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol.unwrap_or_default()
+    }
+
+    /// The ports to look for on other machines, where the policy can't be asked: those of the default profile, if none were named.
+    pub(crate) fn choice_within(&self, default: PortRange) -> Choice {
+        let named = self.port.is_some() || self.range.is_some() || self.profile.is_some();
+        if named { self.choice() } else { Choice::new(self.preferred, Some(default)) }
     }
 
     fn choice(&self) -> Choice {
@@ -211,7 +335,7 @@ impl SelectionArgs {
         }
     }
 
-    fn lease(&self) -> Result<Lease, CommandError> {
+    fn lease(&self, hold: Option<HoldKind>) -> Result<Lease, CommandError> {
         if let Some(length) = self.ttl {
             // The end is set when the reservation is made.
             return Ok(Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length });
@@ -222,18 +346,22 @@ impl SelectionArgs {
                 CommandError::no(format_args!("--for-pid {pid}: no such process runs, or this user may not see it"))
             });
         }
+        if hold.is_some() {
+            return Ok(Lease::Held);
+        }
         Ok(Lease::Grace { length: self.grace.unwrap_or(GRACE) })
     }
 
     /// Whether the port comes from the policy, and the policy had to hand out ephemeral ones.
     pub(crate) fn yields_to_ephemeral(&self) -> bool {
         let policy = self.port.is_none() && self.range.is_none() && self.profile.is_none();
-        policy && policy::good_ports(self.protocol, os::ephemeral_ports(), 0).ephemeral_range_yielded()
+        policy
+            && policy::good_ports(self.protocol.unwrap_or_default(), &KernelPorts::here(), 0).ephemeral_range_yielded()
     }
 }
 
 /// A name that an environment variable can have.
-fn env_key(text: &str) -> Result<String, String> {
+pub(crate) fn env_key(text: &str) -> Result<String, String> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if !text.is_empty() && text.bytes().all(word) && !text.starts_with(|first: char| first.is_ascii_digit()) {
         return Ok(text.to_owned());

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
+use crate::hold::HoldError;
+use crate::install::InstallError;
+use crate::lockfile::LockfileError;
 use crate::output::FileError;
 use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
-use crate::reserve::ReserveError;
+use crate::reserve::{PickError, ReserveError};
+use crate::scan::ScanError;
 use crate::trust::TrustError;
 
 /// What a command's function returns.
@@ -33,6 +38,14 @@ enum Kind {
     Usage = 2,
     /// 3: the environment failed.
     Environment = 3,
+    /// 125: `run` failed before the command ran, as env(1) and others say it.
+    OfRun = 125,
+    /// 126: the command of `run` can't be executed.
+    NotExecutable = 126,
+    /// 127: there is no such command.
+    NotFound = 127,
+    /// 130: the user interrupted it.
+    Interrupted = 130,
 }
 
 impl CommandError {
@@ -51,6 +64,29 @@ impl CommandError {
         Self::new(Kind::Environment, message)
     }
 
+    /// The command of `run` can't be executed (exit code 126).
+    pub(crate) fn not_executable(message: impl fmt::Display) -> Self {
+        Self::new(Kind::NotExecutable, message)
+    }
+
+    /// There is no such command (exit code 127).
+    pub(crate) fn not_found(message: impl fmt::Display) -> Self {
+        Self::new(Kind::NotFound, message)
+    }
+
+    /// The same error, as `run` has it: the codes below 125 are the command's own.
+    pub(crate) fn of_run(mut self) -> Self {
+        if !matches!(self.kind, Kind::NotExecutable | Kind::NotFound) {
+            self.kind = Kind::OfRun;
+        }
+        self
+    }
+
+    /// The user interrupted it (exit code 130).
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted; nothing was reserved")
+    }
+
     /// The same error with a line that says what to do.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
@@ -59,6 +95,11 @@ impl CommandError {
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
         Self { kind, message: message.to_string(), hint: None }
+    }
+
+    /// Whether only the answer is no, and another question may have another answer.
+    pub(crate) fn is_no(&self) -> bool {
+        self.kind == Kind::No
     }
 
     /// The process' exit code.
@@ -79,7 +120,29 @@ impl From<ReserveError> for CommandError {
         match error {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
+            ReserveError::Hold(error) => error.into(),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<PickError> for CommandError {
+    fn from(error: PickError) -> Self {
+        match error {
+            PickError::Probe(error) => error.into(),
+            PickError::NotFree { .. } | PickError::TooFew { .. } => Self::no(error),
+        }
+    }
+}
+
+impl From<HoldError> for CommandError {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Unsupported(_) => Self::usage(error),
+            HoldError::InProcess { .. } => Self::no(error),
+            HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::File(_) | HoldError::NotAnswering { .. } => {
+                Self::environment(error)
+            }
         }
     }
 }
@@ -89,6 +152,7 @@ impl From<PrepareError> for CommandError {
         match error {
             PrepareError::Config(error) => error.into(),
             PrepareError::Plugin(error) => error.into(),
+            PrepareError::Lockfile(error) => error.into(),
             PrepareError::Reserve(error) => error.into(),
             PrepareError::Probe(error) => error.into(),
             PrepareError::Occupied(_) => {
@@ -120,14 +184,83 @@ impl From<ConfigError> for CommandError {
 impl From<PluginError> for CommandError {
     fn from(error: PluginError) -> Self {
         let failed = match &error {
-            PluginError::Unknown { .. } | PluginError::WrongDigest { .. } | PluginError::NotTrusted { .. } => {
-                Self::usage(&error)
-            }
+            PluginError::Unknown { .. }
+            | PluginError::WrongDigest { .. }
+            | PluginError::NotPinned { .. }
+            | PluginError::NotTrusted { .. } => Self::usage(&error),
             _ => Self::environment(&error),
         };
         match error.help() {
             Some(help) => failed.hint(help),
             None => failed,
+        }
+    }
+}
+
+impl From<LockfileError> for CommandError {
+    fn from(error: LockfileError) -> Self {
+        match error {
+            LockfileError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<InstallError> for CommandError {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Lockfile(error) => error.into(),
+            InstallError::NotThere { .. } => Self::no(error),
+            InstallError::NoTypes { .. } | InstallError::Taken { .. } | InstallError::Place(_) => Self::usage(error),
+            InstallError::Lock(_) | InstallError::File(_) => Self::environment(error),
+        }
+    }
+}
+
+impl From<ScaffoldError> for CommandError {
+    fn from(error: ScaffoldError) -> Self {
+        match error {
+            ScaffoldError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<BuildError> for CommandError {
+    fn from(error: BuildError) -> Self {
+        let failed = match &error {
+            BuildError::NoCrate(_) | BuildError::NoCdylib | BuildError::Several(_) => Self::usage(&error),
+            BuildError::Failed => Self::no(&error),
+            BuildError::NoProgram(_) | BuildError::NoTarget | BuildError::Plugin(_) | BuildError::File(_) => {
+                Self::environment(&error)
+            }
+        };
+        match error.help() {
+            Some(help) => failed.hint(help),
+            None => failed,
+        }
+    }
+}
+
+impl From<FixtureError> for CommandError {
+    fn from(error: FixtureError) -> Self {
+        match error {
+            FixtureError::File(_) => Self::environment(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ScanError> for CommandError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::NoSuchInterface { .. } | ScanError::TooLarge { .. } | ScanError::Unresolved { .. } => {
+                Self::usage(error)
+            }
+            ScanError::NoNetwork { .. }
+            | ScanError::InterfaceDown { .. }
+            | ScanError::Interfaces(_)
+            | ScanError::Sockets(_) => Self::environment(error),
         }
     }
 }

@@ -1,11 +1,102 @@
-//! Names on the command line: what this project calls its ports.
+//! Arguments about names, which several commands share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
 
 use super::{CommandError, Context};
+use crate::config;
 use crate::document::closest;
-use crate::model::{Port, Reservation};
+use crate::fs::PathContext;
+use crate::model::{Name, Port, Project, Reservation};
 use crate::registry::Store;
 use crate::reserve::{Machine, World};
 use crate::who::Reach;
+
+/// Whose names are meant.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// Names of your own that are the same in every folder
+    #[arg(long, conflicts_with = "project")]
+    pub(crate) global: bool,
+
+    /// Names of the project that this folder is in; in none, of the folder itself [default: the current folder's project]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) project: Option<PathBuf>,
+}
+
+impl ScopeArgs {
+    /// The project that is meant; none: the user's own names.
+    pub(crate) fn project(&self, context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
+        if self.global {
+            return Ok(None);
+        }
+        match &self.project {
+            Some(folder) => {
+                let folder = folder.canonicalize().at(folder)?;
+                let root = config::project_folder(&folder)?.unwrap_or(folder);
+                identified(&root).map(Some)
+            }
+            None => match current_project(context)? {
+                Some(project) => Ok(Some(project)),
+                None => Err(no_project(&context.current_folder()?)),
+            },
+        }
+    }
+}
+
+/// The project of the current folder, if it is in one.
+pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
+    let root = config::project_folder(&context.current_folder()?)?;
+    root.map(|root| identified(&root)).transpose()
+}
+
+fn identified(root: &Path) -> Result<Arc<Project>, CommandError> {
+    Ok(Arc::new(Project::at(root).at(root)?))
+}
+
+fn no_project(folder: &Path) -> CommandError {
+    CommandError::usage(format_args!(
+        "a name belongs to a project, and {} is in none: neither it nor a folder above has a pk.config.json or .yaml, or is the root \
+         of a version-control worktree",
+        folder.display()
+    ))
+    .hint("--project . makes this folder the project; --global makes it a name of your own, the same in every folder")
+}
+
+/// The names that ports are asked for by.
+#[derive(Debug, Args)]
+pub(crate) struct NameArgs {
+    /// What this project calls the port: the same port tomorrow, and another one in another project or worktree. It lasts until it
+    /// is released, or the project's folder is gone
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<Name>,
+
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+
+    /// Give a name that has a port another one
+    #[arg(long = "move", requires = "names", conflicts_with = "port")]
+    pub(crate) moves: bool,
+
+    /// Exit with 1 if anything uses the port of the name already, be it your own server
+    #[arg(long, requires = "names")]
+    pub(crate) require_free: bool,
+}
+
+impl NameArgs {
+    /// Refuses what says something about names without one, and a name that stands twice.
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
+        if self.names.is_empty() && (self.scope.global || self.scope.project.is_some()) {
+            return Err(CommandError::usage("--global and --project are about names: say which NAME"));
+        }
+        match self.names.iter().enumerate().find(|(index, name)| self.names[..*index].contains(name)) {
+            Some((_, name)) => Err(CommandError::usage(format_args!("the name `{name}` is given twice"))),
+            None => Ok(()),
+        }
+    }
+}
 
 /// The reservation that has the name in the project of the current folder, or among the user's own names.
 ///

@@ -35,14 +35,19 @@ impl Printer {
         self.format.unwrap_or(Format::Json)
     }
 
+    /// The format that was asked for, else text, on a terminal or not.
+    pub(crate) fn format_or_text(&self) -> Format {
+        self.format.unwrap_or(Format::Table)
+    }
+
     /// A line of the answer.
     pub(crate) fn line(&self, text: impl Display) -> io::Result<()> {
         self.text(format_args!("{text}\n"))
     }
 
-    /// A line of the answer that holds words of others.
-    pub(crate) fn clean_line(&self, text: impl Display) -> io::Result<()> {
-        self.line(sanitise(&text.to_string()))
+    /// A line of the answer that holds text of others.
+    pub(crate) fn safe_line(&self, text: impl Display) -> io::Result<()> {
+        self.line(sanitise(&text.to_string()).replace('\n', " "))
     }
 
     /// Text of the answer, as it is. A reader that went away is no failure.

@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::model::{Guarantee, Host, Lease, Place, Port, Protocol, Reservation};
+use crate::os::Liveness;
 use crate::probe::SocketState;
 use crate::reserve::{Granted, Occupied};
+use crate::reserve_network::Established;
 use crate::who::{Ownership, ownership};
 
 /// A reservation, as `reserve` answers.
@@ -20,17 +22,43 @@ pub(crate) struct ReservedView<'a> {
     protocol: Protocol,
     held: bool,
     guarantee: Guarantee,
+    /// The pid of the process that has the sockets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holder: Option<u32>,
     addresses: &'a [IpAddr],
     owner: Option<&'a str>,
     lease: LeaseView<'a>,
+    /// The port that the name had before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<Port>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     occupied_by: Vec<OccupiedView<'a>>,
+}
+
+/// A reservation, as `reserve-network` answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct NetworkReservedView<'a> {
+    #[serde(flatten)]
+    reserved: ReservedView<'a>,
+    /// Whether it is an address of this machine.
+    own: bool,
+    /// How the port was found to be free: `bind`, or `scan`.
+    established: &'static str,
+}
+
+impl<'a> NetworkReservedView<'a> {
+    pub(crate) fn new(granted: &'a Granted, established: Established) -> Self {
+        let own = established == Established::Bind;
+        Self { reserved: granted.into(), own, established: if own { "bind" } else { "scan" } }
+    }
 }
 
 /// Why a reservation is alive.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum LeaseView<'a> {
+    /// While its holder lives.
+    Held,
     /// While the process runs.
     Process { pid: u32 },
     /// While something listens, and for this long in any case.
@@ -64,7 +92,14 @@ pub(crate) struct StatusView<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) project: Option<&'a Path>,
     pub(crate) lease: LeaseView<'a>,
+    pub(crate) held: bool,
     pub(crate) guarantee: Guarantee,
+    /// The pid of the process that has the sockets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) holder: Option<u32>,
+    /// Whether there was a hold that lives no more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) hold_lost: bool,
     pub(crate) created: Timestamp,
     pub(crate) age_seconds: i64,
     /// Whether the reservation belongs to this machine and network namespace.
@@ -79,11 +114,13 @@ impl<'a> From<&'a Granted> for ReservedView<'a> {
             host: &reservation.host,
             port: reservation.port,
             protocol: reservation.protocol,
-            held: false,
-            guarantee: Guarantee::Advisory,
+            held: granted.held,
+            guarantee: granted.guarantee(),
+            holder: reservation.hold.as_ref().filter(|_| granted.held).map(|hold| hold.holder.pid),
             addresses: &reservation.addresses,
             owner: reservation.owner.as_deref(),
             lease: LeaseView::from(&reservation.lease),
+            moved_from: granted.replaced.as_ref().map(|old| old.port),
             occupied_by: occupied(&granted.occupied_by, reservation, &reservation.place),
         }
     }
@@ -92,6 +129,7 @@ impl<'a> From<&'a Granted> for ReservedView<'a> {
 impl<'a> From<&'a Lease> for LeaseView<'a> {
     fn from(lease: &'a Lease) -> Self {
         match lease {
+            Lease::Held => Self::Held,
             Lease::Process(process) => Self::Process { pid: process.pid },
             Lease::Grace { length } => Self::Grace { seconds: seconds(*length) },
             Lease::Timed { until, .. } => Self::Timed { until: *until },
@@ -123,8 +161,16 @@ impl OccupiedView<'_> {
 }
 
 impl<'a> StatusView<'a> {
-    pub(crate) fn new(reservation: &'a Reservation, now: Timestamp, place: &Place, listening: &'a [Occupied]) -> Self {
+    pub(crate) fn new(
+        reservation: &'a Reservation,
+        now: Timestamp,
+        place: &Place,
+        holder: Option<Liveness>,
+        listening: &'a [Occupied],
+    ) -> Self {
         let name = reservation.name();
+        let hold_lost = holder == Some(Liveness::Ended);
+        let hold = reservation.hold.as_ref().filter(|_| !hold_lost);
         Self {
             host: &reservation.host,
             port: reservation.port,
@@ -134,7 +180,10 @@ impl<'a> StatusView<'a> {
             name: name.map(|name| name.name.as_str()),
             project: name.and_then(|name| name.project.as_ref()).map(|project| project.path.as_path()),
             lease: LeaseView::from(&reservation.lease),
-            guarantee: Guarantee::Advisory,
+            held: hold.is_some(),
+            guarantee: hold.map_or(Guarantee::Advisory, |hold| hold.kind.into()),
+            holder: hold.map(|hold| hold.holder.pid),
+            hold_lost,
             created: reservation.created,
             age_seconds: now.duration_since(reservation.created).as_secs().max(0),
             here: place.shares_ports_with(&reservation.place),
@@ -152,6 +201,7 @@ fn seconds(length: Duration) -> serde_json::Number {
 /// A lease in a few words for a table.
 pub(crate) fn lease_text(lease: &Lease) -> String {
     match lease {
+        Lease::Held => "held".to_owned(),
         Lease::Process(process) => format!("process {}", process.pid),
         Lease::Grace { length } => format!("grace {} s", length.as_secs_f64()),
         Lease::Timed { until, .. } => format!("until {until:.0}"),

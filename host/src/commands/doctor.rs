@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::app::{CommandResult, Context, Format};
 use crate::doctor::{self, Finding, Severity};
 use crate::os;
-use crate::reserve::Machine;
 
 /// Look for what may be wrong, and say what helps
 ///
@@ -29,14 +28,15 @@ pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResul
 }
 
 fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> {
-    let (store, machine) = (context.store()?, Machine::here());
+    let store = context.store()?;
+    let machine = context.machine(&store);
     let (mut findings, snapshot) = doctor::registry(&store);
     findings.extend(doctor::state_folder(&store));
     findings.push(doctor::lock(&store));
     if let Some(snapshot) = &snapshot {
         findings.push(doctor::stale(snapshot, &machine));
         findings.push(doctor::projects(snapshot, &machine));
-        findings.push(doctor::ephemeral(snapshot, &machine, os::ephemeral_ports(), &os::withheld_ports()));
+        findings.push(doctor::ephemeral(snapshot, &machine, os::ephemeral_ports(), &os::set_aside_ports()));
         findings.push(doctor::clock(snapshot, &machine));
     }
     findings.push(doctor::tables());

@@ -13,7 +13,6 @@ use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
 use crate::os::inspect::user_text;
 use crate::policy::Reason;
 use crate::registry::Store;
-use crate::reserve::Machine;
 use crate::who::Portrait;
 
 /// Say everything about a port: who has it, for whom it is reserved, and what to do
@@ -28,10 +27,11 @@ pub(crate) struct ExplainArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
-    let (snapshot, folder) = (context.store()?.snapshot()?, context.current_folder()?);
+    let (store, folder) = (context.store()?, context.current_folder()?);
+    let snapshot = store.snapshot()?;
     context.tell_notices(snapshot.notices());
     let port = port_or_name(context, &args.port)?;
-    let explained = explain(port, snapshot.reservations(), &Machine::here(), &folder);
+    let explained = explain(port, snapshot.reservations(), &context.machine(&store), &folder);
     match context.printer.format() {
         Format::Table => context.printer.text(text(&explained, &folder))?,
         _ => context.printer.json(&view(&explained, &folder))?,

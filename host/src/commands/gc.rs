@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{CommandResult, Context, Format};
 use crate::registry::Store;
-use crate::reserve::{Machine, Released, collect, would_collect};
+use crate::reserve::{Released, collect, would_collect};
 
 /// End the reservations that are stale, and say why
 ///
@@ -21,7 +21,8 @@ pub(crate) struct GcArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
-    let (store, machine) = (context.store()?, Machine::here());
+    let store = context.store()?;
+    let machine = context.machine(&store);
     let released = if args.dry_run {
         let snapshot = store.snapshot()?;
         context.tell_notices(snapshot.notices());

@@ -13,7 +13,6 @@ use crate::explain::{Explanation, Seat, explain};
 use crate::kill::{Ended, How, Plan, Refusal, plan};
 use crate::model::{Port, Protocol};
 use crate::registry::Store;
-use crate::reserve::Machine;
 
 /// End what has a port
 ///
@@ -74,8 +73,9 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 }
 
 fn look(context: &Context, port: Port, folder: &Path) -> Result<Explanation, CommandError> {
-    let snapshot = context.store()?.snapshot()?;
-    Ok(explain(port, snapshot.reservations(), &Machine::here(), folder))
+    let store = context.store()?;
+    let snapshot = store.snapshot()?;
+    Ok(explain(port, snapshot.reservations(), &context.machine(&store), folder))
 }
 
 /// Who has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
@@ -114,7 +114,7 @@ fn report(context: &Context, port: Port, protocol: Protocol, ended: &[Ended]) ->
         Format::Table => ended.iter().try_for_each(|Ended { pid, command, processes, .. }| {
             let others =
                 if *processes > 1 { format!(", with {} that shared its socket", processes - 1) } else { String::new() };
-            printer.clean_line(format_args!("ended {command} (pid {pid}){others}"))
+            printer.safe_line(format_args!("ended {command} (pid {pid}){others}"))
         }),
         Format::Jsonl => ended.iter().try_for_each(|ended| printer.json(ended)),
         Format::Json => printer.json(&json!({ "port": port, "protocol": protocol, "ended": ended })),

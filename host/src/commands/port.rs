@@ -5,19 +5,25 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::reserve::select;
-use crate::app::{CommandResult, Context, SelectionArgs};
+use crate::app::{CommandResult, Context, HoldArgs, NameArgs, SelectionArgs};
 
 /// Reserve a port, or several, and print the bare numbers
 ///
-/// For command lines: `python3 -m http.server $(portkeeper port --profile service)`.
+/// For command lines: `python3 -m http.server $(portkeeper port web)`. With a NAME it is the same port every time.
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     #[command(flatten)]
+    names: NameArgs,
+
+    #[command(flatten)]
     selection: SelectionArgs,
+
+    #[command(flatten)]
+    hold: HoldArgs,
 }
 
 pub(crate) fn run(context: &Context, args: &PortArgs) -> CommandResult {
-    for granted in select(context, &args.selection)? {
+    for granted in select(context, &args.names, &args.selection, &args.hold)? {
         context.printer.line(granted.reservation.port)?;
     }
     Ok(ExitCode::SUCCESS)

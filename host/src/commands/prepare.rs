@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::model::Guarantee;
 use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
-use crate::reserve::{Granted, Machine};
+use crate::reserve::Granted;
 
 /// Reserve the ports of a whole stack, and write them into its files
 ///
@@ -44,16 +44,13 @@ pub(crate) struct PrepareArgs {
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     let config = Config::load(&path(context, args)?)?;
     let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
-    let stage = Stage::new(context)?;
-    let report = prepare(
-        &Job::of_config(&config),
-        &stage.surroundings(),
-        &context.store()?,
-        &Machine::here(),
-        mode,
-        args.require_free,
-    )?;
+    let (stage, store) = (Stage::new(context)?, context.store()?);
+    let holds = config.ports.iter().any(|port| port.hold.or(config.hold).is_some());
+    let machine = if holds { context.holding_machine(&store)? } else { context.machine(&store) };
+    let job = Job::of_config(&config);
+    let report = prepare(&job, &stage.surroundings(), &store, &machine, mode, args.require_free)?;
     tell(context, &report, mode);
+    context.tell_holds(&report.granted);
     let printer = &context.printer;
     match printer.format_or_json() {
         _ if args.diff => printer.text(&report.diff)?,
@@ -99,7 +96,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     context.tell_notices(&report.notices);
     context.tell_collected(&report.collected);
     let printer = &context.printer;
-    for Granted { reservation, replaced, occupied_by, .. } in &report.granted {
+    for Granted { reservation, replaced, occupied_by, unheld, .. } in &report.granted {
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = replaced {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
@@ -108,8 +105,13 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
                 old.port, reservation.port
             ));
         }
-        if let Some(occupied) = occupied_by.first() {
-            printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port));
+        match occupied_by.first() {
+            Some(occupied) if *unheld => {
+                let port = reservation.port;
+                printer.warn(format_args!("{name} keeps {port}, but it can't be held now: {occupied}"));
+            }
+            Some(occupied) => printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port)),
+            None => {}
         }
     }
     for orphan in &report.orphans {
@@ -117,6 +119,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
         let verb = if mode == Mode::Write { "released" } else { "would release" };
         printer.note(format_args!("{verb} {}:{}: the config no longer has {name}", orphan.host, orphan.port));
     }
+    report.still_held.iter().for_each(|(_, refusal)| printer.warn(refusal));
     for OutputReport { path, diagnostics, .. } in &report.outputs {
         for Diagnostic { severity, message, path: of, line } in diagnostics {
             let place = line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -145,18 +148,25 @@ fn answer(report: &Report, mode: Mode) -> Value {
         .collect();
     let output =
         |output: &OutputReport| json!({ "type": output.format, "path": output.path, "status": status(output, mode) });
+    let guarantee = |granted: &Granted| (granted.reservation.name().map(|name| name.name.clone()), granted.guarantee());
+    let guarantees = report.granted.iter().map(guarantee);
+    let guarantees: Map<_, _> = guarantees.filter_map(|(name, guarantee)| Some((name?, json!(guarantee)))).collect();
     json!({
         "reserved": reserved,
-        "guarantee": Guarantee::Advisory,
+        // Of all together: the weakest.
+        "guarantee": report.granted.iter().map(Granted::guarantee).min().unwrap_or(Guarantee::Advisory),
+        "guarantees": guarantees,
         "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
     })
 }
 
 fn table(report: &Report, mode: Mode) -> String {
-    let mut ports = Table::new(&["KEY", "HOST", "PORT"]);
-    for Granted { reservation, .. } in &report.granted {
+    let mut ports = Table::new(&["KEY", "HOST", "PORT", "GUARANTEE"]);
+    for granted in &report.granted {
+        let reservation = &granted.reservation;
         let name = reservation.name().map(|name| name.name.clone()).unwrap_or_default();
-        ports.row([name, reservation.host.to_string(), reservation.port.to_string()]);
+        let guarantee = granted.guarantee().to_string();
+        ports.row([name, reservation.host.to_string(), reservation.port.to_string(), guarantee]);
     }
     let mut files = Table::new(&["FILE", "TYPE", "STATUS"]);
     for output in &report.outputs {

@@ -6,56 +6,192 @@ use clap::Args;
 
 use super::prepare::tell;
 use crate::app::{
-    CommandError, CommandResult, Context, Format, ReservedView, SelectionArgs, Stage, Table, WriteEnv, lease_text,
+    CommandError, CommandResult, Context, Format, HoldArgs, NameArgs, ReservedView, SelectionArgs, Stage, Table,
+    WriteEnv, lease_text,
 };
 use crate::fs::folder_of;
+#[cfg(target_os = "linux")]
+use crate::model::Reservation;
 use crate::prepare::{Job, Mode, prepare};
-use crate::reserve::{Granted, Machine, Request, reserve};
+use crate::probe;
+use crate::registry::FileStore;
+use crate::reserve::{Granted, Machine, NamingRules, Request, World, reserve, reserve_names};
 
 /// Reserve a port, or several, and print them as JSON
 ///
-/// A reservation keeps every other user of portkeeper away from the port. Without --ttl, --for-pid or --write-env it lasts while
-/// something listens on the port, and for 60 seconds in any case: time enough to start a server.
+/// A reservation keeps every other user of portkeeper away from the port. With a NAME it lasts until it is released, and the same
+/// name always gives the same port. Without one, and without --ttl, --for-pid or --write-env, it lasts while something listens on the
+/// port, and for 60 seconds in any case: time enough to start a server. With --hold the kernel keeps other programs away as well,
+/// until the port is released.
 #[derive(Debug, Args)]
 pub(crate) struct ReserveArgs {
     #[command(flatten)]
+    names: NameArgs,
+
+    #[command(flatten)]
     selection: SelectionArgs,
+
+    #[command(flatten)]
+    hold: HoldArgs,
+
+    /// Hold the port in this process instead of a background one, until it is interrupted
+    #[arg(long, requires = "hold")]
+    foreground: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &ReserveArgs) -> CommandResult {
-    let granted = select(context, &args.selection)?;
-    let printer = &context.printer;
-    match printer.format_or_json() {
-        Format::Table => printer.text(table(&granted))?,
-        format if args.selection.is_list() => {
-            printer.json_list(format, &granted.iter().map(ReservedView::from).collect::<Vec<_>>())?;
-        }
-        _ => granted.iter().try_for_each(|granted| printer.json(&ReservedView::from(granted)))?,
+    if args.foreground {
+        return foreground(context, args);
     }
+    answer(context, args, &select(context, &args.names, &args.selection, &args.hold)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
+fn answer(context: &Context, args: &ReserveArgs, granted: &[Granted]) -> std::io::Result<()> {
+    let printer = &context.printer;
+    match printer.format_or_json() {
+        Format::Table => printer.text(table(granted)),
+        format if args.selection.is_list() => {
+            printer.json_list(format, &granted.iter().map(ReservedView::from).collect::<Vec<_>>())
+        }
+        _ => granted.iter().try_for_each(|granted| printer.json(&ReservedView::from(granted))),
+    }
+}
+
+/// The exit code after Ctrl-C.
+#[cfg(target_os = "linux")]
+const INTERRUPTED: u8 = 130;
+
 /// Reserves what the arguments ask for, and tells on stderr what the user should know of it.
-pub(super) fn select(context: &Context, selection: &SelectionArgs) -> Result<Vec<Granted>, CommandError> {
-    let requests = selection.requests(&context.default_host()?)?;
+pub(super) fn select(
+    context: &Context,
+    names: &NameArgs,
+    selection: &SelectionArgs,
+    hold: &HoldArgs,
+) -> Result<Vec<Granted>, CommandError> {
     let store = context.store()?;
+    let machine = context.machine_for(&store, hold)?;
+    let granted = select_on(context, names, selection, hold, &store, &machine)?;
+    context.tell_holds(&granted);
+    Ok(granted)
+}
+
+fn select_on(
+    context: &Context,
+    names: &NameArgs,
+    selection: &SelectionArgs,
+    hold: &HoldArgs,
+    store: &FileStore<'_>,
+    machine: &Machine,
+) -> Result<Vec<Granted>, CommandError> {
+    names.check()?;
+    if !names.names.is_empty() {
+        return by_name(context, names, selection, hold, store, machine);
+    }
+    let requests = selection.requests(&context.default_host()?, hold)?;
     if selection.yields_to_ephemeral() {
         context.printer.warn(
             "the kernel's ephemeral range leaves no good port, so this one is from that range: \
              an outgoing connection may take it (see --range, or net.ipv4.ip_local_port_range)",
         );
     }
+    grant(context, selection, requests, store, machine)
+}
+
+/// Reserves what was asked for, in this world, and writes it where it shall be written.
+pub(super) fn grant(
+    context: &Context,
+    selection: &SelectionArgs,
+    requests: Vec<Request>,
+    store: &FileStore<'_>,
+    world: &impl World,
+) -> Result<Vec<Granted>, CommandError> {
     if let Some(file) = selection.write_env() {
-        return write_env(context, &file, requests);
+        return write_env(context, &file, requests, store, world);
     }
-    let outcome = reserve(&store, &Machine::here(), &requests)?;
+    let outcome = reserve(store, world, &requests)?;
     context.tell_notices(&outcome.notices);
     context.tell_collected(&outcome.collected);
     Ok(outcome.granted)
 }
 
+/// The ports of names, old and new.
+fn by_name(
+    context: &Context,
+    names: &NameArgs,
+    selection: &SelectionArgs,
+    hold: &HoldArgs,
+    store: &FileStore<'_>,
+    machine: &Machine,
+) -> Result<Vec<Granted>, CommandError> {
+    let project = names.scope.project(context)?;
+    let namings = selection.namings(names, project.as_ref(), hold)?;
+    let host = context.default_host()?;
+    let rules = NamingRules {
+        host: (host.clone(), probe::local_addresses(&host)?),
+        moves: names.moves,
+        require_free: names.require_free,
+    };
+    let outcome = reserve_names(store, machine, &namings, &rules)?;
+    context.tell_notices(&outcome.notices);
+    context.tell_collected(&outcome.collected);
+    for Granted { reservation, replaced, occupied_by, .. } in &outcome.granted {
+        let name = reservation.name().map_or("", |name| &name.name);
+        if let Some(old) = replaced.as_ref().filter(|old| old.port != reservation.port) {
+            context.printer.note(format_args!("{name} moved from {} to {}", old.port, reservation.port));
+        }
+        if let Some(occupied) = occupied_by.first() {
+            context.printer.note(format_args!("{name} has {}, and {occupied}", reservation.port));
+        }
+    }
+    Ok(outcome.granted)
+}
+
+/// Reserves, answers, and holds until there is a reason to end. Then the reservations end, too, all but names.
+#[cfg(target_os = "linux")]
+fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
+    use std::rc::Rc;
+
+    use crate::hold::{End, Foreground, HoldFolder};
+    use crate::reserve::release;
+
+    let store = context.store()?;
+    let keeper = Rc::new(Foreground::new(HoldFolder::beside(store.path())));
+    let machine = context.machine(&store).with_keeper(Rc::clone(&keeper));
+    let granted = select_on(context, &args.names, &args.selection, &args.hold, &store, &machine)?;
+    let holder = keeper.take_holder()?;
+    answer(context, args, &granted)?;
+    let Some(holder) = holder else {
+        return Err(CommandError::no("the port can't be held now, because somebody uses it"));
+    };
+    context.printer.note("holding until this command is interrupted, or the port is released");
+    let end = holder.serve()?;
+    // What was taken over belongs to whoever took it.
+    let ours = |other: &Reservation| {
+        let same =
+            |granted: &Granted| granted.reservation.was_made_with(other) && granted.reservation.hold == other.hold;
+        other.name().is_none() && granted.iter().any(same)
+    };
+    release(&store, &context.machine(&store), ours)?;
+    Ok(match end {
+        End::Signal(signal) if signal == signal_hook::consts::SIGINT => ExitCode::from(INTERRUPTED),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn foreground(context: &Context, _: &ReserveArgs) -> CommandResult {
+    context.holding_machine(&context.store()?).map(|_| ExitCode::FAILURE)
+}
+
 /// Chooses, writes and commits together: a small prepare.
-fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Result<Vec<Granted>, CommandError> {
+pub(super) fn write_env(
+    context: &Context,
+    file: &WriteEnv,
+    requests: Vec<Request>,
+    store: &FileStore<'_>,
+    world: &impl World,
+) -> Result<Vec<Granted>, CommandError> {
     let folder = folder_of(&file.path);
     if !folder.is_dir() {
         let (path, folder) = (file.path.display(), folder.display());
@@ -63,20 +199,22 @@ fn write_env(context: &Context, file: &WriteEnv, requests: Vec<Request>) -> Resu
     }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
     let stage = Stage::new(context)?;
-    let report = prepare(&job, &stage.surroundings(), &context.store()?, &Machine::here(), Mode::Write, false)?;
+    let report = prepare(&job, &stage.surroundings(), store, world, Mode::Write, false)?;
     tell(context, &report, Mode::Write);
     Ok(report.granted)
 }
 
 fn table(granted: &[Granted]) -> Table {
-    let mut table = Table::new(&["HOST", "PORT", "PROTOCOL", "OWNER", "LEASE"]);
-    for Granted { reservation, .. } in granted {
+    let mut table = Table::new(&["HOST", "PORT", "PROTOCOL", "OWNER", "LEASE", "GUARANTEE"]);
+    for granted in granted {
+        let reservation = &granted.reservation;
         table.row([
             reservation.host.to_string(),
             reservation.port.to_string(),
             reservation.protocol.to_string(),
             reservation.owner.clone().unwrap_or_default(),
             lease_text(&reservation.lease),
+            granted.guarantee().to_string(),
         ]);
     }
     table

@@ -3,17 +3,56 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::Value;
 
-use crate::app::{CommandResult, Context};
+use crate::app::{CommandResult, Context, Shelf};
 use crate::config;
+use crate::options::{self, OptionsSchema};
+use crate::plugins::{Catalogue, Metadata, PluginError};
 
 /// Print the JSON Schema of the config, for editors
 ///
-/// Save it and name it in the config: `"$schema": "./pk.schema.json"`.
+/// It knows the options of every installed format. Those of a plugin that may not run are left out, and so are those of a type that
+/// is not installed: a config may have any. Save it and name it in the config: `"$schema": "./pk.schema.json"`.
 #[derive(Debug, Args)]
-pub(crate) struct SchemaArgs {}
+pub(crate) struct SchemaArgs {
+    /// Leave out plugins: the same answer in every folder and for every user
+    #[arg(long)]
+    built_in: bool,
+}
 
-pub(crate) fn run(context: &Context, _: &SchemaArgs) -> CommandResult {
-    context.printer.line(format_args!("{:#}", config::schema()))?;
+/// A type of output, as the schema needs it.
+struct Format {
+    types: Vec<String>,
+    path: Option<String>,
+    options: OptionsSchema,
+}
+
+pub(crate) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
+    let formats = Shelf::new(context)?.with_catalogue(|catalogue| formats(context, catalogue, args.built_in));
+    context.printer.line(format_args!("{:#}", schema(&formats)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn formats(context: &Context, catalogue: &Catalogue<'_>, only_built_in: bool) -> Vec<Format> {
+    let types = catalogue.types().into_iter().filter(|info| !only_built_in || info.origin.path().is_none());
+    let format = |info: crate::plugins::TypeInfo| {
+        let plugin = catalogue.find(&info.name).map_err(|error| warn(context, &error)).ok()?;
+        let Metadata { default_path, options_schema, .. } = plugin.metadata().clone();
+        let types = std::iter::once(info.name).chain(info.aliases).collect();
+        Some(Format { types, path: default_path, options: options_schema })
+    };
+    types.filter_map(format).collect()
+}
+
+fn warn(context: &Context, error: &PluginError) {
+    let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
+    context.printer.warn(format_args!("its options are left out: {error}{help}"));
+}
+
+fn schema(formats: &[Format]) -> Value {
+    let mut schema = config::schema();
+    let formats = formats.iter().map(|format| (format.types.as_slice(), format.path.as_deref(), &format.options));
+    options::embed(&mut schema, config::OUTPUT_FIELDS, formats);
+    schema
 }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::app::{CommandResult, Context, Format, OccupiedView, StatusView, Table, age, lease_text};
-use crate::model::Reservation;
+use crate::model::{Protocol, Reservation};
 use crate::os::inspect::user_text;
 use crate::probe::SocketState;
-use crate::registry::Store;
-use crate::reserve::{Machine, Occupied, World};
+use crate::registry::{Store, Transaction};
+use crate::reserve::{Machine, Occupied, World, holder_of, recover};
 
 /// Show the reservations, and what listens on them now
 #[derive(Debug, Args)]
@@ -20,8 +20,12 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
-    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here());
+    let store = context.store()?;
+    let (snapshot, machine) = (store.snapshot()?, context.machine(&store));
     context.tell_notices(snapshot.notices());
+    // What only holders know of any more is listed, too.
+    let mut snapshot = Transaction::rehearse(snapshot);
+    recover(&mut snapshot, &machine);
     let now = machine.now().wall;
     let rows: Vec<_> = snapshot
         .reservations()
@@ -29,18 +33,19 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
         .map(|reservation| {
             let here = machine.place().shares_ports_with(&reservation.place);
             let occupied = if here { listeners(&machine, reservation) } else { Vec::new() };
-            (reservation, here, occupied)
+            (reservation, here, holder_of(reservation, &machine), occupied)
         })
-        .filter(|(_, here, _)| *here || !args.here)
+        .filter(|(_, here, ..)| *here || !args.here)
         .collect();
-    let views =
-        rows.iter().map(|(reservation, _, occupied)| StatusView::new(reservation, now, machine.place(), occupied));
+    let views = rows.iter().map(|(reservation, _, holder, occupied)| {
+        StatusView::new(reservation, now, machine.place(), *holder, occupied)
+    });
     match context.printer.format() {
         Format::Table if rows.is_empty() => context.printer.line("no reservations")?,
         Format::Table => {
             let mut table =
-                Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "AGE", "LISTENING"]);
-            for (view, (reservation, _, occupied)) in views.zip(&rows) {
+                Table::new(&["HOST", "PORT", "PROTO", "OWNER", "NAME", "PROJECT", "LEASE", "HOLD", "AGE", "LISTENING"]);
+            for (view, (reservation, _, _, occupied)) in views.zip(&rows) {
                 table.row(cells(&view, reservation, occupied));
             }
             context.printer.text(table)?;
@@ -57,11 +62,14 @@ fn listeners(machine: &Machine, reservation: &Reservation) -> Vec<Occupied> {
         return Vec::new();
     }
     let mut occupied = machine.occupied_by(*protocol, *port, addresses);
-    occupied.retain(|occupied| occupied.state == SocketState::Listening);
+    // A UDP socket that only holds the port looks like any other.
+    let holder = reservation.hold.as_ref().filter(|_| *protocol == Protocol::Udp).map(|hold| hold.holder.pid);
+    occupied
+        .retain(|occupied| occupied.state == SocketState::Listening && (holder.is_none() || occupied.pid != holder));
     occupied
 }
 
-fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]) -> [String; 9] {
+fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]) -> [String; 10] {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let listening = match occupied.first() {
         Some(Occupied { command: Some(command), pid: Some(pid), .. }) => {
@@ -82,7 +90,16 @@ fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]
         text(view.name),
         view.project.map(|path| path.display().to_string()).unwrap_or_default(),
         lease_text(&reservation.lease),
+        hold_text(view),
         age(view.age_seconds),
         listening,
     ]
+}
+
+fn hold_text(view: &StatusView<'_>) -> String {
+    match (&view.holder, view.hold_lost) {
+        (Some(pid), _) => format!("{} ({pid})", view.guarantee),
+        (None, true) => "hold lost".to_owned(),
+        (None, false) => String::new(),
+    }
 }

@@ -9,7 +9,7 @@ use crate::app::{CommandError, CommandResult, Context, duration, named_here};
 use crate::model::Protocol;
 use crate::probe::SocketState;
 use crate::registry::Store;
-use crate::reserve::{Machine, World};
+use crate::reserve::World;
 use crate::wait::{Asked, State, Target, TargetError, WaitError, Wish, wait};
 use crate::who::{self, OnPort, Ownership, Portrait};
 
@@ -112,8 +112,8 @@ fn target(context: &Context, word: &str, timeout: Option<Duration>) -> Result<Ta
 /// Whether what listens there is what the port was reserved for; else the text says who it is. The registry is read anew every
 /// time, because whoever starts the server may be about to reserve the port.
 fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
-    let machine = Machine::here();
-    let snapshot = context.store().map_err(|error| error.to_string())?.snapshot().map_err(|error| error.to_string())?;
+    let store = context.store().map_err(|error| error.to_string())?;
+    let (machine, snapshot) = (context.machine(&store), store.snapshot().map_err(|error| error.to_string())?);
     let (here, addresses) = (machine.place(), target.local_addresses());
     let mut reservations = snapshot.reservations().iter().filter(|reservation| {
         here.shares_ports_with(&reservation.place) && reservation.covers(Protocol::Tcp, target.port(), addresses)

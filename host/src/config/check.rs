@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::document::{FieldPath, closest};
+use crate::model::{HoldKind, Protocol};
 
 use super::error::{Fault, Problem};
 use super::fields::{DOCUMENT_FIELDS, Document, PLUGIN_FIELDS, PORT_FIELDS};
@@ -41,6 +42,11 @@ pub(super) fn document(document: &Document) -> Result<(), Fault> {
     }
     let mut seen = HashMap::new();
     for (index, port) in document.ports.iter().enumerate() {
+        let hold = port.hold.or(document.hold);
+        if let Some(kind) = hold.filter(|kind| port.protocol == Protocol::Udp && *kind != HoldKind::Exclusive) {
+            let message = format!("UDP ports can't be held in the way `{kind}`, only `exclusive`: say so at this port");
+            return Err(Fault::invalid(ports.index(index).key("hold"), message));
+        }
         if let Some(first) = seen.insert(&port.key, index) {
             let message = format!("the key {} is that of ports[{first}] already; every port needs its own", port.key);
             return Err(Fault::invalid(ports.index(index).key("key"), message));

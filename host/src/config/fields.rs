@@ -7,7 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::model::{Host, Port, PortRange, Protocol};
+use crate::model::{HoldKind, Host, Port, PortRange, Protocol};
 
 use super::error::Fault;
 use super::{schema, tree};
@@ -28,6 +28,10 @@ pub(super) struct Document {
     /// Whom the ports are for, in your own words. It is shown by `portkeeper status`.
     #[serde(default)]
     pub(super) owner: Option<String>,
+    /// How every port is held that does not say so itself: exclusive, gated or soft. Default: not at all
+    #[serde(default)]
+    #[schemars(schema_with = "schema::hold")]
+    pub(super) hold: Option<HoldKind>,
     /// The ports to reserve, all of them or none.
     #[schemars(length(min = 1))]
     pub(super) ports: Vec<PortEntry>,
@@ -66,6 +70,10 @@ pub struct PortEntry {
     #[serde(default, deserialize_with = "or_default")]
     #[schemars(schema_with = "schema::protocol")]
     pub protocol: Protocol,
+    /// How the port is held by sockets of a background process: exclusive, gated or soft. Default: the config's hold
+    #[serde(default)]
+    #[schemars(schema_with = "schema::hold")]
+    pub hold: Option<HoldKind>,
 }
 
 /// A file to write the ports into.
@@ -85,6 +93,10 @@ pub struct Output {
     /// Files that the format may read, relative to the config's folder. Default: the format's usual ones, where there are any.
     #[serde(default)]
     pub inputs: Option<Vec<String>>,
+    /// Further files that the format may write beside `path`, relative to the config's folder. Default: none
+    #[serde(default, deserialize_with = "or_default")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub files: Vec<String>,
     /// Whether to keep the text from before the first change beside the file, with `.bak` at the end of its name. Default: false
     #[serde(default, deserialize_with = "or_default")]
     #[schemars(with = "Option<bool>")]
@@ -106,13 +118,13 @@ pub struct PluginSource {
     pub sha256: Option<String>,
 }
 
-pub(super) const DOCUMENT_FIELDS: &[&str] = &["ports", "outputs", "host", "owner", "plugins", "$schema"];
-pub(super) const PORT_FIELDS: &[&str] = &["key", "preferred", "range", "host", "owner", "protocol"];
+pub(super) const DOCUMENT_FIELDS: &[&str] = &["ports", "outputs", "host", "owner", "hold", "plugins", "$schema"];
+pub(super) const PORT_FIELDS: &[&str] = &["key", "preferred", "range", "host", "owner", "protocol", "hold"];
 pub(super) const PLUGIN_FIELDS: &[&str] = &["path", "sha256"];
 
 /// The fields that every output has. Whatever else stands in one is an option of its format; when the format has no such option,
 /// one of these may be what was meant.
-pub const OUTPUT_FIELDS: &[&str] = &["type", "path", "map", "inputs", "backup"];
+pub const OUTPUT_FIELDS: &[&str] = &["type", "path", "map", "inputs", "files", "backup"];
 
 /// The tree as types.
 pub(super) fn typed(tree: Map<String, Value>) -> Result<Document, Fault> {

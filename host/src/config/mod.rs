@@ -5,13 +5,14 @@
 //! stands is not kept: when there is something to complain about, `locate` walks through the text once more. So an error found
 //! long after parsing still names the line, with [`Config::error_at`].
 //!
-//! [`find()`] looks for the config of a folder, [`schema()`] describes one to editors.
+//! [`find()`] looks for the config of a folder, [`project_folder`] for its project, [`schema()`] describes one to editors.
 
 mod check;
 mod error;
 mod fields;
 mod find;
 mod locate;
+mod project;
 mod schema;
 mod source;
 mod tree;
@@ -22,11 +23,12 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Position, Problem};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
 pub use find::{FILE_NAMES, find};
+pub use project::project_folder;
 pub use schema::schema;
 
 use crate::document::FieldPath;
 use crate::fs::folder_of;
-use crate::model::Host;
+use crate::model::{HoldKind, Host};
 
 use serde_json::{Map, Value};
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub host: Option<Host>,
     /// The owner of every port that names none.
     pub owner: Option<String>,
+    /// How every port is held that does not say so itself.
+    pub hold: Option<HoldKind>,
     /// The ports to reserve. Never empty; every key once.
     pub ports: Vec<PortEntry>,
     /// The files to write.
@@ -73,8 +77,9 @@ impl Config {
             // The text is sound, so it can be walked again.
             fields_of(tree).map_err(|fault| Fault { position: locate::locate(&source, &fault.field), ..fault })
         });
-        let Document { schema: _, host, owner, ports, outputs, plugins } = read.map_err(|fault| fault.in_file(path))?;
-        Ok(Self { path: path.to_owned(), host, owner, ports, outputs, plugins, source })
+        let Document { schema: _, host, owner, hold, ports, outputs, plugins } =
+            read.map_err(|fault| fault.in_file(path))?;
+        Ok(Self { path: path.to_owned(), host, owner, hold, ports, outputs, plugins, source })
     }
 
     /// The folder that the config's paths are relative to.

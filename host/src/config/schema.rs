@@ -33,3 +33,7 @@ pub(super) fn host(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn protocol(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "enum": ["tcp", "udp", null] })
 }
+
+pub(super) fn hold(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["exclusive", "gated", "soft", null] })
+}

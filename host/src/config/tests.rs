@@ -162,7 +162,7 @@ fn a_misspelt_field_gets_a_suggestion() {
     assert_eq!(
         yaml_error("ports:\n- key: A\n  prefered: 1\n"),
         "pk.config.yaml:3:13: ports[0].prefered: unknown field `prefered`: did you mean `preferred`? Allowed are `key`, \
-         `preferred`, `range`, `host`, `owner`, `protocol`"
+         `preferred`, `range`, `host`, `owner`, `protocol`, `hold`"
     );
     assert!(json_error(r#"{"port": []}"#).contains("did you mean `ports`?"));
     let plugin = json_error(r#"{"ports": [{"key": "A"}], "plugins": {"x": {"pfad": "p"}}}"#);

@@ -1,11 +1,14 @@
-//! Documents that people write: where in one a field stands, which word they probably meant, and what of it may be shown.
+//! Documents that people write: where in one a field stands, which word they probably meant, what changed, and what of it may be
+//! shown.
 //!
 //! The rooms that read or check a config share these; none of them has to know another one for it.
 
 mod closest;
+mod difference;
 mod field_path;
 mod harmless;
 
 pub use closest::closest;
+pub use difference::Difference;
 pub use field_path::{FieldPath, Step};
 pub use harmless::harmless;

@@ -78,7 +78,7 @@ impl Claim {
             (Lease::Named(name), Whose::Project) => format!("{} of this project", name.name),
             (Lease::Named(name), Whose::User) => name.name.clone(),
             (Lease::Process(process), _) => owner.unwrap_or_else(|| format!("process {}", process.pid)),
-            (Lease::Timed { .. } | Lease::Grace { .. }, _) => owner.unwrap_or_else(|| "you".to_owned()),
+            (Lease::Held | Lease::Timed { .. } | Lease::Grace { .. }, _) => owner.unwrap_or_else(|| "you".to_owned()),
         }
     }
 }

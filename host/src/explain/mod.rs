@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::model::{Port, PortRange, Protocol, Reservation};
 use crate::os;
-use crate::policy::{Reason, why_not};
+use crate::policy::{KernelPorts, Reason, why_not};
 use crate::probe::{PortState, SocketState, probe};
 use crate::reserve::{Machine, World};
 use crate::who::{OnPort, Ownership, Portrait, Reach, ownership, sockets_on};
@@ -76,7 +76,7 @@ impl KernelSettings {
     fn of(port: Port) -> Self {
         Self {
             ephemeral_range: os::ephemeral_ports().filter(|range| range.contains(port)),
-            withheld: os::withheld_ports().iter().any(|range| range.contains(port)),
+            withheld: os::set_aside_ports().iter().any(|range| range.contains(port)),
             privileged_below: os::first_unprivileged_port().filter(|&first| port < first),
         }
     }
@@ -106,7 +106,7 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, fold
         connections: count(SocketState::Connected),
         remnants: count(SocketState::Remnant),
         kernel: KernelSettings::of(port),
-        policy: why_not(Protocol::Tcp, port, os::ephemeral_ports()),
+        policy: why_not(Protocol::Tcp, port, &KernelPorts::here()),
         yours: yours(port, reservations, machine, &reach),
         verdict: Verdict::Free,
         claims,

@@ -4,7 +4,8 @@
 //! file while a third makes a new one. The kernel lets go of it when its process ends, however that happens.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use fs2::{FileExt, TryLockError};
 use thiserror::Error;
 
-use super::{PathContext, PathError, open_private};
+use super::{PathContext, PathError, create_private, open_private};
 
 /// After this long without the lock, the user is told who is waited for.
 const QUIET: Duration = Duration::from_millis(500);
@@ -75,7 +76,7 @@ pub enum LockError {
 /// An exclusive lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -96,9 +97,34 @@ impl Lock {
         Self::acquire_file(File::open(path).at(path)?, path, patience)
     }
 
+    /// Makes a private file with this content that nobody has seen unlocked.
+    ///
+    /// # Errors
+    /// The file is there already, or can't be written; then it is removed again.
+    pub fn on_new_file(path: &Path, content: &[u8]) -> Result<Self, PathError> {
+        let file = create_private(path)?;
+        let written = FileExt::lock(&file).and_then(|()| (&file).write_all(content)).at(path);
+        if written.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        written.map(|()| Self { file })
+    }
+
+    /// The lock that another process has handed over with its file: it belongs to the open file, not to a process (flock(2)).
+    #[must_use]
+    pub fn handed_over(file: File) -> Self {
+        Self { file }
+    }
+
+    /// The locked file.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     fn acquire_file(file: File, path: &Path, patience: &Patience<'_>) -> Result<Self, LockError> {
         match FileExt::try_lock(&file) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => wait(file, path, patience),
             Err(TryLockError::Error(error)) => Err(error).at(path).map_err(LockError::File),
         }
@@ -122,21 +148,52 @@ fn wait(file: File, path: &Path, patience: &Patience<'_>) -> Result<Lock, LockEr
         answer = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
     match answer {
-        Ok(locked) => Ok(Lock { _file: locked.at(path)? }),
+        Ok(locked) => Ok(Lock { file: locked.at(path)? }),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
             Err(LockError::Timeout { waiting: waiting(), timeout: patience.timeout })
         }
     }
 }
 
+/// Whether somebody has the lock of the file; none when there is no such file. Nobody is kept from locking by the question.
+///
+/// # Errors
+/// The file can't be opened.
+pub fn is_locked(path: &Path) -> Result<Option<bool>, PathError> {
+    loop {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.at(path)?,
+        };
+        match FileExt::try_lock_shared(&file) {
+            Err(TryLockError::WouldBlock) => return Ok(Some(true)),
+            Err(TryLockError::Error(error)) => return Err(error).at(path),
+            // Another file may have taken its place since it was opened, locked by the same holder.
+            Ok(()) if inode(&file) == std::fs::metadata(path).ok().and_then(|now| inode_of(&now)) => {
+                return Ok(Some(false));
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
 #[cfg(unix)]
 fn inode(file: &File) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt;
-    file.metadata().ok().map(|metadata| metadata.ino())
+    file.metadata().ok().and_then(|metadata| inode_of(&metadata))
 }
 
 #[cfg(not(unix))]
 fn inode(_: &File) -> Option<u64> {
+    None
+}
+
+#[cfg(unix)]
+fn inode_of(metadata: &Metadata) -> Option<u64> {
+    Some(std::os::unix::fs::MetadataExt::ino(metadata))
+}
+
+#[cfg(not(unix))]
+fn inode_of(_: &Metadata) -> Option<u64> {
     None
 }
 

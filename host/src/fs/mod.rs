@@ -1,13 +1,15 @@
-//! Files that survive a crash: durable atomic writes, private files, and locks.
+//! Files that survive a crash: durable atomic writes, private files, and locks. And where a worktree begins.
 
 mod atomic;
 mod lock;
 mod network;
 mod path_error;
 mod private;
+mod worktree;
 
 pub use atomic::{Staged, folder_of, sync_folder, write_atomic};
-pub use lock::{Lock, LockError, Patience, Waiting};
+pub use lock::{Lock, LockError, Patience, Waiting, is_locked};
 pub use network::is_on_network;
 pub use path_error::{PathContext, PathError};
-pub use private::{create_private_dir, open_private, read_private};
+pub use private::{create_private, create_private_dir, open_private, read_private};
+pub use worktree::worktree_root;

@@ -47,6 +47,14 @@ pub fn open_private(path: &Path) -> Result<File, PathError> {
     open(path, &mut options).at(path)
 }
 
+/// Creates a private file (0600) that must not be there yet, and opens it for reading and writing.
+///
+/// # Errors
+/// It is there, or whatever the system reports.
+pub fn create_private(path: &Path) -> Result<File, PathError> {
+    open(path, OpenOptions::new().read(true).write(true).create_new(true)).at(path)
+}
+
 /// Reads a private file of at most `limit` bytes; none when there is no such file.
 ///
 /// # Errors

@@ -12,6 +12,8 @@ use super::Project;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lease {
+    /// While its hold's holder lives. (With another lease a hold ends together with that lease; a name outlives its hold.)
+    Held,
     /// While a process lives.
     Process(ProcessId),
     /// While something listens on the port, and for a while from its creation in any case.
@@ -53,12 +55,17 @@ impl LeaseName {
     /// Whether both are the same name of the same project.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let same_project = match (&self.project, &other.project) {
+        self.name == other.name && self.belongs_to(other.project.as_deref())
+    }
+
+    /// Whether the name is one of this project, or, with none, one of the user's own.
+    #[must_use]
+    pub fn belongs_to(&self, project: Option<&Project>) -> bool {
+        match (&self.project, project) {
             (Some(mine), Some(theirs)) => mine.is_same(theirs),
             (None, None) => true,
             _ => false,
-        };
-        same_project && self.name == other.name
+        }
     }
 }
 

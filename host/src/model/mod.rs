@@ -4,21 +4,29 @@
 //! parsed, so that everything above this room may trust what it holds.
 
 mod digest;
+mod hold;
 mod host;
 mod lease;
 mod moment;
+mod name;
 mod place;
 mod port;
+mod port_set;
+mod port_spec;
 mod project;
 mod protocol;
 mod reservation;
 
 pub use digest::{Digest, DigestError};
+pub use hold::{Hold, HoldId, HoldIdError, HoldKind, HoldKindError};
 pub use host::{Host, HostError, addresses_overlap};
 pub use lease::{Lease, LeaseName, ProcessId};
 pub use moment::Moment;
+pub use name::{Name, NameError};
 pub use place::{NetworkNamespace, Place};
 pub use port::{Port, PortError, PortRange};
+pub use port_set::PortSet;
+pub use port_spec::PortSpec;
 pub use project::Project;
 pub use protocol::{Protocol, ProtocolError};
 pub use reservation::{Caller, Guarantee, Reservation};

@@ -130,6 +130,14 @@ impl PortRange {
         Ok(Self { first, last })
     }
 
+    /// Where servers for development usually are: 8000-9000, the range of the default profile.
+    #[must_use]
+    pub const fn usual() -> Self {
+        const FIRST: Port = Port::new(8000).expect("not zero");
+        const LAST: Port = Port::new(9000).expect("not zero");
+        Self { first: FIRST, last: LAST }
+    }
+
     /// The lowest port.
     #[must_use]
     pub const fn first(self) -> Port {
@@ -158,6 +166,13 @@ impl PortRange {
     /// The ports, ascending.
     pub fn ports(self) -> impl Iterator<Item = Port> {
         (self.first.get()..=self.last.get()).filter_map(Port::new)
+    }
+}
+
+impl From<Port> for PortRange {
+    /// The range of this port alone.
+    fn from(port: Port) -> Self {
+        Self { first: port, last: port }
     }
 }
 

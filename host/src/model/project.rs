@@ -52,10 +52,19 @@ impl Project {
     /// A device number alone is no identity, because some file systems get a new one at every boot.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        let same_folder = self.inode != 0
+        self.path == other.path || self.is_same_folder(other)
+    }
+
+    /// Whether `other` is this folder under another path: it was moved there, or is mounted twice.
+    #[must_use]
+    pub fn has_moved_to(&self, other: &Self) -> bool {
+        self.is_same_folder(other) && self.path != other.path
+    }
+
+    fn is_same_folder(&self, other: &Self) -> bool {
+        self.inode != 0
             && self.born.is_some()
-            && (self.device, self.inode, self.born) == (other.device, other.inode, other.born);
-        self.path == other.path || same_folder
+            && (self.device, self.inode, self.born) == (other.device, other.inode, other.born)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A reservation: a port on a host, with an owner.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Host, Lease, LeaseName, Place, Port, Protocol, addresses_overlap};
+use super::{Hold, HoldKind, Host, Lease, LeaseName, Place, Port, Protocol, addresses_overlap};
 
 /// A port on a host, with an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Reservation {
     pub owner: Option<String>,
     /// Why it is alive.
     pub lease: Lease,
+    /// The sockets that keep the port; none: the registry alone does.
+    pub hold: Option<Hold>,
     /// Where it was made.
     pub place: Arc<Place>,
     /// When it was made, by the wall clock.
@@ -59,6 +62,13 @@ impl Reservation {
             && self.addresses.iter().any(|&mine| addresses.iter().any(|&theirs| addresses_overlap(mine, theirs)))
     }
 
+    /// Whether the two are one reservation, whatever else has changed about it.
+    #[must_use]
+    pub fn was_made_with(&self, other: &Self) -> bool {
+        (self.protocol, self.port, self.created) == (other.protocol, other.port, other.created)
+            && self.addresses == other.addresses
+    }
+
     /// The name and project, when it is a named one.
     #[must_use]
     pub fn name(&self) -> Option<&LeaseName> {
@@ -69,10 +79,37 @@ impl Reservation {
     }
 }
 
-/// How far a reservation keeps other programs away from its port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a reservation keeps other programs away from its port. The weakest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Guarantee {
     /// Everyone who asks portkeeper keeps away; a program that does not ask can still bind the port.
     Advisory,
+    /// As [`HoldKind::Soft`].
+    Soft,
+    /// As [`HoldKind::Gated`].
+    Gated,
+    /// As [`HoldKind::Exclusive`].
+    Exclusive,
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Advisory => "advisory",
+            Self::Soft => "soft",
+            Self::Gated => "gated",
+            Self::Exclusive => "exclusive",
+        })
+    }
+}
+
+impl From<HoldKind> for Guarantee {
+    fn from(kind: HoldKind) -> Self {
+        match kind {
+            HoldKind::Exclusive => Self::Exclusive,
+            HoldKind::Gated => Self::Gated,
+            HoldKind::Soft => Self::Soft,
+        }
+    }
 }

@@ -83,6 +83,14 @@ fn running_since(stat: &str) -> Option<u64> {
     }
 }
 
+/// `/proc/PID/fd/N` leads to the open file itself (proc_pid_fd(5)), whatever its name is by now.
+pub(super) fn has_open(pid: u32, path: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let Some(wanted) = identity(path) else { return false };
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    open.into_iter().any(|entry| identity(&entry.path()) == Some(wanted))
+}
+
 pub(super) fn parent() -> Option<Caller> {
     let pid = getppid()?.as_raw_nonzero().get().unsigned_abs();
     let command = fs::read(format!("/proc/{pid}/comm")).ok()?;
@@ -95,12 +103,16 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(ports.next()?.ok()?, ports.next()?.ok()?).ok()
 }
 
-/// A list such as `8080,9000-9100` (ip(7)).
-pub(super) fn withheld_ports() -> Vec<PortRange> {
-    let text = line("/proc/sys/net/ipv4/ip_local_reserved_ports");
-    let range = |part: &str| match part.split_once('-') {
-        Some(_) => part.parse().ok(),
-        None => part.parse().ok().and_then(|port| PortRange::new(port, port).ok()),
+pub(super) fn set_aside_ports() -> Vec<PortRange> {
+    port_list(&line("/proc/sys/net/ipv4/ip_local_reserved_ports"))
+}
+
+/// `8080,9148,10000-10010`, as proc_do_large_bitmap writes it. Port 0, which is none, can be in it.
+fn port_list(text: &str) -> Vec<PortRange> {
+    let range = |text: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let first = first.trim().parse::<u16>().ok()?.max(1);
+        PortRange::new(Port::new(first)?, last.trim().parse().ok()?).ok()
     };
     text.split(',').filter_map(range).collect()
 }

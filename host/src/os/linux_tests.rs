@@ -100,7 +100,7 @@ fn the_kernels_settings_are_read() {
     let text = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     assert_eq!(first_unprivileged_port().map_or(0, Port::get).to_string(), text.trim());
     let listed = fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap();
-    assert_eq!(withheld_ports().is_empty(), listed.trim().is_empty());
+    assert_eq!(set_aside_ports().is_empty(), listed.trim().is_empty());
 }
 
 #[test]
@@ -138,4 +138,12 @@ fn other_namespaces_are_other_places() {
     assert!(matches!(there.network, NetworkNamespace::Inode(inode) if inode != 0));
     assert!(here.is_same_boot(&there));
     assert!(!here.shares_ports_with(&there) && !here.shares_processes_with(&there));
+}
+
+#[test]
+fn a_list_of_reserved_ports_is_read_as_the_kernel_writes_it() {
+    let ranges = |text| port_list(text).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(ranges("8080,9148,10000-10010"), ["8080-8080", "9148-9148", "10000-10010"]);
+    assert_eq!(ranges(""), [""; 0]);
+    assert_eq!(ranges("0-7,x,9-8"), ["1-7"], "port 0 is none, and nonsense is nobody's port");
 }

@@ -53,9 +53,9 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(port("net.inet.ip.portrange.first")?, port("net.inet.ip.portrange.last")?).ok()
 }
 
-/// macOS has no such list.
-pub(super) fn withheld_ports() -> Vec<PortRange> {
-    Vec::new()
+/// AirPlay Receiver's ports: a plain bind beside its wildcard listeners may succeed, and clients then meet one or the other.
+pub(super) fn set_aside_ports() -> Vec<PortRange> {
+    [5000, 7000].into_iter().filter_map(Port::new).map(PortRange::from).collect()
 }
 
 /// Since macOS 10.14 the low ports of the wildcard addresses are for everyone, and those of a single address are not.

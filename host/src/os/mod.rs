@@ -61,6 +61,13 @@ pub fn liveness(process: &ProcessId) -> Liveness {
     platform::liveness(process)
 }
 
+/// Whether the process has this very file open. False where that can't be seen.
+#[must_use]
+#[cfg(target_os = "linux")]
+pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
+    platform::has_open(pid, path)
+}
+
 /// The process that started this one; none when it has ended, or is outside of this pid namespace.
 #[must_use]
 pub fn parent() -> Option<Caller> {
@@ -73,12 +80,26 @@ pub fn ephemeral_ports() -> Option<PortRange> {
     platform::ephemeral_ports()
 }
 
-/// The ports that the administrator keeps from the kernel's own choice (`ip_local_reserved_ports`, ip(7)): nobody is given one of
-/// them by `bind(0)` or for an outgoing connection. Ascending; empty where there is no such thing.
+/// Ranges of ports that this machine has set aside for something, so that they are not to be chosen without being asked for.
+///
+/// - Linux: `net.ipv4.ip_local_reserved_ports` (ip-sysctl), which also keeps the kernel from picking them for `bind(0)` and for outgoing
+///   connections.
+/// - macOS: 5000 and 7000, where AirPlay Receiver listens since macOS 12.
+/// - Windows: none, because its excluded ranges can only be listed by a command (`netsh int ipv4 show excludedportrange tcp`). A bind in
+///   one of them is refused as "access denied", and the choice then goes on to the next port.
 #[must_use]
-pub fn withheld_ports() -> Vec<PortRange> {
-    platform::withheld_ports()
+pub fn set_aside_ports() -> Vec<PortRange> {
+    platform::set_aside_ports()
 }
+
+/// What has set aside the ports of [`set_aside_ports`].
+pub const SET_ASIDE_BY: &str = if cfg!(target_os = "macos") {
+    "AirPlay Receiver listens there"
+} else if cfg!(windows) {
+    "netsh int ipv4 show excludedportrange"
+} else {
+    "net.ipv4.ip_local_reserved_ports"
+};
 
 /// The lowest port that needs no privilege; none where all ports are for everyone.
 #[must_use]

@@ -50,8 +50,8 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
     PortRange::new(Port::new(49_152)?, Port::new(65_535)?).ok()
 }
 
-/// Windows has excluded ranges of its own, which no function of its API lists (`netsh int ipv4 show excludedportrange tcp`).
-pub(super) fn withheld_ports() -> Vec<PortRange> {
+/// There is no call that lists the excluded ranges.
+pub(super) fn set_aside_ports() -> Vec<PortRange> {
     Vec::new()
 }
 

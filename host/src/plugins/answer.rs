@@ -2,17 +2,13 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::{Metadata, Rendered, Request, bindings, limits, paths, text};
+use crate::options::OptionsSchema;
 
 /// Who the plugin says that it is.
 pub(super) fn metadata(answer: bindings::Metadata) -> Result<Metadata, String> {
-    let options_schema: Value = serde_json::from_str(&answer.options_schema)
-        .map_err(|error| format!("its options-schema is not JSON: {error}"))?;
-    if !options_schema.is_object() {
-        return Err("its options-schema is not a JSON object".to_owned());
-    }
+    let options_schema = OptionsSchema::parse(&answer.options_schema)
+        .map_err(|reason| format!("its options-schema {}", text::message(&reason)))?;
     if let Some(name) = answer.output_types.iter().find(|name| !paths::is_type_name(name)) {
         return Err(format!(
             "`{}`, one of its output types, is not a name of letters, digits, `-` and `_`",

@@ -8,7 +8,7 @@ pub(super) struct BuiltIn {
     pub(super) types: &'static [&'static str],
     /// The component.
     pub(super) component: &'static [u8],
-    /// What the build script compiled it to; empty where it could not.
+    /// What the build script compiled it to; empty where it could not or need not.
     code: &'static [u8],
 }
 
@@ -21,10 +21,18 @@ impl BuiltIn {
 
 macro_rules! built_in {
     ($file:literal, $($type:literal),+) => {
+        built_in!($file with include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".compiled")), $($type),+)
+    };
+    // Native code takes five times the room of a component, so formats that fewer people use are compiled on their first use and kept in
+    // the cache, like those of third parties.
+    (on first use: $file:literal, $($type:literal),+) => {
+        built_in!($file with &[], $($type),+)
+    };
+    ($file:literal with $code:expr, $($type:literal),+) => {
         BuiltIn {
             types: &[$($type),+],
             component: include_bytes!(concat!("../../builtin/", $file, ".wasm")),
-            code: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".compiled")),
+            code: $code,
         }
     };
 }
@@ -35,7 +43,17 @@ pub(super) static BUILT_IN: &[BuiltIn] = &[
     built_in!("json", "json", "package_json"),
     built_in!("runtime-js", "runtime_js", "js"),
     built_in!("docker-compose", "docker-compose", "docker_compose", "compose_override"),
+    built_in!(on first use: "yaml", "yaml", "yml"),
+    built_in!(on first use: "toml", "toml"),
+    built_in!(on first use: "shell", "shell", "sh", "envrc"),
+    built_in!(on first use: "template", "template", "jinja"),
 ];
+
+/// Whether the type is built in.
+#[must_use]
+pub fn is_built_in(name: &str) -> bool {
+    of_type(name).is_some()
+}
 
 /// The built-in plugin of a type.
 pub(super) fn of_type(name: &str) -> Option<&'static BuiltIn> {

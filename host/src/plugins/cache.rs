@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::fs::{PathContext, PathError};
 use crate::model::Digest;
 
 /// A folder of compiled plugins.
@@ -81,6 +82,62 @@ impl Cache {
             }
         }
         Ok(())
+    }
+}
+
+/// What a cache holds, for whoever wants to know or to clear it.
+#[derive(Debug, Clone)]
+pub struct Cached {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The compiled plugins in it, sorted. Other files are nobody's business.
+    pub entries: Vec<CacheEntry>,
+}
+
+/// A compiled plugin.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CacheEntry {
+    /// The SHA-256 of the plugin that it was compiled from.
+    pub digest: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its size, in bytes.
+    pub size: usize,
+}
+
+impl Cached {
+    /// Looks into the folder. One that is not there is empty.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn look(folder: &Path) -> Result<Self, PathError> {
+        let mut entries = Vec::new();
+        let files = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            files => Some(files.at(folder)?),
+        };
+        for file in files.into_iter().flatten() {
+            let file = file.at(folder)?;
+            let name = file.file_name().to_string_lossy().into_owned();
+            let Some((digest, _)) = name.strip_suffix(EXTENSION).and_then(|name| name.split_once('-')) else {
+                continue;
+            };
+            let size = file.metadata().map_or(0, |metadata| usize::try_from(metadata.len()).unwrap_or(usize::MAX));
+            entries.push(CacheEntry { digest: digest.to_owned(), path: file.path(), size });
+        }
+        entries.sort();
+        Ok(Self { folder: folder.to_owned(), entries })
+    }
+
+    /// Removes all entries.
+    ///
+    /// # Errors
+    /// The entry that can't be removed. One that is gone already is no error.
+    pub fn clear(&self) -> Result<(), PathError> {
+        self.entries.iter().try_for_each(|entry| match fs::remove_file(&entry.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(&entry.path),
+            _ => Ok(()),
+        })
     }
 }
 

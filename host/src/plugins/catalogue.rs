@@ -9,11 +9,12 @@ use std::thread::ScopedJoinHandle;
 use indexmap::IndexMap;
 
 use super::builtin::BuiltIn;
-use super::engine::LoadError;
-use super::inspect::Refusal;
 use super::{Engine, Origin, Plugin, PluginError, builtin, limits, paths};
 use crate::fs::PathError;
 use crate::model::Digest;
+
+/// Where a project's plugins are, in the project's folder.
+pub const PROJECT_FOLDER: &str = ".portkeeper/plugins";
 
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
@@ -25,6 +26,17 @@ pub struct Sources {
     pub project: Option<PathBuf>,
     /// The folder of the user's plugins, `TYPE.wasm`.
     pub user: Option<PathBuf>,
+    /// What the project's lockfile says; none when it has none.
+    pub pins: Option<Pins>,
+}
+
+/// Which content the plugins of a project must have, by type, wherever they are found.
+#[derive(Debug, Clone, Default)]
+pub struct Pins {
+    /// The lockfile, for messages.
+    pub lockfile: PathBuf,
+    /// The digests.
+    pub digests: BTreeMap<String, Digest>,
 }
 
 /// A plugin that a config names by its file.
@@ -52,16 +64,16 @@ type IsTrusted<'a> = &'a (dyn Fn(&Path, &Digest) -> bool + Sync);
 
 /// The plugins that one config can use.
 pub struct Catalogue<'a> {
-    engine: &'a Engine,
+    pub(super) engine: &'a Engine,
     sources: Sources,
     is_trusted: IsTrusted<'a>,
 }
 
-/// The bytes of a plugin that may run.
-struct Candidate {
-    origin: Origin,
-    bytes: std::borrow::Cow<'static, [u8]>,
-    digest: Digest,
+/// The bytes of a plugin. Whether they may run, [`Catalogue::permit`] says.
+pub(super) struct Candidate {
+    pub(super) origin: Origin,
+    pub(super) bytes: std::borrow::Cow<'static, [u8]>,
+    pub(super) digest: Digest,
 }
 
 impl<'a> Catalogue<'a> {
@@ -116,8 +128,9 @@ impl<'a> Catalogue<'a> {
         });
         let explicit =
             self.sources.explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
-        let project = names_in(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
-        let user = names_in(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
+        let files = |folder: Option<PathBuf>| folder.into_iter().flat_map(|folder| plugin_files(&folder));
+        let project = files(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
+        let user = files(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
         let mut types = built_in.collect::<Vec<_>>();
         for (name, origin) in explicit.chain(project).chain(user) {
             let is_explicit = matches!(origin, Origin::Explicit(_));
@@ -131,9 +144,18 @@ impl<'a> Catalogue<'a> {
         types
     }
 
+    /// The bytes of the plugin of a type, which may run.
     fn resolve(&self, name: &str) -> Result<Candidate, PluginError> {
+        let candidate = self.locate(name)?;
+        self.permit(name, &candidate)?;
+        Ok(candidate)
+    }
+
+    /// The bytes of the plugin of a type, wherever they come from.
+    pub(super) fn locate(&self, name: &str) -> Result<Candidate, PluginError> {
         if let Some(plugin) = self.sources.explicit.get(name) {
-            return self.explicit(name, plugin);
+            let candidate = read(name, Origin::Explicit(plugin.path.clone()))?;
+            return candidate.ok_or_else(|| PluginError::missing(name, &plugin.path));
         }
         if let Some(plugin) = builtin::of_type(name) {
             let bytes = plugin.component;
@@ -147,43 +169,56 @@ impl<'a> Catalogue<'a> {
             return Err(self.unknown(name));
         }
         let file = |folder: PathBuf| folder.join(format!("{name}.wasm"));
-        if let Some(origin) = self.project_folder().map(file).map(Origin::Project)
-            && let Some(candidate) = read(name, origin)?
-        {
-            return self.trusted(candidate);
-        }
-        if let Some(origin) = self.sources.user.clone().map(file).map(Origin::User)
-            && let Some(candidate) = read(name, origin)?
-        {
-            return Ok(candidate);
+        let places = [
+            self.project_folder().map(file).map(Origin::Project),
+            self.sources.user.clone().map(file).map(Origin::User),
+        ];
+        for origin in places.into_iter().flatten() {
+            if let Some(candidate) = read(name, origin)? {
+                return Ok(candidate);
+            }
         }
         Err(self.unknown(name))
     }
 
-    fn explicit(&self, name: &str, plugin: &ExplicitPlugin) -> Result<Candidate, PluginError> {
-        let missing = || PluginError::Unreadable {
-            name: name.to_owned(),
-            source: PathError { path: plugin.path.clone(), source: io::ErrorKind::NotFound.into() },
-        };
-        let candidate = read(name, Origin::Explicit(plugin.path.clone()))?.ok_or_else(missing)?;
-        if let Some(expected) = &plugin.sha256
+    /// Whether the plugin may run: it is the one that the config and the lockfile mean, and the user trusts it.
+    fn permit(&self, name: &str, candidate: &Candidate) -> Result<(), PluginError> {
+        let Some(path) = candidate.origin.path() else { return Ok(()) };
+        if let Some(expected) = self.sources.explicit.get(name).and_then(|plugin| plugin.sha256.as_ref())
             && expected.parse() != Ok(candidate.digest)
         {
-            let (path, expected) = (plugin.path.clone(), expected.clone());
+            let (path, expected) = (path.to_owned(), expected.clone());
             return Err(PluginError::WrongDigest { path, expected, found: candidate.digest });
         }
-        self.trusted(candidate)
+        self.pinned(name, path, candidate)?;
+        match candidate.origin {
+            Origin::Explicit(_) | Origin::Project(_) => self.trusted(path, candidate.digest),
+            Origin::BuiltIn(_) | Origin::User(_) | Origin::File(_) => Ok(()),
+        }
+    }
+
+    /// A plugin that the lockfile names has the digest that it names, wherever the plugin is; and it names all that come with the
+    /// project.
+    fn pinned(&self, name: &str, path: &Path, candidate: &Candidate) -> Result<(), PluginError> {
+        let Some(pins) = &self.sources.pins else { return Ok(()) };
+        let (name, path, lockfile) = (name.to_owned(), path.to_owned(), pins.lockfile.clone());
+        match pins.digests.get(&name) {
+            Some(&pinned) if pinned != candidate.digest => {
+                Err(PluginError::OtherThanPinned { name, path, lockfile, pinned, found: candidate.digest })
+            }
+            None if matches!(candidate.origin, Origin::Project(_)) => Err(PluginError::NotPinned { path, lockfile }),
+            _ => Ok(()),
+        }
     }
 
     /// What lies in the user's own folder needs no further word, under whatever path a config names it.
-    fn trusted(&self, candidate: Candidate) -> Result<Candidate, PluginError> {
-        let path = candidate.origin.path().unwrap_or(Path::new(""));
+    fn trusted(&self, path: &Path, digest: Digest) -> Result<(), PluginError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let users_own = self.sources.user.as_ref().and_then(|folder| fs::canonicalize(folder).ok());
-        if users_own.is_some_and(|folder| path.starts_with(folder)) || (self.is_trusted)(&path, &candidate.digest) {
-            return Ok(candidate);
+        if users_own.is_some_and(|folder| path.starts_with(folder)) || (self.is_trusted)(&path, &digest) {
+            return Ok(());
         }
-        Err(PluginError::NotTrusted { path, digest: candidate.digest })
+        Err(PluginError::NotTrusted { path, digest })
     }
 
     fn load(&self, name: &str, candidate: Candidate) -> Result<Plugin, PluginError> {
@@ -192,13 +227,8 @@ impl<'a> Catalogue<'a> {
             Origin::BuiltIn(name) => builtin::of_type(name).and_then(BuiltIn::compiled),
             _ => None,
         };
-        let loaded = match self.engine.load(&bytes, &digest, compiled) {
-            Ok(loaded) => loaded,
-            Err(LoadError::NoSandbox(reason)) => return Err(PluginError::NoSandbox(reason)),
-            Err(LoadError::Refused(Refusal { reason, help })) => {
-                return Err(PluginError::Unusable { origin, reason, help });
-            }
-        };
+        let loaded =
+            self.engine.load(&bytes, &digest, compiled).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         let serves = &loaded.metadata().output_types;
         if !serves.iter().any(|other| other == name) {
             return Err(PluginError::OtherTypes { name: name.to_owned(), origin, serves: serves.clone() });
@@ -207,7 +237,7 @@ impl<'a> Catalogue<'a> {
     }
 
     fn project_folder(&self) -> Option<PathBuf> {
-        self.sources.project.as_ref().map(|project| project.join(".portkeeper").join("plugins"))
+        self.sources.project.as_ref().map(|project| project.join(PROJECT_FOLDER))
     }
 
     fn unknown(&self, name: &str) -> PluginError {
@@ -218,12 +248,14 @@ impl<'a> Catalogue<'a> {
             .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
             .min_by_key(|(distance, _)| *distance)
             .map(|(_, known)| known.clone());
-        PluginError::Unknown { name: name.to_owned(), nearest, types }
+        let pins = self.sources.pins.as_ref().filter(|pins| pins.digests.contains_key(name));
+        let pinned_in = pins.map(|pins| pins.lockfile.clone());
+        PluginError::Unknown { name: name.to_owned(), nearest, types, pinned_in }
     }
 }
 
 /// The file's bytes, read once: what is hashed is what is trusted is what runs. None when there is no such file.
-fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, PluginError> {
+pub(super) fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, PluginError> {
     let path = origin.path().unwrap_or(Path::new(""));
     let bytes = match read_limited(path) {
         Ok(bytes) => bytes,
@@ -251,9 +283,9 @@ fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
 }
 
-/// The types that a folder's files are named after, sorted.
-fn names_in(folder: Option<PathBuf>) -> impl Iterator<Item = (String, PathBuf)> {
-    let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+/// The files of a folder of plugins, sorted, each with the type that it is named after.
+pub fn plugin_files(folder: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found = entries
         .filter_map(|entry| {
             let path = entry.path();

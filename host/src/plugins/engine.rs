@@ -1,15 +1,18 @@
 //! Turns a plugin's bytes into something that can be called, at most once for each.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::cache::Cache;
-use super::inspect::{self, Kind, Refusal};
+use super::inspect::{self, Interface, Kind, Refusal};
 use super::loaded::Loaded;
 use super::sandbox::Sandbox;
 use super::{Limits, compiler};
@@ -22,6 +25,7 @@ use crate::model::Digest;
 pub struct Engine {
     cache: Option<PathBuf>,
     limits: Limits,
+    counts: bool,
     runtime: OnceLock<Result<Runtime, String>>,
     loaded: Mutex<HashMap<Digest, Arc<Loaded>>>,
 }
@@ -45,7 +49,14 @@ impl Engine {
     /// others can write to is not used.
     #[must_use]
     pub fn new(cache: Option<PathBuf>, limits: Limits) -> Self {
-        Self { cache, limits, runtime: OnceLock::new(), loaded: Mutex::default() }
+        Self { cache, limits, counts: false, runtime: OnceLock::new(), loaded: Mutex::default() }
+    }
+
+    /// An engine that counts what plugins use, in a measure that is the same on every machine. It keeps nothing that it compiles,
+    /// for the counting is a part of the code.
+    #[must_use]
+    pub fn counting(limits: Limits) -> Self {
+        Self { counts: true, ..Self::new(None, limits) }
     }
 
     /// The plugin of these bytes, whose digest the caller has. `compiled` is what they were compiled to when portkeeper was built.
@@ -58,13 +69,43 @@ impl Engine {
         if let Some(loaded) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(Arc::clone(loaded));
         }
-        let start = || Runtime::start(self.cache.clone()).map_err(|error| format!("{error:#}"));
-        let runtime =
-            self.runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))?;
-        let loaded = Arc::new(Loaded::new(runtime.prepare(bytes, digest, compiled)?, self.limits.deadline)?);
+        let runtime = self.runtime()?;
+        let component = match compiled.and_then(|code| runtime.embedded(code)).or_else(|| runtime.cached(digest)) {
+            Some(component) => component,
+            None => runtime.compile(bytes, digest)?.component,
+        };
+        self.describe(runtime, &component, digest)
+    }
+
+    /// The same from its bytes alone, whatever was compiled before; with what was found out on the way.
+    pub(super) fn load_anew(&self, bytes: &[u8], digest: &Digest) -> Result<(Arc<Loaded>, Compiled), LoadError> {
+        let runtime = self.runtime()?;
+        let compiled = runtime.compile(bytes, digest)?;
+        Ok((self.describe(runtime, &compiled.component, digest)?, compiled))
+    }
+
+    fn describe(&self, runtime: &Runtime, component: &Component, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
+        let loaded = Arc::new(Loaded::new(runtime.link(component)?, self.limits.deadline)?);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, Arc::clone(&loaded));
         Ok(loaded)
     }
+
+    fn runtime(&self) -> Result<&Runtime, LoadError> {
+        let start = || Runtime::start(self.cache.clone(), self.counts, self.limits.compiling);
+        let start = || start().map_err(|error| format!("{error:#}"));
+        self.runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))
+    }
+}
+
+/// A component that was compiled just now.
+pub(super) struct Compiled {
+    component: Component,
+    pub(super) kind: Kind,
+    pub(super) interface: Interface,
+    /// The component's size, in bytes: the file's, but for a core module.
+    pub(super) size: usize,
+    /// How long the compiling took.
+    pub(super) time: Duration,
 }
 
 /// wasmtime, started.
@@ -72,6 +113,7 @@ struct Runtime {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     cache: Option<Cache>,
+    compiling: Duration,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -81,30 +123,21 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<PathBuf>) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&compiler::config())?;
+    fn start(cache: Option<PathBuf>, counts: bool, compiling: Duration) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(compiler::config().consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
-        Ok(Self { engine, linker, cache })
+        Ok(Self { engine, linker, cache, compiling })
     }
 
     /// Everything up to the point where only instances are missing.
-    fn prepare(
-        &self,
-        bytes: &[u8],
-        digest: &Digest,
-        compiled: Option<&'static [u8]>,
-    ) -> Result<OutputPluginPre<Sandbox>, Refusal> {
-        let component = match compiled.and_then(|code| self.embedded(code)).or_else(|| self.cached(digest)) {
-            Some(component) => component,
-            None => self.compile(bytes, digest)?,
-        };
+    fn link(&self, component: &Component) -> Result<OutputPluginPre<Sandbox>, Refusal> {
         let misfit = |error: wasmtime::Error| {
             let reason = format!("it does not fit the plugin interface: {}", super::text::line(&format!("{error:#}")));
             Refusal::with_help(reason, "build it with the portkeeper-plugin-sdk of this portkeeper's version")
         };
-        self.linker.instantiate_pre(&component).and_then(OutputPluginPre::new).map_err(misfit)
+        self.linker.instantiate_pre(component).and_then(OutputPluginPre::new).map_err(misfit)
     }
 
     /// None when the code asks for more than this processor has.
@@ -125,22 +158,45 @@ impl Runtime {
         unsafe { Component::deserialize_file(&self.engine, code) }.ok()
     }
 
-    fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Component, Refusal> {
-        let encoded = match inspect::kind(bytes)? {
-            Kind::Component => None,
-            Kind::Module => Some(encode(bytes)?),
-        };
-        let bytes = encoded.as_deref().unwrap_or(bytes);
-        inspect::component(bytes)?;
-        let component = Component::from_binary(&self.engine, bytes).map_err(inspect::broken)?;
-        if let Some((cache, code)) = self.cache.as_ref().zip(component.serialize().ok()) {
+    fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Compiled, Refusal> {
+        let kind = inspect::kind(bytes)?;
+        let bytes = component_of(bytes)?;
+        let (interface, size) = (inspect::component(&bytes)?, bytes.len());
+        let start = Instant::now();
+        let component = self.compile_in_time(bytes.into_owned())?;
+        let compiled = Compiled { component, kind, interface, size, time: start.elapsed() };
+        if let Some((cache, code)) = self.cache.as_ref().zip(compiled.component.serialize().ok()) {
             cache.put(digest, &code);
         }
-        Ok(component)
+        Ok(compiled)
+    }
+
+    /// Compiling cannot be interrupted. When it takes too long the thread is left behind, and whatever it finds is dropped.
+    fn compile_in_time(&self, bytes: Vec<u8>) -> Result<Component, Refusal> {
+        let (sender, receiver) = mpsc::channel();
+        let engine = self.engine.clone();
+        let work = move || drop(sender.send(Component::from_binary(&engine, &bytes)));
+        let started = thread::Builder::new().name("plugin-compiler".into()).spawn(work);
+        started.map_err(|error| Refusal::new(format!("the system has no thread to compile it: {error}")))?;
+        match receiver.recv_timeout(self.compiling) {
+            Ok(component) => component.map_err(inspect::broken),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(Refusal::new(format!("it takes longer than {} s to compile", self.compiling.as_secs_f64())))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(Refusal::new("the compiler crashed on it")),
+        }
     }
 }
 
-/// A component from a core module that carries the section of wit-bindgen: what a plain `cargo build` leaves.
+/// The component that a plugin's file holds: itself, or made from the core module that a plain `cargo build` leaves, which carries the
+/// section of wit-bindgen.
+pub(super) fn component_of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
+    match inspect::kind(bytes)? {
+        Kind::Component => Ok(bytes.into()),
+        Kind::Module => encode(bytes).map(Cow::Owned),
+    }
+}
+
 fn encode(module: &[u8]) -> Result<Vec<u8>, Refusal> {
     inspect::module(module)?;
     let encoded = wit_component::ComponentEncoder::default()

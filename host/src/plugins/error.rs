@@ -1,9 +1,12 @@
 //! What can go wrong with plugins, and what to do about it.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::engine::LoadError;
+use super::inspect::Refusal;
 use super::{Failure, LogLine, Origin, TypeInfo};
 use crate::fs::PathError;
 use crate::model::Digest;
@@ -20,6 +23,8 @@ pub enum PluginError {
         nearest: Option<String>,
         /// All types that there are.
         types: Vec<TypeInfo>,
+        /// The lockfile that names a plugin for the type all the same.
+        pinned_in: Option<PathBuf>,
     },
     /// The plugin's file cannot be read.
     #[error("the plugin of `{name}` cannot be read: {source}")]
@@ -38,6 +43,31 @@ pub enum PluginError {
         expected: String,
         /// What the file has.
         found: Digest,
+    },
+    /// The file is not the one that the project's lockfile means.
+    #[error(
+        "{} is not the plugin that {} pins for `{name}`: its SHA-256 is {found}, and {pinned} is pinned",
+        .path.display(), .lockfile.display()
+    )]
+    OtherThanPinned {
+        /// The type that was asked for.
+        name: String,
+        /// The plugin's file.
+        path: PathBuf,
+        /// The lockfile.
+        lockfile: PathBuf,
+        /// What the lockfile says.
+        pinned: Digest,
+        /// What the file has.
+        found: Digest,
+    },
+    /// The plugin came with a project that pins its plugins, but not this one.
+    #[error("the plugin {} is not pinned in {}", .path.display(), .lockfile.display())]
+    NotPinned {
+        /// The plugin's file.
+        path: PathBuf,
+        /// The lockfile.
+        lockfile: PathBuf,
     },
     /// The plugin came with a repository or a config, and the user has not said that it may run.
     #[error("the plugin {} is not trusted yet, or was changed since it was trusted", .path.display())]
@@ -73,10 +103,38 @@ pub enum PluginError {
 }
 
 impl PluginError {
+    /// There is no such file.
+    pub(super) fn missing(name: &str, path: &Path) -> Self {
+        let source = io::Error::new(io::ErrorKind::NotFound, "there is no such file");
+        let source = PathError { path: path.to_owned(), source };
+        Self::Unreadable { name: name.to_owned(), source }
+    }
+
+    /// The bytes from `origin` did not become a plugin.
+    pub(super) fn of_load(error: LoadError, origin: Origin) -> Self {
+        match error {
+            LoadError::NoSandbox(reason) => Self::NoSandbox(reason),
+            LoadError::Refused(Refusal { reason, help }) => Self::Unusable { origin, reason, help },
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(&self) -> Option<String> {
         match self {
+            Self::Unknown { name, pinned_in: Some(lockfile), .. } => Some(format!(
+                "{} pins a plugin for it, but .portkeeper/plugins/{name}.wasm is not there: get it from the project, or add it \
+                 anew with `portkeeper plugin add --project`",
+                lockfile.display()
+            )),
+            Self::OtherThanPinned { path, .. } => Some(format!(
+                "get the pinned file back from the project's history; or, if the new one is meant and you know where it comes \
+                 from: portkeeper plugin add --project {}",
+                path.display()
+            )),
+            Self::NotPinned { path, .. } => {
+                Some(format!("if you know where it comes from: portkeeper plugin add --project {}", path.display()))
+            }
             Self::Unknown { nearest, types, .. } => {
                 let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? If not, "));
                 let names = types.iter().map(|info| info.name.clone()).collect::<Vec<_>>();

@@ -1,11 +1,13 @@
 //! What a plugin's file is, found out before anything of it is compiled or run.
 
-use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser, Payload};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, FunctionBody, Operator, Parser, Payload,
+};
 
 use super::{limits, text};
 
-/// The versions of the interface that this host serves. Within one of them, a plugin may want any patch release.
-const SUPPORTED: [&str; 1] = ["0.1"];
+/// The releases of the interface that this host serves, ascending. Within one of them, a plugin may want any patch.
+const SUPPORTED: [(u32, u32); 1] = [(0, 1)];
 
 /// The package of the interface.
 const PACKAGE: &str = "portkeeper:output/";
@@ -31,7 +33,8 @@ impl Refusal {
 
 /// What WebAssembly files there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A component.
     Component,
     /// A core module, which `wit-component` may turn into a component.
     Module,
@@ -62,9 +65,20 @@ pub fn is_plugin(bytes: &[u8]) -> bool {
     kind(bytes).is_ok()
 }
 
-/// Whether the component can be compiled and linked here: it imports nothing but the interface's own, exports a version that
-/// this host serves, and does not unfold into more than it seems.
-pub(super) fn component(bytes: &[u8]) -> Result<(), Refusal> {
+/// What a component says that it needs and offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// The version of `portkeeper:output` that it speaks.
+    pub version: String,
+    /// What it imports: the interface's own and nothing else.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+}
+
+/// The interface of a component that can be compiled and linked here: it imports nothing but the interface's own, exports a version
+/// that this host serves, and does not unfold into more than it seems.
+pub(super) fn component(bytes: &[u8]) -> Result<Interface, Refusal> {
     let mut found = Findings::default();
     for payload in Parser::new(0).parse_all(bytes) {
         found.note(payload.map_err(broken)?).map_err(broken)?;
@@ -100,6 +114,7 @@ struct Findings {
     exports: Vec<String>,
     instantiations: usize,
     passes_components: bool,
+    heavy_function: bool,
 }
 
 impl Findings {
@@ -126,6 +141,7 @@ impl Findings {
                     self.instantiations += usize::from(matches!(instance?, ComponentInstance::Instantiate { .. }));
                 }
             }
+            Payload::CodeSectionEntry(body) => self.heavy_function |= is_heavy(&body)?,
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
                     let component = ComponentExternalKind::Component;
@@ -138,7 +154,7 @@ impl Findings {
         Ok(())
     }
 
-    fn judge(&self) -> Result<(), Refusal> {
+    fn judge(self) -> Result<Interface, Refusal> {
         if let Some(import) = self.imports.iter().find(|import| !import.starts_with(PACKAGE)) {
             return Err(foreign_import(import));
         }
@@ -150,14 +166,7 @@ impl Findings {
         // The imports are of the same package as the export, so they are looked at together.
         let versions = self.imports.iter().filter_map(|import| import.rsplit_once('@').map(|(_, version)| version));
         if let Some(unknown) = versions.chain([version]).find(|version| !is_supported(version)) {
-            return Err(Refusal::with_help(
-                format!(
-                    "it speaks version {} of the plugin interface; this portkeeper speaks {}",
-                    text::line(unknown),
-                    supported()
-                ),
-                "update portkeeper, or build the plugin for a version that it speaks",
-            ));
+            return Err(other_version(unknown));
         }
         // A component that is handed on as a value could multiply without being written out, so counting would prove nothing.
         if self.instantiations > limits::INSTANTIATIONS || self.passes_components {
@@ -166,8 +175,34 @@ impl Findings {
                 limits::INSTANTIATIONS
             )));
         }
-        Ok(())
+        if self.heavy_function {
+            let help = "split the function, and keep tables in data instead of code";
+            return Err(Refusal::with_help(
+                "one of its functions is too large, or branches too much, to be compiled",
+                help,
+            ));
+        }
+        let clean = |names: &[String]| names.iter().map(|name| text::line(name)).collect();
+        Ok(Interface { version: version.to_owned(), imports: clean(&self.imports), exports: clean(&self.exports) })
     }
+}
+
+/// Whether compiling the function would take more memory than a plugin is worth.
+fn is_heavy(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    if body.range().len() > limits::FUNCTION {
+        return Ok(true);
+    }
+    let mut locals: usize = 0;
+    for group in body.get_locals_reader()? {
+        locals = locals.saturating_add(group?.0 as usize);
+    }
+    let mut places: usize = 1;
+    for operator in body.get_operators_reader()? {
+        let is_place =
+            matches!(operator?, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Else);
+        places += usize::from(is_place);
+    }
+    Ok(locals.saturating_mul(places) > limits::FUNCTION_STATES)
 }
 
 /// The import of something that this host will never offer. Also for the imports of a core module.
@@ -182,14 +217,31 @@ pub(super) fn foreign_import(import: &str) -> Refusal {
     Refusal::with_help(reason, help)
 }
 
-/// `0.1.0` and `0.1.7` are served by `0.1`.
-fn is_supported(version: &str) -> bool {
-    let (release, patch) = version.rsplit_once('.').unwrap_or(("", version));
-    SUPPORTED.contains(&release) && patch.parse::<u32>().is_ok()
+/// The refusal of a plugin for a version that this host does not serve, with what to do about it.
+fn other_version(version: &str) -> Refusal {
+    let serves = SUPPORTED.map(|(major, minor)| format!("{major}.{minor}.x")).join(", ");
+    let reason =
+        format!("it speaks version {} of the plugin interface; this portkeeper speaks {serves}", text::line(version));
+    let [.., (major, minor)] = SUPPORTED;
+    let is_newer = release(version).is_some_and(|(release, _)| release > (major, minor));
+    let help = if is_newer {
+        format!("update portkeeper, or build the plugin with portkeeper-plugin-sdk {major}.{minor}")
+    } else {
+        format!("get a newer release of the plugin, or build it with portkeeper-plugin-sdk {major}.{minor}")
+    };
+    Refusal::with_help(reason, help)
 }
 
-fn supported() -> String {
-    SUPPORTED.map(|version| format!("{version}.x")).join(", ")
+/// `0.1.0` and `0.1.7` are served by `0.1`.
+fn is_supported(version: &str) -> bool {
+    release(version).is_some_and(|(release, _)| SUPPORTED.contains(&release))
+}
+
+/// Major and minor, and the patch, of a version without anything else.
+fn release(version: &str) -> Option<((u32, u32), u32)> {
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    let version = ((numbers.next()??, numbers.next()??), numbers.next()??);
+    numbers.next().is_none().then_some(version)
 }
 
 #[cfg(test)]
@@ -218,6 +270,17 @@ mod tests {
         assert!(is_supported("0.1.0") && is_supported("0.1.12"));
         for other in ["0.2.0", "1.0.0", "0.1", "0.1.0-rc1", "", "0.1.x"] {
             assert!(!is_supported(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused_with_what_to_do() {
+        for (version, advice) in
+            [("0.2.0", "update portkeeper"), ("1.0.0", "update portkeeper"), ("0.0.9", "newer release")]
+        {
+            let refusal = other_version(version);
+            assert!(refusal.reason.contains(version) && refusal.reason.contains("0.1.x"), "{}", refusal.reason);
+            assert!(refusal.help.unwrap().contains(advice), "{version}");
         }
     }
 

@@ -8,11 +8,14 @@ pub struct Limits {
     /// How long one call of a plugin may take by the wall clock. The default of 10 s is far more than any honest plugin needs,
     /// so that a loaded machine stops none of them.
     pub deadline: Duration,
+    /// How long compiling a plugin may take, once for each plugin. The default of two minutes is for a whole interpreter of another
+    /// language on a loaded machine: those of 20 MB take some ten seconds.
+    pub compiling: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(10) }
+        Self { deadline: Duration::from_secs(10), compiling: Duration::from_secs(120) }
     }
 }
 
@@ -56,5 +59,13 @@ pub const FILE: u64 = 32 * 1024 * 1024;
 /// without a limit, thirty lines of them unfold into a billion instances while they are compiled. What the usual tools make
 /// needs one or two.
 pub(super) const INSTANTIATIONS: usize = 16;
+
+/// The code of one function, in bytes. A compiler takes several thousand bytes of memory for each of them. The largest of a
+/// JavaScript engine has 170 KiB.
+pub(super) const FUNCTION: usize = 512 * 1024;
+
+/// The local variables of one function times the places that branches go to in it. A compiler looks at every variable in every such
+/// place: 100 KB of WebAssembly can make it take a gigabyte. The most of a JavaScript engine is 200,000.
+pub(super) const FUNCTION_STATES: usize = 5_000_000;
 
 const MIB: usize = 1024 * 1024;

@@ -1,13 +1,13 @@
 //! A plugin that is ready to be called.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::{Store, Trap};
 
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::inspect::Refusal;
 use super::sandbox::{Excess, Sandbox};
-use super::{LogLine, Metadata, Rendered, Request, answer, limits, text, ticker};
+use super::{LogLine, Metadata, Rendered, Request, Usage, answer, limits, text, ticker};
 
 /// A plugin that was compiled and linked and said who it is. Each call gets a fresh instance.
 pub(super) struct Loaded {
@@ -22,15 +22,18 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
-/// What became of a call, and what the plugin logged in either case.
-type Outcome<T> = (Result<T, String>, Vec<LogLine>);
+/// What became of a call, and what there is to tell in either case.
+pub(super) struct Outcome<T> {
+    pub(super) result: Result<T, String>,
+    pub(super) log: Vec<LogLine>,
+    pub(super) usage: Usage,
+}
 
 impl Loaded {
     /// Asks the plugin who it is.
     pub(super) fn new(pre: OutputPluginPre<Sandbox>, deadline: Duration) -> Result<Self, Refusal> {
-        let (described, _) =
-            call(&pre, deadline, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
-        let metadata = described.and_then(answer::metadata).map_err(Refusal::new)?;
+        let described = call(&pre, deadline, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
+        let metadata = described.result.and_then(answer::metadata).map_err(Refusal::new)?;
         Ok(Self { pre, deadline, metadata })
     }
 
@@ -41,13 +44,13 @@ impl Loaded {
     /// The plugin's answer, or its own no; else what it did wrong.
     pub(super) fn render(&self, request: &Request) -> Outcome<Result<Rendered, super::Failure>> {
         let wire = request.into();
-        let (answer, log) =
+        let Outcome { result, log, usage } =
             call(&self.pre, self.deadline, |plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
-        let outcome = answer.and_then(|answer| match answer {
+        let result = result.and_then(|answer| match answer {
             Ok(response) => answer::rendered(request, response).map(Ok),
             Err(failure) => Ok(Err(failure.into())),
         });
-        (outcome, log)
+        Outcome { result, log, usage }
     }
 }
 
@@ -58,6 +61,7 @@ fn call<T>(
     function: impl FnOnce(&OutputPlugin, &mut Store<Sandbox>) -> wasmtime::Result<T>,
 ) -> Outcome<T> {
     let engine = pre.engine();
+    let start = Instant::now();
     let mut store = Sandbox::store(engine, deadline);
     let result = ticker::while_ticking(engine, || {
         let plugin = pre.instantiate(&mut store)?;
@@ -67,7 +71,8 @@ fn call<T>(
         Ok(result) => result.map_err(|error| explain(&error)),
         Err(error) => Err(format!("the system gives it no thread: {error}")),
     };
-    (result, store.into_data().into_log())
+    let usage = Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store) };
+    Outcome { result, log: store.into_data().into_log(), usage }
 }
 
 /// What the plugin did, in words that its user understands.

@@ -16,6 +16,7 @@ mod catalogue;
 mod compiler;
 mod engine;
 mod error;
+mod examine;
 mod inspect;
 mod limits;
 mod loaded;
@@ -26,10 +27,16 @@ mod text;
 mod ticker;
 mod types;
 
-pub use catalogue::{Catalogue, ExplicitPlugin, Sources, TypeInfo};
+pub use builtin::is_built_in;
+pub use cache::{CacheEntry, Cached};
+pub use catalogue::{Catalogue, ExplicitPlugin, PROJECT_FOLDER, Pins, Sources, TypeInfo, plugin_files};
 pub use engine::Engine;
 pub use error::{Broken, PluginError, RenderError};
-pub use inspect::is_plugin;
+pub use examine::{Examined, to_component};
+pub use inspect::{Interface, Kind, is_plugin};
 pub use limits::{FILE as LARGEST_PLUGIN, Limits};
+pub use paths::is_type_name;
 pub use plugin::{Origin, Plugin};
-pub use types::{Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile};
+pub use types::{
+    Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile, Usage,
+};

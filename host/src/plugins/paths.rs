@@ -12,7 +12,8 @@ pub(super) fn stays_below(path: &str) -> bool {
 }
 
 /// Whether a `type` can be the name of a plugin's file: letters, digits, `-` and `_` of ASCII, beginning with a letter or digit.
-pub(super) fn is_type_name(name: &str) -> bool {
+#[must_use]
+pub fn is_type_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     name.len() <= 64
         && name.bytes().all(plain)

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::loaded::Loaded;
-use super::{Broken, Metadata, RenderError, Rendered, Request};
+use super::loaded::{Loaded, Outcome};
+use super::{Broken, Metadata, RenderError, Rendered, Request, Usage};
 use crate::model::Digest;
 
 /// A plugin that is ready to render.
@@ -27,6 +27,8 @@ pub enum Origin {
     Project(PathBuf),
     /// The file is in the user's folder of plugins.
     User(PathBuf),
+    /// The user names this file.
+    File(PathBuf),
 }
 
 impl Origin {
@@ -35,7 +37,7 @@ impl Origin {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::BuiltIn(_) => None,
-            Self::Explicit(path) | Self::Project(path) | Self::User(path) => Some(path),
+            Self::Explicit(path) | Self::Project(path) | Self::User(path) | Self::File(path) => Some(path),
         }
     }
 }
@@ -44,7 +46,9 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn(name) => write!(f, "the built-in plugin `{name}`"),
-            Self::Explicit(path) | Self::Project(path) | Self::User(path) => write!(f, "the plugin {}", path.display()),
+            Self::Explicit(path) | Self::Project(path) | Self::User(path) | Self::File(path) => {
+                write!(f, "the plugin {}", path.display())
+            }
         }
     }
 }
@@ -73,11 +77,20 @@ impl Plugin {
     /// # Errors
     /// [`RenderError::Failed`] is the plugin's own no; [`RenderError::Broken`] a crash, a limit or a nonsensical answer.
     pub fn render(&self, request: &Request) -> Result<Rendered, RenderError> {
-        let (outcome, log) = self.loaded.render(request);
-        match outcome {
+        self.measure(request).0
+    }
+
+    /// As [`render`](Self::render), with what it took.
+    ///
+    /// # Errors
+    /// As for [`render`](Self::render).
+    pub fn measure(&self, request: &Request) -> (Result<Rendered, RenderError>, Usage) {
+        let Outcome { result, log, usage } = self.loaded.render(request);
+        let result = match result {
             Ok(Ok(rendered)) => Ok(Rendered { log, ..rendered }),
             Ok(Err(failure)) => Err(RenderError::Failed(failure)),
             Err(reason) => Err(RenderError::Broken(Broken { origin: self.origin.clone(), reason, log })),
-        }
+        };
+        (result, usage)
     }
 }

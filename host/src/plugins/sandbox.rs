@@ -35,6 +35,8 @@ impl Sandbox {
         let mut store = Store::new(engine, Self { memory: 0, table_elements: 0, log_bytes: 0, log: Vec::new() });
         store.limiter(|sandbox| sandbox);
         store.set_hostcall_fuel(limits::ANSWER);
+        // Only an engine that counts takes it.
+        let _ = store.set_fuel(u64::MAX);
         let end = Instant::now() + deadline;
         store.set_epoch_deadline(1);
         // Every tick asks the clock, so that it does not matter how many tickers advance the engine's epoch at a time.
@@ -43,6 +45,16 @@ impl Sandbox {
             false => Err(Excess::Time(deadline).into()),
         });
         store
+    }
+
+    /// What the plugin took, where the engine counts it.
+    pub(super) fn fuel_used(store: &Store<Self>) -> Option<u64> {
+        store.get_fuel().ok().map(|left| u64::MAX - left)
+    }
+
+    /// All linear memories together, in bytes. They never shrink, so this is the most that there was.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// What the plugin logged.

@@ -2,6 +2,8 @@
 //!
 //! The meaning of each field is written down where plugin authors read it: in the interface itself, `wit/`.
 
+use crate::options::OptionsSchema;
+
 /// All that a plugin gets to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
@@ -114,6 +116,17 @@ pub struct Failure {
     pub line: Option<u32>,
 }
 
+/// What one call of a plugin took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instructions, about: the same on every machine. None where the engine does not count, see [`super::Engine::counting`].
+    pub fuel: Option<u64>,
+    /// The most linear memory, in bytes.
+    pub memory: usize,
+    /// By the clock on the wall, from an instance's making to its end.
+    pub time: std::time::Duration,
+}
+
 /// Who a plugin is. Its texts are safe to show, its paths stay below the folder that they are relative to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
@@ -127,8 +140,8 @@ pub struct Metadata {
     pub output_types: Vec<String>,
     /// Where an output is written whose config has no `path`.
     pub default_path: Option<String>,
-    /// The JSON Schema of the output's own options.
-    pub options_schema: serde_json::Value,
+    /// What the output's own options may be.
+    pub options_schema: OptionsSchema,
     /// The files that it wants as `inputs` when the config names none and they are there.
     pub default_inputs: Vec<String>,
     /// Facts beyond the fields.

@@ -1,7 +1,7 @@
 //! The gaps between ports that somebody has a claim to.
 
 use super::iana::{UNASSIGNED_TCP, UNASSIGNED_UDP};
-use super::{BORDER, LEAST_LENGTH};
+use super::{BORDER, KernelPorts, LEAST_LENGTH};
 use crate::model::{Port, PortRange, Protocol};
 
 /// The last port that only root may bind (ip(7), the default of `ip_unprivileged_port_start` less one).
@@ -17,8 +17,8 @@ pub(super) fn unassigned(protocol: Protocol) -> impl Iterator<Item = PortRange> 
 }
 
 /// The ranges of ports that nobody has a claim to, ascending. (What browsers block is all assigned, as a test makes sure.)
-pub(super) fn gaps(protocol: Protocol, ephemeral: Option<PortRange>) -> Vec<PortRange> {
-    let claimed = range(1, LAST_PRIVILEGED).into_iter().chain(ephemeral);
+pub(super) fn gaps(protocol: Protocol, kernel: &KernelPorts) -> Vec<PortRange> {
+    let claimed = range(1, LAST_PRIVILEGED).into_iter().chain(kernel.ranges());
     let everything = unassigned(protocol).collect();
     claimed.fold(everything, |gaps: Vec<_>, claimed| gaps.into_iter().flat_map(|gap| without(gap, claimed)).collect())
 }
@@ -51,8 +51,8 @@ pub fn good_port_ranges(ranges: &[PortRange], least: usize, border: u16) -> Vec<
 }
 
 /// The good ranges under our own rules.
-pub(super) fn good_gaps(protocol: Protocol, ephemeral: Option<PortRange>) -> Vec<PortRange> {
-    good_port_ranges(&gaps(protocol, ephemeral), LEAST_LENGTH, BORDER)
+pub(super) fn good_gaps(protocol: Protocol, kernel: &KernelPorts) -> Vec<PortRange> {
+    good_port_ranges(&gaps(protocol, kernel), LEAST_LENGTH, BORDER)
 }
 
 #[cfg(test)]

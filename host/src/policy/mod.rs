@@ -1,18 +1,22 @@
 //! Which ports are good ones to hand out: those that nobody else has a claim to.
 //!
-//! A good port needs no privilege, is assigned to nobody by IANA, is none that the kernel gives to whoever asks for any, is open
-//! to browsers, and has some distance to ports that are assigned, because well-known programs often take the next few as well.
+//! A good port needs no privilege, is assigned to nobody by IANA, is none that the kernel gives to whoever asks for any or that this
+//! machine has set aside, is open to browsers, and has some distance to ports that are assigned, because well-known programs often take the next few as well.
 //! (Ranges and distances are those that the Python package port-for has proven.)
 
 mod browsers;
 mod gaps;
 mod good;
 mod iana;
+mod kernel;
 mod reason;
+mod services;
 
 pub use gaps::good_port_ranges;
-pub use good::{GoodPorts, good_ports};
-pub use reason::{Reason, why_not};
+pub use good::{GoodPorts, available_good_ports, good_ports};
+pub use kernel::KernelPorts;
+pub use reason::{Reason, reasons, why_not};
+pub use services::service;
 
 /// The fewest ports of a good range, less one.
 pub const LEAST_LENGTH: usize = 20;

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::config::ConfigError;
 use crate::fs::{LockError, PathError};
+use crate::lockfile::LockfileError;
 use crate::output::{FileError, UndoError, WriteError};
 use crate::plugins::{Broken, PluginError};
 use crate::probe::ProbeError;
@@ -22,6 +23,9 @@ pub enum PrepareError {
     /// A plugin can't be run.
     #[error(transparent)]
     Plugin(PluginError),
+    /// The project's lockfile can't be used.
+    #[error(transparent)]
+    Lockfile(#[from] LockfileError),
     /// A plugin does not work.
     #[error(transparent)]
     Broken(#[from] Broken),

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::{PrepareError, Surroundings};
-use crate::config::{Config, Output};
+use crate::config::{Config, Output, PluginSource};
 use crate::document::FieldPath;
 use crate::fs::{PathContext, folder_of};
-use crate::model::{Host, Lease, LeaseName, Project, Protocol};
-use crate::plugins::{ExplicitPlugin, Sources};
+use crate::lockfile::{Lockfile, LockfileError};
+use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocol};
+use crate::plugins::{ExplicitPlugin, Pins, Sources};
 use crate::probe::local_addresses;
 use crate::reserve::{Choice, Request};
 
@@ -23,6 +22,37 @@ pub struct Job<'a> {
     outputs: Vec<Output>,
 }
 
+/// Where the plugins of a project are looked for: what its config and its lockfile say, its own folder, and the user's.
+///
+/// # Errors
+/// The lockfile cannot be used.
+pub fn plugin_sources(
+    project: Option<&Path>,
+    config: Option<&Config>,
+    user: Option<&Path>,
+) -> Result<Sources, LockfileError> {
+    let explicit = |(config, (name, source)): (&Config, (&String, &PluginSource))| {
+        let path = config.folder().join(&source.path);
+        let path = std::path::absolute(&path).unwrap_or(path);
+        (name.clone(), ExplicitPlugin { path, sha256: source.sha256.clone() })
+    };
+    let lockfile = project.map(Lockfile::load).transpose()?.flatten();
+    let pins = lockfile.zip(project).map(|(lockfile, project)| Pins {
+        lockfile: Lockfile::path(project),
+        digests: lockfile.plugins.into_iter().map(|(name, plugin)| (name, plugin.sha256)).collect(),
+    });
+    Ok(Sources {
+        explicit: config
+            .into_iter()
+            .flat_map(|config| config.plugins.iter().map(move |entry| (config, entry)))
+            .map(explicit)
+            .collect(),
+        project: project.map(Path::to_owned),
+        user: user.map(Path::to_owned),
+        pins,
+    })
+}
+
 /// A port that is wanted under a name.
 #[derive(Debug)]
 pub(super) struct Wanted {
@@ -32,6 +62,7 @@ pub(super) struct Wanted {
     pub(super) protocol: Protocol,
     choice: Choice,
     owner: Option<String>,
+    hold: Option<HoldKind>,
 }
 
 impl<'a> Job<'a> {
@@ -44,6 +75,7 @@ impl<'a> Job<'a> {
             protocol: port.protocol,
             choice: Choice::new(port.preferred, port.range),
             owner: port.owner.as_ref().or(config.owner.as_ref()).cloned(),
+            hold: port.hold.or(config.hold),
         };
         Self {
             folder: config.folder().to_owned(),
@@ -61,6 +93,7 @@ impl<'a> Job<'a> {
             path: Some(std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()),
             map: None,
             inputs: None,
+            files: Vec::new(),
             backup: false,
             options: serde_json::Map::new(),
         };
@@ -70,6 +103,7 @@ impl<'a> Job<'a> {
             protocol: request.protocol,
             choice: request.choice,
             owner: request.owner,
+            hold: request.hold,
         };
         Self {
             folder: folder_of(path).to_owned(),
@@ -116,19 +150,10 @@ impl<'a> Job<'a> {
     }
 
     /// Where plugins are looked for.
-    pub(super) fn sources(&self, around: &Surroundings<'_>) -> Sources {
-        let explicit = |(name, source): (&String, &crate::config::PluginSource)| {
-            let path = self.folder.join(&source.path);
-            let path = std::path::absolute(&path).unwrap_or(path);
-            (name.clone(), ExplicitPlugin { path, sha256: source.sha256.clone() })
-        };
-        let explicit = self.config.map(|config| config.plugins.iter().map(explicit).collect::<IndexMap<_, _>>());
-        Sources {
-            explicit: explicit.unwrap_or_default(),
-            // What stands in the folder of a .env file has not been asked for.
-            project: self.config.map(|_| self.folder.clone()),
-            user: around.plugins.cloned(),
-        }
+    pub(super) fn sources(&self, around: &Surroundings<'_>) -> Result<Sources, LockfileError> {
+        // What stands in the folder of a .env file has not been asked for.
+        let project = self.config.map(|_| self.folder.as_path());
+        plugin_sources(project, self.config, around.plugins.map(PathBuf::as_path))
     }
 
     /// The requests, with hosts looked up.
@@ -147,8 +172,9 @@ impl<'a> Job<'a> {
                 config: config.clone(),
                 provisional: true,
             });
-            let Wanted { protocol, choice, owner, .. } = wanted;
-            Ok(Request { host, addresses, protocol: *protocol, choice: *choice, owner: owner.clone(), lease })
+            let Wanted { protocol, choice, owner, hold, .. } = wanted;
+            let (protocol, choice, owner, hold) = (*protocol, *choice, owner.clone(), *hold);
+            Ok(Request { host, addresses, protocol, choice, owner, lease, hold })
         };
         self.ports.iter().enumerate().map(request).collect()
     }

@@ -1,15 +1,16 @@
 //! Reserves the ports of a whole stack and writes its files.
 //!
-//! Everything that can be refused without a port is refused first: unknown formats and options, targets outside of the project,
-//! unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and the names are
+//! Everything that can be refused without a port is refused first: unknown formats, options that their schema does not allow, targets
+//! outside of the project, unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and the names are
 //! confirmed. Whatever fails on the way is undone, and what a killed process leaves behind ends like a grace.
 
 mod error;
 mod job;
+mod options;
 mod outputs;
 
 pub use error::PrepareError;
-pub use job::Job;
+pub use job::{Job, plugin_sources};
 
 use std::path::PathBuf;
 
@@ -18,7 +19,9 @@ use crate::model::{Host, Reservation};
 use crate::output::FileSet;
 use crate::plugins::{Diagnostic, Engine};
 use crate::registry::{Notice, Store};
-use crate::reserve::{Granted, Outcome, Released, ReserveError, World, abandon, confirm, orphans, rehearse, reserve};
+use crate::reserve::{
+    Granted, Outcome, Refusal, Released, ReserveError, World, abandon, confirm, let_go, orphans, rehearse, reserve,
+};
 use crate::trust::Trust;
 
 /// What a prepare needs to know besides its job.
@@ -52,12 +55,14 @@ pub enum Mode {
 pub struct Report {
     /// A port for each key, in the order of the job.
     pub granted: Vec<Granted>,
-    /// The outputs, in the order of the job.
+    /// The outputs, in the order of the job; a further file of one follows it.
     pub outputs: Vec<OutputReport>,
     /// What changes in the files, as a unified diff. It shows text of files and plugins: clean it for a terminal.
     pub diff: String,
     /// Names that are released because the config no longer has them.
     pub orphans: Vec<Reservation>,
+    /// Ports that were given up, but whose holders did not let go.
+    pub still_held: Vec<Refusal>,
     /// What was collected on the way.
     pub collected: Vec<Released>,
     /// What the user should know about the registry.
@@ -125,11 +130,15 @@ pub fn prepare(
         Ok((outputs, diff, orphans))
     };
     match finish() {
-        Ok((outputs, diff, orphans)) => Ok(Report { granted, outputs, diff, orphans, collected, notices }),
+        Ok((outputs, diff, orphans)) => {
+            let replaced = granted.iter().filter_map(|granted| granted.replaced.as_ref());
+            let still_held = if write { let_go(replaced.chain(&orphans), world) } else { Vec::new() };
+            Ok(Report { granted, outputs, diff, orphans, still_held, collected, notices })
+        }
         Err(error) => {
             if write {
                 // Should this fail too, the first error matters more, and a provisional name ends by itself.
-                let _ = abandon(store, &granted);
+                let _ = abandon(store, world, &granted);
             }
             Err(error)
         }

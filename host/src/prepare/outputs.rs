@@ -2,13 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Job, OutputReport, PrepareError, Surroundings};
-use crate::config::{OUTPUT_FIELDS, Output};
-use crate::document::{FieldPath, closest};
+use super::{Job, OutputReport, PrepareError, Surroundings, options};
+use crate::config::Output;
+use crate::document::FieldPath;
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
-use crate::plugins::{
-    Broken, Catalogue, Metadata, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile,
-};
+use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
 
 /// An output whose plugin and files are known.
@@ -16,18 +14,22 @@ pub(super) struct Resolved {
     plugin: Plugin,
     target: Target,
     inputs: Vec<Target>,
+    /// The files that the config lets it write beside the target.
+    further: Vec<Target>,
+    /// With every default filled in.
+    options: Map<String, Value>,
 }
 
 /// Finds the plugin and the files of each output.
 pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Resolved>, PrepareError> {
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
-    let catalogue = Catalogue::new(around.engine, job.sources(around), &is_trusted);
+    let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
         };
-        check_options(output, plugin.metadata()).map_err(|(option, problem)| wrong(&option, &problem))?;
+        let options = options::complete(job, index, output, &plugin)?;
         let locate =
             |path: &str| resolve_target(job.folder(), path, &|real| around.trust.trusts_target(job.folder(), real));
         let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
@@ -41,7 +43,14 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
                 defaults.filter(|input| input.as_ref().map_or(true, |input| input.real().exists())).collect()
             }
         };
-        Ok(Resolved { inputs: inputs.map_err(|error| wrong("inputs", &error))?, target, plugin })
+        let further = output.files.iter().map(|file| locate(file)).collect::<Result<_, _>>();
+        Ok(Resolved {
+            inputs: inputs.map_err(|error| wrong("inputs", &error))?,
+            further: further.map_err(|error| wrong("files", &error))?,
+            target,
+            plugin,
+            options,
+        })
     };
     job.outputs().iter().zip(plugins).enumerate().map(resolve).collect()
 }
@@ -63,22 +72,6 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
         })
     };
     formats.iter().enumerate().map(find).collect()
-}
-
-/// Whether the format knows all of the output's options; else which one it does not, and what may have been meant.
-fn check_options(output: &Output, metadata: &Metadata) -> Result<(), (String, String)> {
-    let schema = &metadata.options_schema;
-    let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
-    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
-        return Ok(());
-    }
-    let Some(unknown) = output.options.keys().find(|option| !known.contains_key(*option)) else { return Ok(()) };
-    let names = || known.keys().map(String::as_str).chain(OUTPUT_FIELDS.iter().copied());
-    let advice = match closest(unknown, names()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
-    };
-    Err((unknown.clone(), format!("the type `{}` has no option `{unknown}`; {advice}", output.format)))
 }
 
 /// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text.
@@ -111,13 +104,14 @@ pub(super) fn render(
             map: json(&map),
             target: read(&resolved.target, files)?,
             inputs: resolved.inputs.iter().map(|input| read(input, files)).collect::<Result<_, _>>()?,
-            options: json(&output.options),
+            options: json(&resolved.options),
             attrs: Vec::new(),
         };
         let rendered = resolved.plugin.render(&request).map_err(|error| explain(job, index, resolved, error))?;
         put(output, resolved, rendered, files)
     };
-    job.outputs().iter().zip(outputs).enumerate().map(render).collect()
+    let reports = job.outputs().iter().zip(outputs).enumerate().map(render);
+    Ok(reports.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
@@ -144,28 +138,37 @@ fn read(target: &Target, files: &mut FileSet) -> Result<TextFile, PrepareError> 
     Ok(TextFile { path: target.shown().to_owned(), text: files.text(target)?.map(str::to_owned) })
 }
 
+/// Puts what the plugin gave into the set: a report for the target, and one for each further file.
 fn put(
     output: &Output,
     resolved: &Resolved,
     rendered: Rendered,
     files: &mut FileSet,
-) -> Result<OutputReport, PrepareError> {
-    let mut changed = false;
-    for file in rendered.files {
-        if file.path != resolved.target.shown() {
-            let reason = format!("it wants to write `{}` beside its output `{}`", file.path, resolved.target.shown());
-            let origin = resolved.plugin.origin().clone();
-            return Err(Broken { origin, reason, log: rendered.log }.into());
-        }
-        let handling = Handling { backup: output.backup, sensitive: file.sensitive };
-        changed |= files.put(&resolved.target, file.text, handling)?;
-    }
-    Ok(OutputReport {
+) -> Result<Vec<OutputReport>, PrepareError> {
+    let report = |target: &Target| OutputReport {
         format: output.format.clone(),
-        path: resolved.target.shown().to_owned(),
-        changed,
-        diagnostics: rendered.diagnostics,
-    })
+        path: target.shown().to_owned(),
+        changed: false,
+        diagnostics: Vec::new(),
+    };
+    let mut reports = vec![OutputReport { diagnostics: rendered.diagnostics, ..report(&resolved.target) }];
+    for file in rendered.files {
+        let handling = Handling { backup: output.backup, sensitive: file.sensitive };
+        if file.path == resolved.target.shown() {
+            reports[0].changed |= files.put(&resolved.target, file.text, handling)?;
+        } else if let Some(target) = resolved.further.iter().find(|target| target.shown() == file.path) {
+            let changed = files.put(target, file.text, handling)?;
+            reports.push(OutputReport { changed, ..report(target) });
+        } else {
+            let reason = format!(
+                "it wants to write `{}` beside its output `{}`, and the output's `files` does not name it",
+                file.path,
+                resolved.target.shown()
+            );
+            return Err(Broken { origin: resolved.plugin.origin().clone(), reason, log: rendered.log }.into());
+        }
+    }
+    Ok(reports)
 }
 
 /// A plugin's own no is about the config or about the file that it was to render; either way the user can mend it.

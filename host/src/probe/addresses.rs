@@ -44,6 +44,12 @@ pub fn local_addresses(host: &Host) -> Result<Vec<IpAddr>, ProbeError> {
     }
 }
 
+/// Whether the address is one of this machine, as far as can be told.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified() || !matches!(standing(address), Standing::Foreign)
+}
+
 /// The resolver's answer (getaddrinfo(3)), without repetitions. Link-local addresses of IPv6 are left out, since they mean
 /// nothing without the name of an interface.
 fn resolve(host: &Host) -> Result<Vec<IpAddr>, ProbeError> {

@@ -10,7 +10,7 @@ use crate::model::{Port, Protocol};
 
 /// What else may be on the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sharing {
+pub(crate) enum Sharing {
     /// Nothing. (The standard library sets `SO_REUSEADDR` on Unix, and so can't ask this.)
     Nothing,
     /// With `SO_REUSEADDR`: remnants of connections, and sockets that set it themselves and don't listen (socket(7)).
@@ -23,14 +23,27 @@ pub(super) enum Sharing {
 /// # Errors
 /// What the system says.
 pub(super) fn bind(protocol: Protocol, address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    // Dual stack: on `::`, IPv4 sockets get in the way, too, whatever the machine's default is (ipv6(7)).
+    bind_family(protocol, address, sharing, false)
+}
+
+/// The same, where a socket on `::` may leave IPv4 to another one (`IPV6_V6ONLY`, ipv6(7)).
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn bind_family(
+    protocol: Protocol,
+    address: SocketAddr,
+    sharing: Sharing,
+    only_v6: bool,
+) -> io::Result<Socket> {
     let kind = match protocol {
         Protocol::Tcp => Type::STREAM,
         Protocol::Udp => Type::DGRAM,
     };
     let socket = Socket::new(Domain::for_address(address), kind, None)?;
-    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-        // Dual stack: IPv4 sockets get in the way, too, whatever the machine's default is (ipv6(7)).
-        socket.set_only_v6(false)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
     }
     share(&socket, sharing)?;
     socket.bind(&address.into())?;
@@ -83,7 +96,8 @@ pub(super) fn bind_all(
     Ok(Some(sockets))
 }
 
-fn refusal(protocol: Protocol, port: Port, address: IpAddr, source: io::Error) -> ProbeError {
+/// What a bind's failure means, when it is not that the port is in use.
+pub(crate) fn refusal(protocol: Protocol, port: Port, address: IpAddr, source: io::Error) -> ProbeError {
     match source.kind() {
         ErrorKind::PermissionDenied => ProbeError::Denied { protocol, port },
         ErrorKind::AddrNotAvailable => ProbeError::NotLocal { address },
@@ -92,7 +106,7 @@ fn refusal(protocol: Protocol, port: Port, address: IpAddr, source: io::Error) -
 }
 
 /// Whether the error means that the machine does not speak this version of IP at all.
-pub(super) fn lacks_family(error: &io::Error) -> bool {
+pub(crate) fn lacks_family(error: &io::Error) -> bool {
     #[cfg(unix)]
     let code = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
     #[cfg(windows)]

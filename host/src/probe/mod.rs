@@ -10,9 +10,11 @@ mod port;
 mod processes;
 mod sockets;
 
-pub use addresses::{is_ours, local_addresses};
+pub use addresses::{is_local, is_ours, local_addresses};
+pub(crate) use bind::{Sharing, bind_family, lacks_family, refusal};
 pub use error::ProbeError;
-pub use port::{PortState, probe};
+pub(crate) use port::is_answered;
+pub use port::{PortState, can_bind, probe};
 pub use processes::{Process, Processes};
 pub use sockets::{Occupant, SocketState, Sockets};
 

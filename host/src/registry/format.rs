@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::model::{Caller, Host, Lease, Place, Port, Project, Protocol, Reservation};
+use crate::model::{Caller, Hold, Host, Lease, Place, Port, Project, Protocol, Reservation};
 
-/// The format that this portkeeper writes.
-pub(super) const VERSION: u32 = 1;
+/// The format that this portkeeper writes. 2: holds.
+pub(super) const VERSION: u32 = 2;
 
 /// What the bytes of a registry file say.
 pub(super) enum Decoded {
@@ -51,6 +51,8 @@ struct Entry<'a> {
     owner: Option<Cow<'a, str>>,
     lease: Cow<'a, Lease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<Cow<'a, Hold>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<usize>,
     place: usize,
     created: Timestamp,
@@ -83,6 +85,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     }
 }
 
+/// The reservations that the bytes hold, as far as they can be understood. Hold files are little registries, too.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Reservation>, String> {
+    decode(bytes).map(|decoded| match decoded {
+        Decoded::Whole(reservations) | Decoded::Newer { reservations, .. } => reservations,
+    })
+}
+
 /// Reads what can be understood of a newer format; none when it is not one.
 fn decode_newer(text: &str) -> Option<Decoded> {
     fn each<T: for<'de> Deserialize<'de>>(raw: &[&RawValue]) -> Vec<Option<T>> {
@@ -102,7 +114,7 @@ fn decode_newer(text: &str) -> Option<Decoded> {
 }
 
 /// Writes a registry file.
-pub(super) fn encode(reservations: &[Reservation]) -> Vec<u8> {
+pub(crate) fn encode(reservations: &[Reservation]) -> Vec<u8> {
     let (mut places, mut projects) = (Table::default(), Table::default());
     let entries: Vec<_> = reservations
         .iter()
@@ -163,6 +175,7 @@ impl<'a> Entry<'a> {
             addresses: (!implied).then_some(Cow::Borrowed(addresses)),
             owner: reservation.owner.as_deref().map(Cow::Borrowed),
             lease: Cow::Borrowed(&reservation.lease),
+            hold: reservation.hold.as_ref().map(Cow::Borrowed),
             project,
             place,
             created: reservation.created,
@@ -174,6 +187,9 @@ impl<'a> Entry<'a> {
     /// The reservation; none when a table lacks what the entry points to.
     fn into_reservation(self, places: &[Option<Arc<Place>>], projects: &[Option<Arc<Project>>]) -> Option<Reservation> {
         let mut lease = self.lease.into_owned();
+        if lease == Lease::Held && self.hold.is_none() {
+            return None;
+        }
         if let (Lease::Named(name), Some(index)) = (&mut lease, self.project) {
             name.project = Some(projects.get(index)?.clone()?);
         }
@@ -188,6 +204,7 @@ impl<'a> Entry<'a> {
             protocol: self.protocol,
             owner: self.owner.map(Cow::into_owned),
             lease,
+            hold: self.hold.map(Cow::into_owned),
             place: places.get(self.place)?.clone()?,
             created: self.created,
             created_since_boot: Duration::from_millis(self.since_boot),

@@ -13,7 +13,8 @@ use proptest::sample::Index;
 
 use super::{Decoded, VERSION, decode, encode};
 use crate::model::{
-    Caller, Host, Lease, LeaseName, NetworkNamespace, Place, Port, ProcessId, Project, Protocol, Reservation,
+    Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, NetworkNamespace, Place, Port, ProcessId, Project,
+    Protocol, Reservation,
 };
 
 /// Whole numbers that JSON keeps exactly where serde reads them as a double: lengths of leases.
@@ -77,6 +78,16 @@ fn lease(projects: Vec<Arc<Project>>) -> impl Strategy<Value = Lease> {
 }
 
 prop_compose! {
+    fn hold()(
+        kind in prop_oneof![Just(HoldKind::Exclusive), Just(HoldKind::Gated), Just(HoldKind::Soft)],
+        (pid, started) in any::<(u32, u64)>(),
+        file in option::of(any::<u64>().prop_map(HoldId::new)),
+    ) -> Hold {
+        Hold { kind, holder: ProcessId { pid, started }, file }
+    }
+}
+
+prop_compose! {
     fn reservation(places: Vec<Arc<Place>>, projects: Vec<Arc<Project>>)(
         host in host(),
         port in (1..=u16::MAX).prop_map(|port| Port::new(port).unwrap()),
@@ -84,14 +95,16 @@ prop_compose! {
         looked_up in option::of(vec(any::<IpAddr>(), 1..4)),
         owner in option::of(text()),
         lease in lease(projects),
+        hold in option::of(hold()),
         place in any::<Index>().prop_map(move |index| Arc::clone(index.get(&places))),
         created in timestamp(),
         since_boot in any::<u64>().prop_map(Duration::from_millis),
         caller in option::of((any::<u32>(), text()).prop_map(|(pid, command)| Caller { pid, command })),
     ) -> Reservation {
+        let lease = if hold.is_some() && caller.is_none() { Lease::Held } else { lease };
         let literal = || host.literal_addresses().unwrap_or_else(|| vec![IpAddr::from([192, 0, 2, 1])]);
         let addresses = looked_up.unwrap_or_else(literal);
-        Reservation { host, port, protocol, addresses, owner, lease, place, created, created_since_boot: since_boot, caller }
+        Reservation { host, port, protocol, addresses, owner, lease, hold, place, created, created_since_boot: since_boot, caller }
     }
 }
 

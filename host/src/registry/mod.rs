@@ -9,6 +9,7 @@ mod format;
 mod snapshot;
 
 pub use file::FileStore;
+pub(crate) use format::{encode, read};
 pub use snapshot::{Notice, Snapshot, Transaction};
 
 use std::path::PathBuf;

@@ -23,6 +23,11 @@ pub enum Notice {
         /// Where the unreadable file was kept; none while it is still in its place.
         kept: Option<PathBuf>,
     },
+    /// Holders had reservations that the registry did not know.
+    FromHolders {
+        /// How many.
+        reservations: usize,
+    },
     /// A newer portkeeper wrote entries that this one can't read.
     NotUnderstood {
         /// The registry.
@@ -38,6 +43,10 @@ impl fmt::Display for Notice {
             Self::Recovered { path, kept } => {
                 write!(f, "{} was damaged: using its former state, without the last change", path.display())?;
                 kept.as_ref().map_or(Ok(()), |kept| write!(f, " (the damaged file is kept as {})", kept.display()))
+            }
+            Self::FromHolders { reservations } => {
+                let plural = if *reservations == 1 { "reservation that is" } else { "reservations that are" };
+                write!(f, "the registry has lost {reservations} {plural} held: taken back from the hold files")
             }
             Self::NotUnderstood { path, entries } => {
                 write!(f, "{}: {entries} entries of a newer portkeeper are not shown", path.display())
@@ -102,7 +111,8 @@ impl Transaction {
     }
 
     /// Whether there is anything to commit.
-    pub(super) fn changed(&self) -> bool {
+    #[must_use]
+    pub fn changed(&self) -> bool {
         self.changed
     }
 }

@@ -2,16 +2,18 @@
 
 use std::fmt;
 
-use crate::model::{Port, PortRange};
+use crate::model::{Port, PortRange, PortSet};
 
 /// The ports that a request accepts, in the order of its preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Choice {
     first: Option<Port>,
     then: Then,
+    except: Option<Port>,
+    whoever_uses_it: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Then {
     Nothing,
     Range(PortRange),
@@ -22,13 +24,25 @@ impl Choice {
     /// This port or none.
     #[must_use]
     pub const fn exactly(port: Port) -> Self {
-        Self { first: Some(port), then: Then::Nothing }
+        Self { first: Some(port), then: Then::Nothing, except: None, whoever_uses_it: false }
+    }
+
+    /// This port or none, and the kernel is not asked: what is there already may be the very server that the port is for.
+    #[must_use]
+    pub const fn whoever_uses_it(port: Port) -> Self {
+        Self { whoever_uses_it: true, ..Self::exactly(port) }
     }
 
     /// The preferred port if there is one, then the range ascending, or the policy's good ports where there is no range.
     #[must_use]
     pub fn new(preferred: Option<Port>, range: Option<PortRange>) -> Self {
-        Self { first: preferred, then: range.map_or(Then::Good, Then::Range) }
+        Self { first: preferred, then: range.map_or(Then::Good, Then::Range), except: None, whoever_uses_it: false }
+    }
+
+    /// The same choice without one port.
+    #[must_use]
+    pub fn except(self, port: Port) -> Self {
+        Self { first: self.first.filter(|&first| first != port), except: Some(port), ..self }
     }
 
     /// The only port that will do, if it is one.
@@ -46,15 +60,30 @@ impl Choice {
         self.first
     }
 
+    /// The ports themselves, where they don't depend on the policy: those of a range, and the one that is preferred.
+    #[must_use]
+    pub fn ports(&self) -> Option<PortSet> {
+        let range = match self.then {
+            Then::Range(range) => Some(range),
+            Then::Nothing | Then::Good => None,
+        };
+        PortSet::of(self.first.into_iter().chain(range.into_iter().flat_map(PortRange::ports)))
+    }
+
     /// Whether a port that somebody already has would do.
     #[must_use]
     pub fn accepts(&self, port: Port) -> bool {
-        self.first == Some(port)
-            || match self.then {
-                Then::Nothing => false,
-                Then::Range(range) => range.contains(port),
-                Then::Good => true,
-            }
+        let among_the_rest = match self.then {
+            Then::Nothing => false,
+            Then::Range(range) => range.contains(port),
+            Then::Good => true,
+        };
+        self.except != Some(port) && (self.first == Some(port) || among_the_rest)
+    }
+
+    /// Whether a port will do that somebody uses.
+    pub(super) fn accepts_used_ports(&self) -> bool {
+        self.whoever_uses_it
     }
 
     /// How many ports it accepts at most: those with few are served before those with many.
@@ -70,13 +99,14 @@ impl Choice {
     pub(super) fn candidates(
         self,
         good: impl FnOnce() -> Box<dyn Iterator<Item = Port>>,
-    ) -> impl Iterator<Item = Port> {
+    ) -> Box<dyn Iterator<Item = Port>> {
         let rest: Box<dyn Iterator<Item = Port>> = match self.then {
             Then::Nothing => Box::new(std::iter::empty()),
             Then::Range(range) => Box::new(range.ports()),
             Then::Good => good(),
         };
-        self.first.into_iter().chain(rest.filter(move |&port| Some(port) != self.first))
+        let others = move |port: &Port| Some(*port) != self.first && Some(*port) != self.except;
+        Box::new(self.first.into_iter().chain(rest.filter(others)))
     }
 }
 

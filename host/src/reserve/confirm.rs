@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::ReserveError;
 use super::grant::Granted;
+use super::recover::let_go;
 use super::world::World;
 use super::{Blocker, stale::why_stale};
 use crate::model::{Lease, LeaseName, Reservation};
@@ -67,17 +68,26 @@ pub fn orphans(snapshot: &Snapshot, world: &impl World, granted: &[Granted]) -> 
     snapshot.reservations().iter().filter(orphaned).cloned().collect()
 }
 
-/// Ends the names that were new and are still provisional, and gives back what they replaced. A name that another process has
+/// Ends the names that were new and are still provisional, and the new holds, and gives back what they replaced. A name that another process has
 /// confirmed meanwhile stays: it is in that process' files.
 ///
 /// # Errors
 /// [`RegistryError`].
-pub fn abandon(store: &impl Store, granted: &[Granted]) -> Result<(), RegistryError> {
+pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<(), RegistryError> {
     let new: Vec<_> = granted.iter().filter(|granted| !granted.existed).collect();
-    if new.is_empty() {
+    let held: Vec<_> =
+        granted.iter().filter(|granted| granted.newly_held).map(|granted| &granted.reservation).collect();
+    let _ = let_go(held.iter().copied(), world);
+    if new.is_empty() && held.is_empty() {
         return Ok(());
     }
     store.transaction(|transaction| {
+        for held in held {
+            if let Some(index) = transaction.reservations().iter().position(|other| other.was_made_with(held)) {
+                let known = Reservation { hold: None, ..transaction.reservations()[index].clone() };
+                transaction.replace(index, known);
+            }
+        }
         transaction
             .remove(|other| is_provisional(other) && new.iter().any(|granted| is_made_as(other, &granted.reservation)));
         for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {

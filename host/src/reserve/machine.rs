@@ -1,13 +1,15 @@
 //! The real world: this machine, through the kernel.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
-use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
+use crate::hold::{HoldError, HoldFolder, Keeper};
+use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{self, Liveness};
-use crate::policy::good_ports;
+use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets};
 
 /// This machine, as seen from this process.
@@ -20,13 +22,39 @@ pub struct Machine {
     tcp: OnceCell<Option<Sockets>>,
     udp: OnceCell<Option<Sockets>>,
     processes: OnceCell<Processes>,
+    holds: Option<HoldFolder>,
+    /// One holder may have many ports, and is looked at once.
+    holders: RefCell<HashMap<HoldId, Liveness>>,
+    keeper: Option<Box<dyn Keeper>>,
 }
 
 impl Machine {
-    /// Looks where we are.
+    /// Looks where we are. Holders can't be seen: see [`Machine::with_holds`].
     #[must_use]
     pub fn here() -> Self {
-        Self { place: Arc::new(os::place()), tcp: OnceCell::new(), udp: OnceCell::new(), processes: OnceCell::new() }
+        Self {
+            place: Arc::new(os::place()),
+            tcp: OnceCell::new(),
+            udp: OnceCell::new(),
+            processes: OnceCell::new(),
+            holds: None,
+            holders: RefCell::default(),
+            keeper: None,
+        }
+    }
+
+    /// The same, with the holders of a registry.
+    #[must_use]
+    pub fn with_holds(mut self, folder: HoldFolder) -> Self {
+        self.holds = Some(folder);
+        self
+    }
+
+    /// The same, able to hold.
+    #[must_use]
+    pub fn with_keeper(mut self, keeper: impl Keeper + 'static) -> Self {
+        self.keeper = Some(Box::new(keeper));
+        self
     }
 
     /// The kernel's socket tables; none where they can't be read.
@@ -44,6 +72,10 @@ impl Machine {
     }
 }
 
+fn ours(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    addresses.iter().copied().filter(|&address| probe::is_local(address)).collect()
+}
+
 impl World for Machine {
     fn place(&self) -> &Arc<Place> {
         &self.place
@@ -57,13 +89,28 @@ impl World for Machine {
         probe::probe(protocol, port, addresses)
     }
 
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        let Some(sockets) = self.sockets(protocol) else { return self.probe(protocol, port, addresses) };
+        let occupants = sockets.occupants(port, addresses);
+        if occupants.is_empty() {
+            // The tables of older kernels lack sockets that are bound and nothing else, and tell nothing of permissions.
+            let free = probe::can_bind(protocol, port, addresses)?;
+            return Ok(if free { PortState::Free } else { PortState::Taken });
+        }
+        let lingering = occupants.iter().all(|occupant| occupant.state == SocketState::Remnant);
+        Ok(if lingering { PortState::Lingering } else { PortState::Taken })
+    }
+
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
-        self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, addresses))
+        // On another machine's address nobody here can listen, whatever the wildcards say.
+        let ours = ours(addresses);
+        !ours.is_empty() && self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, &ours))
     }
 
     fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
+        let addresses = ours(addresses);
         let mut occupants =
-            self.sockets(protocol).map(|sockets| sockets.occupants(port, addresses)).unwrap_or_default();
+            self.sockets(protocol).map(|sockets| sockets.occupants(port, &addresses)).unwrap_or_default();
         // Remnants are nobody's. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();
@@ -91,10 +138,48 @@ impl World for Machine {
     }
 
     fn good_ports(&self, protocol: Protocol) -> Box<dyn Iterator<Item = Port> + '_> {
-        Box::new(good_ports(protocol, os::ephemeral_ports(), fastrand::u64(..)))
+        Box::new(good_ports(protocol, &KernelPorts::here(), fastrand::u64(..)))
     }
 
     fn caller(&self) -> Option<Caller> {
         os::parent()
+    }
+
+    fn hold_file(&self, id: HoldId) -> Liveness {
+        let Some(folder) = &self.holds else { return Liveness::Unknown };
+        *self.holders.borrow_mut().entry(id).or_insert_with(|| folder.liveness(id))
+    }
+
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
+        self.holds.as_ref().map(|folder| folder.held(except)).unwrap_or_default()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        match &self.holds {
+            Some(folder) => crate::hold::forget(folder, hold, ports),
+            None => Err(in_process(hold, ports)),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        Err(in_process(hold, ports))
+    }
+
+    fn sweep(&self) {
+        self.holds.iter().for_each(HoldFolder::sweep);
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        self.keeper.as_deref()
+    }
+}
+
+/// Without hold files every hold is that of a program that holds for itself.
+fn in_process(hold: &Hold, ports: &[(Protocol, Port)]) -> HoldError {
+    match ports.first() {
+        Some(&(_, port)) => HoldError::InProcess { port, pid: hold.holder.pid },
+        None => HoldError::GaveUp("no port was named".to_owned()),
     }
 }

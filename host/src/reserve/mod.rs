@@ -4,29 +4,40 @@
 //! registry (clocks, processes, sockets, folders) stands behind [`World`], so that the rules here run in tests without any of
 //! it; [`Machine`] is the real one.
 
+mod adopt;
 mod choice;
 mod confirm;
 mod grant;
 mod machine;
+mod naming;
+mod pick;
+mod recover;
 mod release;
 mod stale;
 mod world;
 
 #[cfg(test)]
+mod hold_tests;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
 
+pub use adopt::{Adopted, adopt};
 pub use choice::Choice;
 pub use confirm::{abandon, confirm, orphans};
 pub use grant::{Granted, Outcome, Request, rehearse, reserve};
 pub use machine::Machine;
-pub use release::{Released, collect, release, would_collect};
-pub use stale::{Stale, why_stale};
+pub use naming::{Naming, NamingRules, names_of, reserve_names};
+pub use pick::{Pick, PickError, live_on, pick};
+pub use recover::{Refusal, let_go, recover};
+pub use release::{Release, Released, collect, release, would_collect};
+pub use stale::{Stale, holder_of, why_stale};
 pub use world::{Occupied, Presence, World, presence};
 
 use thiserror::Error;
 
+use crate::hold::HoldError;
 use crate::model::{Host, Port, Reservation};
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
@@ -43,6 +54,9 @@ pub enum ReserveError {
     /// The kernel can't be asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// The port can't be held.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
     /// The one port that was asked for is somebody's.
     #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
     NotFree {
@@ -78,6 +92,7 @@ pub enum ReserveError {
 
 /// What keeps a port from being free.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is boxed where it is kept")]
 pub enum Blocker {
     /// A live reservation.
     Reservation(Reservation),
@@ -109,7 +124,12 @@ fn or_release(reserved: usize) -> &'static str {
     if reserved == 0 { "" } else { ", or see `portkeeper status` for what can be released" }
 }
 
-/// A reservation in the words of an error message.
+/// A reservation in the words of a message: `for me, as web of /srv/shop`.
+#[must_use]
+pub fn described(reservation: &Reservation) -> impl std::fmt::Display {
+    Described(reservation)
+}
+
 struct Described<'a>(&'a Reservation);
 
 impl std::fmt::Display for Described<'_> {
@@ -121,7 +141,14 @@ impl std::fmt::Display for Described<'_> {
         match &self.0.lease {
             Lease::Named(name) => {
                 write!(f, "as {}", name.name)?;
-                name.project.as_ref().map_or(Ok(()), |project| write!(f, " of {}", project.path.display()))
+                match &name.project {
+                    Some(project) => write!(f, " of {}", project.path.display()),
+                    None => f.write_str(", a global name"),
+                }
+            }
+            Lease::Held => {
+                let pid = self.0.hold.as_ref().map_or(0, |hold| hold.holder.pid);
+                write!(f, "while process {pid} holds it")
             }
             Lease::Process(process) => write!(f, "while process {} runs", process.pid),
             Lease::Timed { until, .. } => {

@@ -1,7 +1,11 @@
 //! Ends reservations: on request, and because they are stale.
 
-use super::stale::{Stale, why_stale};
+use std::collections::HashSet;
+
+use super::recover::{let_go, recover};
+use super::stale::{Stale, is_held, why_stale};
 use super::world::World;
+use crate::hold::HoldError;
 use crate::model::{Lease, Reservation};
 use crate::registry::{RegistryError, Snapshot, Store, Transaction};
 
@@ -14,8 +18,22 @@ pub struct Released {
     pub why: Stale,
 }
 
-/// Ends the reservations of this place for which `leaves` is true, and returns them. Those of other places stay: from here
-/// nobody can tell what they keep.
+/// What a call to [`release`] came to.
+#[derive(Debug, Default)]
+pub struct Release {
+    /// What has ended.
+    pub released: Vec<Reservation>,
+    /// What has not, because its holder did not let go.
+    pub refused: Vec<HoldError>,
+    /// Holds have ended, but the registry could not be told.
+    pub registry: Option<RegistryError>,
+}
+
+/// Ends the reservations of this place for which `leaves` is true, with their holds. Those of other places stay: from here nobody
+/// can tell what they keep.
+///
+/// Holders are asked without the registry's lock, because one that is stuck must not stop everybody else. They are found even when
+/// the registry is lost.
 ///
 /// # Errors
 /// [`RegistryError`]; then nothing has changed.
@@ -23,34 +41,83 @@ pub fn release(
     store: &impl Store,
     world: &impl World,
     mut leaves: impl FnMut(&Reservation) -> bool,
-) -> Result<Vec<Reservation>, RegistryError> {
+) -> Result<Release, RegistryError> {
     let here = world.place();
-    store.transaction(|transaction| {
-        Ok(transaction.remove(|reservation| here.shares_ports_with(&reservation.place) && leaves(reservation)))
-    })
+    let mut held = Vec::new();
+    let first = store.transaction(|transaction| {
+        recover(transaction, world);
+        let mut is_meant =
+            |reservation: &Reservation| here.shares_ports_with(&reservation.place) && leaves(reservation);
+        held =
+            transaction.reservations().iter().filter(|each| is_held(each, world) && is_meant(each)).cloned().collect();
+        Ok::<_, RegistryError>(transaction.remove(|each| is_meant(each) && !held.contains(each)))
+    });
+    let (released, registry) = match first {
+        Ok(released) => (released, None),
+        Err(error) => {
+            held = world.held(&HashSet::new());
+            held.retain(|each| here.shares_ports_with(&each.place) && leaves(each));
+            if held.is_empty() {
+                return Err(error);
+            }
+            (Vec::new(), Some(error))
+        }
+    };
+    let mut release = Release { released, registry, refused: Vec::new() };
+    if !held.is_empty() {
+        end_holds(store, world, held, &mut release);
+    }
+    Ok(release)
 }
 
-/// Ends all reservations that are stale.
+/// The other half of a release: first the holders let go, then the registry hears of it.
+fn end_holds(store: &impl Store, world: &impl World, mut held: Vec<Reservation>, release: &mut Release) {
+    let (kept, refused): (Vec<_>, Vec<_>) = let_go(&held, world).into_iter().unzip();
+    let kept: Vec<_> = kept.concat();
+    held.retain(|reservation| !kept.contains(&(reservation.protocol, reservation.port)));
+    release.refused = refused;
+    if release.registry.is_none() {
+        // Only what was seen: somebody may have been given a port of these since its holder let go.
+        let removed = store.transaction(|transaction| Ok(transaction.remove(|each| held.contains(each))));
+        release.registry = removed.err();
+    }
+    release.released.append(&mut held);
+}
+
+/// Ends all reservations that are stale, with what is left of their holds.
 ///
 /// # Errors
 /// [`RegistryError`]; then nothing has changed.
 pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, RegistryError> {
-    store.transaction(|transaction| Ok(remove_stale(transaction, |reservation| why_stale(reservation, world))))
+    let released = store.transaction(|transaction| {
+        recover(transaction, world);
+        world.sweep();
+        Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, world)))
+    })?;
+    // A holder that does not let go is found again by its file.
+    let _ = let_go(released.iter().map(|released| &released.reservation), world);
+    Ok(released)
 }
 
 /// What [`collect`] would end now.
 #[must_use]
 pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Vec<Released> {
-    remove_stale(&mut Transaction::rehearse(snapshot.clone()), |reservation| why_stale(reservation, world))
+    let mut rehearsal = Transaction::rehearse(snapshot.clone());
+    recover(&mut rehearsal, world);
+    remove_stale(&mut rehearsal, |reservation| why_stale(reservation, world))
 }
 
-/// Ends the stale ones that are cheap to tell. Whether a project's folder is there is not asked: it may lie on a file server
-/// that does not answer, and the lock is held.
+/// Ends the stale ones that are cheap to tell.
 pub(super) fn collect_cheaply(transaction: &mut Transaction, world: &impl World) -> Vec<Released> {
-    remove_stale(transaction, |reservation| match &reservation.lease {
+    remove_stale(transaction, |reservation| why_stale_cheaply(reservation, world))
+}
+
+/// Whether a project's folder is there is not asked: it may lie on a file server that does not answer, and a lock may be held.
+pub(super) fn why_stale_cheaply(reservation: &Reservation, world: &impl World) -> Option<Stale> {
+    match &reservation.lease {
         Lease::Named(name) if !name.provisional => None,
         _ => why_stale(reservation, world),
-    })
+    }
 }
 
 fn remove_stale(transaction: &mut Transaction, why: impl Fn(&Reservation) -> Option<Stale>) -> Vec<Released> {

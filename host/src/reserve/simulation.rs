@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::world::{Occupied, Presence, World};
 use super::{Choice, Request};
+use crate::hold::{HoldError, Keeper};
 use crate::model::{
-    Caller, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange, ProcessId, Project, Protocol,
+    Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange,
+    ProcessId, Project, Protocol, Reservation,
 };
 use crate::os::Liveness;
 use crate::probe::{PortState, ProbeError};
@@ -21,7 +24,8 @@ use crate::registry::{RegistryError, Snapshot, Store, Transaction};
 pub(super) struct Simulation {
     pub(super) place: Arc<Place>,
     pub(super) now: Cell<Moment>,
-    pub(super) ports: RefCell<HashMap<u16, PortState>>,
+    pub(super) ports: Rc<RefCell<HashMap<u16, PortState>>>,
+    pub(super) keeper: Holders,
     pub(super) ended: RefCell<HashSet<u32>>,
     pub(super) gone: RefCell<HashSet<String>>,
 }
@@ -30,10 +34,12 @@ impl Simulation {
     pub(super) fn new() -> Self {
         let now =
             Moment { wall: Timestamp::from_second(1_800_000_000).unwrap(), since_boot: Duration::from_secs(5_000) };
+        let ports: Rc<RefCell<_>> = Rc::default();
         Self {
             place: place("b", NetworkNamespace::Initial, 1),
             now: Cell::new(now),
-            ports: RefCell::default(),
+            keeper: Holders { ports: Rc::clone(&ports), ..Holders::default() },
+            ports,
             ended: RefCell::default(),
             gone: RefCell::default(),
         }
@@ -105,6 +111,92 @@ impl World for Simulation {
     fn caller(&self) -> Option<Caller> {
         None
     }
+
+    fn hold_file(&self, id: HoldId) -> Liveness {
+        if self.keeper.files.borrow().contains_key(&id) { Liveness::Alive } else { Liveness::Ended }
+    }
+
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
+        let files = self.keeper.files.borrow();
+        files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone()).collect()
+    }
+
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        let Some(id) = hold.file else {
+            return Err(HoldError::InProcess { port: ports[0].1, pid: hold.holder.pid });
+        };
+        if let Some(held) = self.keeper.files.borrow_mut().get_mut(&id) {
+            held.retain(|held| !ports.contains(&(held.protocol, held.port)));
+        }
+        self.keeper.files.borrow_mut().retain(|_, held| !held.is_empty());
+        Ok(())
+    }
+
+    fn sweep(&self) {}
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(&self.keeper)
+    }
+}
+
+/// Holders that are nothing but their files.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    /// What is on the ports, other than holds. Shared with the world.
+    ports: Rc<RefCell<HashMap<u16, PortState>>>,
+    pub(super) files: RefCell<HashMap<HoldId, Vec<Reservation>>>,
+    claimed: RefCell<Vec<(u16, HoldKind)>>,
+    /// How many holders there were.
+    pub(super) begun: Cell<u64>,
+    /// Whether the next holder gives up at its commit.
+    pub(super) broken: Cell<bool>,
+}
+
+impl Keeper for Holders {
+    fn claim(
+        &self,
+        kind: HoldKind,
+        _: Protocol,
+        port: Port,
+        _: &[IpAddr],
+        lingering: bool,
+    ) -> Result<PortState, ProbeError> {
+        let state = match self.ports.borrow().get(&port.get()).copied().unwrap_or(PortState::Free) {
+            PortState::Lingering if lingering => PortState::Free,
+            state => state,
+        };
+        if state == PortState::Free {
+            self.claimed.borrow_mut().push((port.get(), kind));
+        }
+        Ok(state)
+    }
+
+    fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<(), HoldError> {
+        self.claimed.borrow_mut().push((reservation.port.get(), kind));
+        Ok(())
+    }
+
+    fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
+        let claimed = self.claimed.take();
+        self.begun.set(self.begun.get() + 1);
+        let id = HoldId::new(self.begun.get());
+        for reservation in reservations.iter_mut() {
+            let &(_, kind) = claimed.iter().find(|(port, _)| *port == reservation.port.get()).expect("a claim");
+            let holder = ProcessId { pid: 1000, started: self.begun.get() };
+            reservation.hold = Some(Hold { kind, holder, file: Some(id) });
+        }
+        self.files.borrow_mut().insert(id, reservations.to_vec());
+        Ok(())
+    }
+
+    fn commit(&self) -> Result<(), HoldError> {
+        if self.broken.get() { Err(HoldError::GaveUp("it is broken".to_owned())) } else { Ok(()) }
+    }
+
+    fn cancel(&self) {
+        self.claimed.take();
+        self.files.borrow_mut().remove(&HoldId::new(self.begun.get()));
+    }
 }
 
 /// A store in memory.
@@ -148,7 +240,7 @@ pub(super) fn range(first: u16, last: u16) -> PortRange {
 pub(super) fn request(choice: Choice, lease: Lease) -> Request {
     let host = Host::default();
     let addresses = host.literal_addresses().unwrap();
-    Request { host, addresses, protocol: Protocol::Tcp, choice, owner: None, lease }
+    Request { host, addresses, protocol: Protocol::Tcp, choice, owner: None, lease, hold: None }
 }
 
 pub(super) fn grace(seconds: u64) -> Lease {

@@ -19,6 +19,11 @@ pub enum Stale {
         /// Its pid.
         pid: u32,
     },
+    /// Its holder has ended.
+    HolderEnded {
+        /// Its pid.
+        pid: u32,
+    },
     /// Nothing listens on the port, and its grace is over.
     GraceOver {
         /// How long that was.
@@ -42,6 +47,7 @@ impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ProcessEnded { pid } => write!(f, "process {pid} has ended"),
+            Self::HolderEnded { pid } => write!(f, "its holder, process {pid}, has ended"),
             Self::GraceOver { length } => {
                 write!(f, "nothing listens there, and its grace of {} s is over", length.as_secs_f64())
             }
@@ -60,17 +66,48 @@ pub fn why_stale(reservation: &Reservation, world: &impl World) -> Option<Stale>
     if !world.place().shares_ports_with(&reservation.place) {
         return None;
     }
-    match &reservation.lease {
+    let of_lease = match &reservation.lease {
+        Lease::Held => None,
         Lease::Process(process) => process_ended(process, reservation, world),
         &Lease::Grace { length } => grace_is_over(length, reservation, world).then_some(Stale::GraceOver { length }),
         &Lease::Timed { until, length } => {
             time_is_over(until, length, reservation, world).then_some(Stale::TimeOver { until })
         }
         Lease::Named(name) if name.provisional => {
-            grace_is_over(GRACE, reservation, world).then_some(Stale::NeverWritten)
+            return grace_is_over(GRACE, reservation, world).then_some(Stale::NeverWritten);
         }
-        Lease::Named(name) => project_gone(name, world),
+        Lease::Named(name) => return project_gone(name, world),
+    };
+    of_lease.or_else(|| holder_ended(reservation, world))
+}
+
+/// Whether the sockets of the reservation's hold are still there; none when it has no hold.
+#[must_use]
+pub fn holder_of(reservation: &Reservation, world: &impl World) -> Option<Liveness> {
+    let Reservation { hold, place, .. } = reservation;
+    let hold = hold.as_ref()?;
+    let here = world.place();
+    if !here.is_same_boot(place) {
+        // No process outlives its boot. What another machine holds can't be seen.
+        return Some(if here.shares_ports_with(place) { Liveness::Ended } else { Liveness::Unknown });
     }
+    let file = hold.file.map_or(Liveness::Unknown, |id| world.hold_file(id));
+    // The lock knows best. Without it the process itself is looked at, if its pid means anything here.
+    Some(if file == Liveness::Unknown && here.shares_processes_with(place) {
+        world.liveness(&hold.holder)
+    } else {
+        file
+    })
+}
+
+/// Whether the reservation has a hold whose sockets are there, as far as can be seen from here.
+pub(super) fn is_held(reservation: &Reservation, world: &impl World) -> bool {
+    holder_of(reservation, world).is_some_and(|holder| holder != Liveness::Ended)
+}
+
+fn holder_ended(reservation: &Reservation, world: &impl World) -> Option<Stale> {
+    let pid = reservation.hold.as_ref()?.holder.pid;
+    (holder_of(reservation, world)? == Liveness::Ended).then_some(Stale::HolderEnded { pid })
 }
 
 fn process_ended(process: &ProcessId, reservation: &Reservation, world: &impl World) -> Option<Stale> {

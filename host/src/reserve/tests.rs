@@ -105,7 +105,7 @@ mod choosing {
         assert_eq!(reserve_one(&store, &world, within(8000, 8000), grace(60)).unwrap(), 8000);
         world.pass(3600);
         assert_eq!(stale_ports(&store, &world), [8000], "only the own one is judged");
-        assert_eq!(release(&store, &world, |_| true).unwrap().len(), 1);
+        assert_eq!(release(&store, &world, |_| true).unwrap().released.len(), 1);
         assert_eq!(store.ports(), [8000]);
     }
 }
@@ -236,7 +236,7 @@ mod names {
         let requests =
             [request(within(9000, 9010), named("WEB", "/a")), request(within(9000, 9010), named("API", "/a"))];
         let outcome = reserve(&store, &world, &requests).unwrap();
-        abandon(&store, &outcome.granted).unwrap();
+        abandon(&store, &world, &outcome.granted).unwrap();
         assert_eq!(store.ports(), [8000]);
         assert!(ask(&store, &world, "WEB", "/a", within(8000, 8010)).existed);
     }
@@ -247,12 +247,12 @@ mod names {
         let asked = || reserve(&store, &world, &[request(within(8000, 8010), named("WEB", "/a"))]).unwrap().granted;
         let (first, second) = (asked(), asked());
         assert_eq!(first[0].reservation.port, second[0].reservation.port);
-        abandon(&store, &first).unwrap();
+        abandon(&store, &world, &first).unwrap();
         confirm(&store, &world, &second).unwrap();
         assert_eq!(store.ports(), [8000]);
         let (third, fourth) = (asked(), asked());
         confirm(&store, &world, &fourth).unwrap();
-        abandon(&store, &third).unwrap();
+        abandon(&store, &world, &third).unwrap();
         assert_eq!(store.ports(), [8000]);
     }
 
@@ -334,7 +334,7 @@ proptest! {
                     }
                 }
                 Step::Release(wanted) => {
-                    let released = release(&store, &world, |reservation| reservation.port == port(wanted)).unwrap();
+                    let released = release(&store, &world, |reservation| reservation.port == port(wanted)).unwrap().released;
                     if model.remove(&wanted).is_some() { prop_assert!(!released.is_empty()); }
                 }
                 Step::Pass(seconds) => {

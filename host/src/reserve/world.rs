@@ -1,10 +1,12 @@
 //! What a choice depends on outside of the registry.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::model::{Caller, Moment, Place, Port, ProcessId, Project, Protocol};
+use crate::hold::{HoldError, Keeper};
+use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{Liveness, inspect};
 use crate::probe::{PortState, ProbeError, SocketState};
 
@@ -21,6 +23,15 @@ pub trait World {
     /// # Errors
     /// [`ProbeError`], for example when this user may not bind the port.
     fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError>;
+
+    /// As [`World::probe`], for many ports at once: from one look at all sockets, where that is possible. A port that a firewall forwards
+    /// to a container looks free.
+    ///
+    /// # Errors
+    /// As [`World::probe`].
+    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+        self.probe(protocol, port, addresses)
+    }
 
     /// Whether anything listens on the port, on any of the addresses. What can't be seen counts as listening.
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool;
@@ -39,6 +50,24 @@ pub trait World {
 
     /// On whose behalf we run.
     fn caller(&self) -> Option<Caller>;
+
+    /// Whether the holder with this hold file lives.
+    fn hold_file(&self, id: HoldId) -> Liveness;
+
+    /// What the living holders of this registry hold, except for those with these hold files.
+    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation>;
+
+    /// Makes a holder let go of these ports of its. When this returns, the kernel has them back.
+    ///
+    /// # Errors
+    /// [`HoldError`]: it does not answer, or holds for itself.
+    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError>;
+
+    /// Removes what holders left that died too early for the registry to know them. Only within a transaction.
+    fn sweep(&self);
+
+    /// What makes holds; none: requests for holds get reservations without.
+    fn keeper(&self) -> Option<&dyn Keeper>;
 }
 
 /// A socket on a port, and the process that has it.

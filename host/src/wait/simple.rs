@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{INTERVAL, State, Target, TargetError, WaitError, Wish, wait};
 use crate::model::{Host, Port, Protocol};
-use crate::os;
-use crate::policy::good_ports;
+use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{PortState, ProbeError, local_addresses, probe};
 
 /// Waits until the port is free: no address of the host takes a connection, and on this machine nothing is bound. What is left of
@@ -47,7 +46,7 @@ pub fn assert_free(host: &str, port: u16) -> Result<(), WaitError> {
 /// [`ProbeError`], also when every good port is in use.
 pub fn find_available_port() -> Result<Port, ProbeError> {
     let addresses = local_addresses(&Host::default())?;
-    let mut ports = good_ports(Protocol::Tcp, os::ephemeral_ports(), fastrand::u64(..));
+    let mut ports = good_ports(Protocol::Tcp, &KernelPorts::here(), fastrand::u64(..));
     let mut last = Ok(());
     let found = ports.find(|&port| match probe(Protocol::Tcp, port, &addresses) {
         Ok(state) => state == PortState::Free,

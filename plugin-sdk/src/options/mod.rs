@@ -24,14 +24,18 @@
 //! assert_eq!(failure.help.unwrap(), "Did you mean `indent`?");
 //! ```
 
+#[cfg(feature = "schema")]
+mod schema;
 mod source;
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Unexpected, Visitor};
-use serde_json::{Map, Value};
 
+#[cfg(feature = "schema")]
+pub use self::schema::schema;
 use self::source::{Key, Source};
+use crate::json::{Map, Value};
 use crate::{Failure, suggest};
 
 /// Reads a JSON object of options.
@@ -106,7 +110,7 @@ impl de::Error for Error {
 }
 
 /// The options as a source of a struct.
-struct Options(Map<String, Value>);
+struct Options(Map);
 
 impl<'de> Deserializer<'de> for Options {
     type Error = Error;
@@ -117,8 +121,9 @@ impl<'de> Deserializer<'de> for Options {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match self.0.keys().find(|name| !fields.contains(&name.as_str())) {
-            Some(name) => Err(Error::Unknown { name: name.clone(), known: fields }),
+        let unknown = self.0.keys().find(|name| !fields.contains(name)).map(str::to_owned);
+        match unknown {
+            Some(name) => Err(Error::Unknown { name, known: fields }),
             None => self.deserialize_any(visitor),
         }
     }
@@ -135,7 +140,7 @@ impl<'de> Deserializer<'de> for Options {
 
 /// The options one by one, so that an error knows which one it is about.
 struct Entries {
-    rest: serde_json::map::IntoIter,
+    rest: std::vec::IntoIter<(String, Value)>,
     value: Option<(String, Value)>,
 }
 

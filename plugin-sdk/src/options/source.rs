@@ -1,14 +1,13 @@
 //! The values of options as a source of serde types.
 //!
-//! [`Value`] is such a source itself, but its errors speak of serde's terms, and they bring along code that writes numbers with
-//! fractions: a tenth of a plugin.
+//! Numbers with fractions are read where a type asks for them: what reads them is a tenth of a plugin.
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{Deserializer, IntoDeserializer, Visitor};
+use serde::de::{self, Deserializer, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Map, Value};
 
 use super::Error;
+use crate::json::{Map, Value};
 
 /// A value.
 pub(super) struct Source(pub(super) Value);
@@ -16,7 +15,7 @@ pub(super) struct Source(pub(super) Value);
 /// The key of an object. JSON has only text there, so text that reads as a number will do for a number.
 pub(super) struct Key(pub(super) String);
 
-fn entries(map: Map<String, Value>) -> impl Iterator<Item = (Key, Source)> {
+fn entries(map: Map) -> impl Iterator<Item = (Key, Source)> {
     map.into_iter().map(|(key, value)| (Key(key), Source(value)))
 }
 
@@ -30,7 +29,7 @@ impl<'de> Deserializer<'de> for Source {
             Value::Number(number) => match (number.as_u64(), number.as_i64()) {
                 (Some(value), _) => visitor.visit_u64(value),
                 (_, Some(value)) => visitor.visit_i64(value),
-                _ => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+                _ => Err(de::Error::invalid_type(Unexpected::Float(0.0), &visitor)),
             },
             Value::String(text) => visitor.visit_string(text),
             Value::Array(items) => {
@@ -70,8 +69,19 @@ impl<'de> Deserializer<'de> for Source {
         }
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Number(number) => visitor.visit_f64(number.as_f64()),
+            other => Self(other).deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_f64(visitor)
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 char str string bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct identifier ignored_any
     }
 }
@@ -159,7 +169,7 @@ mod tests {
     struct Millimetres(f64);
 
     fn read<'de, T: Deserialize<'de>>(json: &str) -> Result<T, String> {
-        let value = serde_json::from_str(json).expect("the test's JSON is right");
+        let value = crate::json::parse(json).expect("the test's JSON is right");
         T::deserialize(Source(value)).map_err(|error| error.to_string())
     }
 

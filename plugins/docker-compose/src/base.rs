@@ -4,7 +4,7 @@ use portkeeper_plugin_sdk::{Failure, Request, TextFile, suggest};
 
 use crate::plan::{ContainerPort, Service};
 use crate::ports;
-use crate::yaml::{Id, Yaml};
+use portkeeper_plugin_sdk::yaml::{Id, Yaml};
 
 /// How many services may extend each other in a row.
 const LONGEST_CHAIN: usize = 32;

@@ -10,7 +10,6 @@ mod base;
 mod plan;
 mod ports;
 mod target;
-mod yaml;
 
 use portkeeper_plugin_sdk::{Diagnostic, Failure, Metadata, Plugin, Request, Response, export_plugin, text};
 

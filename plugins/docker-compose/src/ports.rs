@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::yaml::{Id, Yaml};
+use portkeeper_plugin_sdk::yaml::{Id, Yaml};
 
 /// A published port, or ports: a service may publish a range in one entry.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use portkeeper_plugin_sdk::block::Markers;
 use portkeeper_plugin_sdk::text::{self, LineEnd};
 
 use crate::plan::Service;
-use crate::yaml::{Id, Yaml, YamlError};
+use portkeeper_plugin_sdk::yaml::{Id, Yaml, YamlError};
 
 /// One level, where the file does not show its own.
 const INDENT: &str = "  ";

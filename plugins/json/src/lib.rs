@@ -8,26 +8,24 @@
 //! dot and all, is meant before the path. A value that is a number or a boolean in the document stays one when
 //! the new text reads as one.
 
-mod document;
-mod insert;
-mod leaf;
-mod value;
-
+use portkeeper_plugin_sdk::jsonc::Document;
+use portkeeper_plugin_sdk::leaf::leaves;
 use portkeeper_plugin_sdk::{Failure, Metadata, Plugin, Request, Response, export_plugin};
 use serde::Deserialize;
-
-use crate::document::Document;
 
 /// The format.
 #[derive(Debug)]
 pub struct Json;
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Options {
+    /// Write values that are new in the file and whole numbers as numbers instead of text
     #[serde(default)]
     numbers: bool,
 }
 
+/// What `Options` gives, word for word; a test compares them. What makes it out of the type would be a large part of the plugin.
 const SCHEMA: &str = r#"{
   "type": "object",
   "properties": {
@@ -53,12 +51,12 @@ impl Plugin for Json {
     fn render(request: &Request) -> Result<Response, Failure> {
         let options: Options = request.options()?;
         let map = request.json_map()?;
-        let leaves = leaf::leaves(&map)?;
+        let leaves = leaves(&map)?;
         let mut document = Document::read(request.old_text())?;
         for leaf in &leaves {
             document.set(leaf, options.numbers)?;
         }
-        Ok(Response::target(request, document.into_text()))
+        Ok(Response::target(request, document.to_string()))
     }
 }
 

@@ -132,6 +132,13 @@ fn document() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn the_schema_is_what_the_options_say() {
+    let derived: serde_json::Value =
+        serde_json::from_str(&portkeeper_plugin_sdk::options::schema::<Options>()).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(SCHEMA).unwrap(), derived);
+}
+
 proptest! {
     #[test]
     fn merging_again_changes_nothing_and_comments_stay(old in document(), numbers in any::<bool>(), map in prop_oneof![

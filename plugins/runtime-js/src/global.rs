@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use portkeeper_plugin_sdk::json::{self, Map, Value};
 use serde::{Deserialize, Deserializer, de};
-use serde_json::{Map, Value};
 
 /// A path of names, such as `window.RUNTIME`. Nothing else is let through, because it becomes code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +51,10 @@ impl Global {
     }
 
     /// The values of a file that is nothing but the line `window.RUNTIME = {...};`, as the Python tool wrote it.
-    pub(crate) fn python_line(&self, body: &str) -> Option<Map<String, Value>> {
+    pub(crate) fn python_line(&self, body: &str) -> Option<Map> {
         let line = body.trim_end();
         let json = line.strip_prefix(&self.0)?.strip_prefix(" = ")?.strip_suffix(';')?;
-        match serde_json::from_str(json) {
+        match json::parse(json) {
             Ok(Value::Object(values)) if !line.contains('\n') => Some(values),
             _ => None,
         }

@@ -6,11 +6,11 @@
 mod global;
 mod literal;
 
-use portkeeper_plugin_sdk::block::Markers;
+use portkeeper_plugin_sdk::block::{Markers, second_block};
+use portkeeper_plugin_sdk::json::Map;
 use portkeeper_plugin_sdk::text::{self, LineEnd};
 use portkeeper_plugin_sdk::{Diagnostic, Failure, Metadata, Plugin, Request, Response, export_plugin};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::global::Global;
 
@@ -78,9 +78,7 @@ fn around<'a>(old: &'a str, markers: &Markers, global: &Global) -> Result<(&'a s
         },
         [] if body.trim().is_empty() || global.python_line(body).is_some() => Ok((mark, "")),
         [] => Err(not_ours(old, global)),
-        [_, second, ..] => Err(Failure::bad_target("portkeeper's block stands here a second time")
-            .line(text::line_of(old, second.start))
-            .help("Remove all but one of the blocks.")),
+        [_, second, ..] => Err(second_block(text::line_of(old, second.start))),
     }
 }
 
@@ -95,9 +93,9 @@ fn not_ours(old: &str, global: &Global) -> Failure {
 }
 
 /// What to say about keys that the Python tool wrote and that the map no longer has.
-fn lost_keys(old: &str, global: &Global, map: &Map<String, Value>) -> Option<Diagnostic> {
+fn lost_keys(old: &str, global: &Global, map: &Map) -> Option<Diagnostic> {
     let before = global.python_line(text::split_mark(old).1)?;
-    let lost: Vec<_> = before.keys().filter(|key| !map.contains_key(*key)).map(|key| format!("`{key}`")).collect();
+    let lost: Vec<_> = before.keys().filter(|key| map.get(key).is_none()).map(|key| format!("`{key}`")).collect();
     let message = format!("the file's old line also had {}, which the map does not have", lost.join(", "));
     (!lost.is_empty()).then(|| Diagnostic::warning(message))
 }

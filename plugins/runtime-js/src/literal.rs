@@ -1,9 +1,9 @@
 //! JSON as a JavaScript expression that is safe in a script file and inside of a page's `<script>`.
 
-use serde_json::{Map, Value};
+use portkeeper_plugin_sdk::json::{Map, Value};
 
 /// The map as an object literal on one line.
-pub(crate) fn object(map: &Map<String, Value>) -> String {
+pub(crate) fn object(map: &Map) -> String {
     let items: Vec<_> = map.iter().map(|(key, value)| format!("{}: {}", name(key), expression(value))).collect();
     format!("{{{}}}", items.join(", "))
 }

@@ -75,7 +75,7 @@ fn the_global_is_a_path_of_names_and_nothing_else() {
 
 #[test]
 fn the_schema_is_json() {
-    let schema: Value = serde_json::from_str(&RuntimeJs::describe().options_schema).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&RuntimeJs::describe().options_schema).unwrap();
     assert_eq!(schema["properties"]["global"]["default"], Global::default().to_string());
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - the floor (`floor.c`): the least that a reservation which survives a crash has to do
 //! - `/bin/true`: what a process costs that does nothing
-//! - the Python tool that many users come from, when it can be installed
+//! - the Python tools that many users come from, when they can be installed
 //!
 //! `cargo bench -p portkeeper-tests` measures everything, `cargo bench -p portkeeper-tests -- prepare crowd` some of it. Programs
 //! take turns, so that a busy moment of the machine hits all of them. A timing over its budget is marked and never fails the run,
@@ -12,6 +12,8 @@
 
 mod cases;
 mod machine;
+mod names;
+mod port_for;
 mod programs;
 mod python;
 mod report;
@@ -23,11 +25,13 @@ use times::Times;
 /// A case: its name on the command line, and what it measures.
 type Case = (&'static str, fn(&Bench, &mut Times));
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 6] = [
     ("everyday", cases::everyday),
     ("crowd", cases::crowd),
     ("population", cases::population),
     ("prepare", cases::prepare),
+    ("names", names::names),
+    ("pick", names::pick),
 ];
 
 fn main() {

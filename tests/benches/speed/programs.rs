@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::sys::resource::{UsageWho, getrusage};
 use portkeeper_tests::{Programs, Run, Sandbox};
 
 use crate::python::Python;
@@ -83,7 +82,14 @@ pub(crate) fn peak_memory_of_child(command: &[String]) -> i64 {
     let (program, arguments) = command.split_first().expect("a program");
     let output = Command::new(program).args(arguments).output().expect("the program starts");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage").max_rss()
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the call writes into memory that is as large as it expects; where it does not, zeros are numbers as well.
+    #[expect(unsafe_code, reason = "no crate that is here anyway has this call")]
+    let usage = unsafe {
+        assert_eq!(libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()), 0, "getrusage");
+        usage.assume_init()
+    };
+    usage.ru_maxrss
 }
 
 fn compiled_floor(folder: &Path) -> PathBuf {

@@ -49,19 +49,7 @@ pub(crate) struct Python {
 impl Python {
     /// Installs the tool under the folder, unless a run before did. None, and a loud line, when that fails.
     pub(crate) fn installed(folder: &Path) -> Option<Self> {
-        let venv = folder.join(PACKAGE);
-        let bin = venv.join("bin");
-        let install = || {
-            succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-            succeeds(Command::new(bin.join("python")).args(["-m", "pip", "install", "--quiet", PACKAGE]))
-        };
-        if !bin.join("portkeeper").exists()
-            && let Err(why) = install()
-        {
-            eprintln!("SKIPPED: everything that compares with Python, because {PACKAGE} could not be installed: {why}");
-            return None;
-        }
-        Some(Self { bin })
+        venv_with(PACKAGE, "portkeeper", folder).map(|bin| Self { bin })
     }
 
     /// Its command line.
@@ -85,6 +73,23 @@ impl Python {
     fn script<'a>(&self, home: &'a Sandbox, script: &str, port: u16) -> Run<'a> {
         home.program(self.bin.join("python")).arg("-c").arg(script).arg(port.to_string())
     }
+}
+
+/// The `bin` of a virtual environment with the package and its command. None, and a loud line, when it can't be installed.
+pub(crate) fn venv_with(package: &str, command: &str, folder: &Path) -> Option<PathBuf> {
+    let venv = folder.join(package);
+    let bin = venv.join("bin");
+    let install = || {
+        succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+        succeeds(Command::new(bin.join("python")).args(["-m", "pip", "install", "--quiet", package]))
+    };
+    if !bin.join(command).exists()
+        && let Err(why) = install()
+    {
+        eprintln!("SKIPPED: everything that compares with {package}, because it could not be installed: {why}");
+        return None;
+    }
+    Some(bin)
 }
 
 fn answered_port(child: &mut Child) -> u16 {

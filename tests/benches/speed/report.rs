@@ -7,6 +7,7 @@ use std::time::Duration;
 use portkeeper_tests::Run;
 
 use crate::cases::{FLOOR, PORTKEEPER, PYTHON, TRUE, in_new_project};
+use crate::names::PORT_FOR;
 use crate::programs::{Bench, peak_memory};
 use crate::times::{Series, Times};
 
@@ -21,7 +22,7 @@ const fn line(case: &'static str, against: Series, budget: Option<f64>) -> Line 
     Line { case, against, budget }
 }
 
-const LINES: [Line; 23] = [
+const LINES: [Line; 26] = [
     line("reserve", ("reserve", FLOOR), Some(3.0)),
     line("reserve", ("reserve", PYTHON), Some(0.05)),
     line("reserve", ("nothing", TRUE), None),
@@ -45,6 +46,9 @@ const LINES: [Line; 23] = [
     line("prepare again", ("reserve beside prepare", PORTKEEPER), Some(3.0)),
     line("prepare, empty cache", ("prepare", PYTHON), Some(1.0)),
     line("prepare, empty cache", ("prepare", PORTKEEPER), None),
+    line("known name", ("known name", PORT_FOR), Some(0.1)),
+    line("known name", ("nothing", TRUE), None),
+    line("pick -n 1000", ("pick -n 10", PORTKEEPER), Some(3.0)),
 ];
 
 /// The medians and their ratios, with a mark where there is a budget.

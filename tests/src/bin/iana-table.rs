@@ -1,12 +1,14 @@
-//! Writes `host/src/policy/iana.rs` from IANA's registry of service names and ports:
+//! Writes `host/src/policy/iana.rs` and `services.txt` beside it from IANA's registry of service names and ports:
 //!
 //! ```sh
 //! cargo run -p portkeeper-tests --bin iana-table -- service-names-port-numbers.csv 2025-11-14 > host/src/policy/iana.rs
+//! cargo run -p portkeeper-tests --bin iana-table -- service-names-port-numbers.csv services > host/src/policy/services.txt
 //! ```
 //!
 //! The CSV is <https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv>, reduced to its columns
 //! port, transport, service and description. The date is that of the registry's last update.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{Write as _, stdout};
@@ -14,11 +16,12 @@ use std::ops::RangeInclusive;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(path), Some(date)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: iana-table CSV DATE".into());
+    let (Some(path), Some(what)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: iana-table CSV DATE, or iana-table CSV services".into());
     };
     let records = records(&std::fs::read_to_string(path)?)?;
-    stdout().write_all(render(&records, &date).as_bytes())?;
+    let text = if what == "services" { services(&records) } else { render(&records, &what) };
+    stdout().write_all(text.as_bytes())?;
     Ok(())
 }
 
@@ -26,6 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Record {
     ports: RangeInclusive<u16>,
     transport: String,
+    /// Empty where IANA keeps the ports for itself.
+    service: String,
 }
 
 /// The records that take their ports out of use: whatever is not plainly unassigned, "Reserved" included.
@@ -37,7 +42,11 @@ fn records(csv: &str) -> Result<Vec<Record>, Box<dyn Error>> {
         // Some names have no port.
         if !unassigned && !ports.is_empty() {
             let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-            records.push(Record { ports: first.parse()?..=last.parse()?, transport: transport.to_owned() });
+            records.push(Record {
+                ports: first.parse()?..=last.parse()?,
+                transport: transport.to_owned(),
+                service: service.to_owned(),
+            });
         }
     }
     Ok(records)
@@ -65,6 +74,33 @@ fn unassigned(records: &[Record], transport: &str) -> Vec<(u16, u16)> {
         }
     }
     ranges
+}
+
+/// A line `PORTS TRANSPORTS SERVICE` for each range and service. Of several services of a port and a transport the first counts.
+fn services(records: &[Record]) -> String {
+    let mut first: BTreeMap<(u16, u16), Vec<(&str, Vec<&str>)>> = BTreeMap::new();
+    for record in records.iter().filter(|record| matches!(record.transport.as_str(), "tcp" | "udp" | "any")) {
+        let service = if record.service.is_empty() { "Reserved" } else { &record.service };
+        let transports = if record.transport == "any" { vec!["tcp", "udp"] } else { vec![record.transport.as_str()] };
+        let here = first.entry((*record.ports.start(), *record.ports.end())).or_default();
+        for transport in transports {
+            if here.iter().any(|(_, known)| known.contains(&transport)) {
+                continue;
+            }
+            match here.iter_mut().find(|(name, _)| *name == service) {
+                Some((_, known)) => known.push(transport),
+                None => here.push((service, vec![transport])),
+            }
+        }
+    }
+    let mut text = String::new();
+    for ((start, end), services) in first {
+        let ports = if start == end { start.to_string() } else { format!("{start}-{end}") };
+        for (service, transports) in services {
+            let _ = writeln!(text, "{ports} {} {service}", transports.join(","));
+        }
+    }
+    text
 }
 
 fn render(records: &[Record], date: &str) -> String {
@@ -105,6 +141,15 @@ mod tests {
         let records = records(csv).unwrap();
         assert_eq!(unassigned(&records, "tcp"), [(2, 3), (8, 9)]);
         assert_eq!(unassigned(&records, "udp"), [(1, 2), (8, 9)]);
+    }
+
+    #[test]
+    fn services_are_told_by_transport_and_the_first_name_counts() {
+        let csv = "port,transport,service,description\n\
+                   80,tcp,http,Web\n80,tcp,www,Web\n80,udp,http,Web\n81,tcp,,Unassigned\n82,tcp,,Reserved\n\
+                   90-91,any,pair,Two\n92,tcp,one,A\n92,udp,other,B\n93,sctp,s,S\n";
+        let expected = "80 tcp,udp http\n82 tcp Reserved\n90-91 tcp,udp pair\n92 tcp one\n92 udp other\n";
+        assert_eq!(services(&records(csv).unwrap()), expected);
     }
 
     #[test]

@@ -6,10 +6,19 @@
 //! `stand-in http STATUS ADDRESS:PORT` answers every request with that status.
 //!
 //! `as UID` before the mode makes it another user's once its sockets are open.
+//!
+//! Servers, which tell each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes
+//! the sockets that it was started with.
+//!
+//! `stand-in storm COUNT ADDRESS:PORT` asks the kernel for any port, COUNT times by bind(0) and COUNT times by connecting to the address,
+//! where it listens itself, and says which ports it was given.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use rustix::io::FdFlags;
 use socket2::{Domain, Socket, Type};
@@ -18,6 +27,16 @@ fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1).peekable();
     let user = arguments.next_if(|word| word == "as").and_then(|_| arguments.next()).and_then(|uid| uid.parse().ok());
     let mode = arguments.next().unwrap_or_default();
+    if mode == "storm" {
+        let count = arguments.next().and_then(|count| count.parse().ok()).expect("COUNT");
+        let ports = storm(count, arguments.next().and_then(|address| address.parse().ok()).expect("ADDRESS:PORT"))?;
+        return writeln!(stdout(), "{ports:?}");
+    }
+    match mode.as_str() {
+        "serve" => return serve(arguments.map(TcpListener::bind).collect::<std::io::Result<_>>()?),
+        "fds" => return serve(passed()?),
+        _ => {}
+    }
     let status = arguments.next_if(|_| mode == "http").unwrap_or_default();
     let sockets = arguments.map(|address| open(&mode, address.parse().expect("ADDRESS:PORT")));
     let sockets = sockets.collect::<std::io::Result<Vec<_>>>()?;
@@ -65,4 +84,49 @@ fn answer(listener: &TcpListener, status: &str) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// All TCP sockets that this process was started with.
+fn passed() -> std::io::Result<Vec<TcpListener>> {
+    let mut passed = listenfd::ListenFd::from_env();
+    (0..passed.len()).filter_map(|index| passed.take_tcp_listener(index).transpose()).collect()
+}
+
+fn serve(listeners: Vec<TcpListener>) -> std::io::Result<()> {
+    writeln!(stdout(), "ready {}", listeners.len())?;
+    for listener in listeners {
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let _ = client.and_then(|mut client| writeln!(client, "{}", std::process::id()));
+            }
+        });
+    }
+    stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+/// The ports that the kernel chose, each once.
+fn storm(count: u32, server: SocketAddr) -> std::io::Result<BTreeSet<u16>> {
+    let any = SocketAddr::new(server.ip(), 0);
+    let listener = open("listen", server)?;
+    let mut ports = BTreeSet::new();
+    for round in 0..count {
+        let bound = Socket::new(Domain::for_address(any), Type::STREAM, None)?;
+        bound.set_reuse_address(round % 2 == 0)?;
+        bound.bind(&any.into())?;
+        ports.insert(port_of(&bound)?);
+        drop(bound);
+        let client = Socket::new(Domain::for_address(any), Type::STREAM, None)?;
+        // Reset instead of closed, so that nothing lingers on the few ports that there are.
+        client.set_linger(Some(Duration::ZERO))?;
+        client.connect(&server.into())?;
+        ports.insert(port_of(&client)?);
+        drop(client);
+        drop(listener.accept()?);
+    }
+    Ok(ports)
+}
+
+fn port_of(socket: &Socket) -> std::io::Result<u16> {
+    Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use portkeeper::plugins::{PluginError, RenderError};
+use portkeeper::plugins::{Catalogue, Engine, Limits, PluginError, RenderError};
 use portkeeper_tests::{WatPlugin, hostile};
 
-use super::{Home, request};
+use super::{Home, nobody, request};
 
 /// The longest that any of them may take, on a loaded machine: the deadline of these tests is half a second.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -86,6 +86,17 @@ fn a_file_that_is_too_large_is_refused_before_it_is_compiled() {
     file.set_len(32 * 1024 * 1024 + 1).unwrap();
     let error = home.find("x").unwrap_err();
     assert!(error.to_string().contains("larger than 32 MiB"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_takes_too_long_to_compile_is_given_up() {
+    let home = Home::new();
+    home.put("x", &WatPlugin::new("x").items(&"(func)".repeat(20_000)).component());
+    let engine = Engine::new(Some(home.cache()), Limits { compiling: Duration::from_millis(1), ..Limits::default() });
+    let start = Instant::now();
+    let error = Catalogue::new(&engine, home.sources(), &nobody).find("x").unwrap_err();
+    assert!(error.to_string().contains("to compile"), "{error}");
+    assert!(start.elapsed() < PATIENCE);
 }
 
 #[test]

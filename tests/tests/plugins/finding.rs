@@ -31,7 +31,7 @@ fn an_unknown_type_lists_what_there_is() {
     let home = Home::new();
     home.put("sparkle", &WatPlugin::new("sparkle").component());
     home.put("not.a.type", b"");
-    let Err(PluginError::Unknown { name, nearest, types }) = home.find("sparkel") else { panic!("unknown") };
+    let Err(PluginError::Unknown { name, nearest, types, .. }) = home.find("sparkel") else { panic!("unknown") };
     assert_eq!((name.as_str(), nearest.as_deref()), ("sparkel", Some("sparkle")));
     assert!(types.iter().any(|info| info.name == "sparkle" && matches!(info.origin, Origin::User(_))));
     assert!(!types.iter().any(|info| info.name.contains("not")));

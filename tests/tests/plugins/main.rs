@@ -2,6 +2,8 @@
 
 mod corpus;
 mod finding;
+mod fuzz;
+mod options;
 mod remembering;
 
 use std::path::{Path, PathBuf};
@@ -41,7 +43,7 @@ impl Home {
 
     /// An engine that keeps what it compiles, with a deadline that no honest plugin misses and no test waits long for.
     fn engine(&self) -> Engine {
-        Engine::new(Some(self.cache()), Limits { deadline: Duration::from_millis(500) })
+        Engine::new(Some(self.cache()), Limits { deadline: Duration::from_millis(500), ..Limits::default() })
     }
 
     fn find(&self, output_type: &str) -> Result<Plugin, PluginError> {

@@ -106,6 +106,23 @@ fn an_entry_that_others_could_have_written_is_not_run() {
 }
 
 #[test]
+fn what_belongs_to_another_user_is_not_run() {
+    if !rustix::process::geteuid().is_root() {
+        return portkeeper_tests::skipped("root", "only root can give a file away");
+    }
+    let stranger = Some(12_345);
+    let home = warm();
+    let (path, good) = (entry(&home), fs::read(entry(&home)).unwrap());
+    std::os::unix::fs::chown(&path, stranger, None).unwrap();
+    assert_recovers(&home, &good, "another user's entry");
+
+    fs::remove_file(entry(&home)).unwrap();
+    std::os::unix::fs::chown(home.cache(), stranger, None).unwrap();
+    home.find("x").unwrap().render(&request()).unwrap();
+    assert_eq!(fs::read_dir(home.cache()).unwrap().count(), 0, "another user's folder");
+}
+
+#[test]
 fn a_folder_that_others_can_write_to_is_not_used() {
     for mode in [0o770, 0o707, 0o777] {
         let home = warm();

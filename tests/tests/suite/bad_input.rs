@@ -55,7 +55,7 @@ fn ranges_that_are_none() {
             ("reserve --range a-b", "a"),
             ("reserve --range 0-10", "1 to 65535"),
             ("reserve --range 8000-70000", "70000"),
-            ("reserve --range 8000 many", "many"),
+            ("reserve --range 8000 many", "is not a range of ports"),
             ("reserve --range", "--range"),
         ],
     );

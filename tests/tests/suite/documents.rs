@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::sandbox;
 
-const COMMANDS: [&str; 10] =
-    ["reserve", "port", "release", "status", "gc", "prepare", "trust", "schema", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["reserve", "port", "release", "status", "gc", "prepare", "plugin", "trust", "schema", "completions", "man"];
 
 #[test]
 fn help_lists_every_command_and_each_has_its_own() {

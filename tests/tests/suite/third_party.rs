@@ -12,7 +12,7 @@ use crate::config::one_port;
 use crate::sandbox;
 
 /// The type that `examples/plugin` renders, and what cargo calls its library.
-const TYPE: &str = "shell";
+const TYPE: &str = "properties";
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// The plugin's file, built once; or what this machine lacks for it.
@@ -81,7 +81,7 @@ fn toolchain(program: &str) -> Command {
     command
 }
 
-/// A project whose config writes `ports.sh` with the plugin, between two built-in formats.
+/// A project whose config writes `application.properties` with the plugin, between two built-in formats.
 fn project(ports: &Ports, output: &Value) -> Sandbox {
     let sandbox = sandbox();
     sandbox.write(".env", "KEEP=me\n");
@@ -121,15 +121,15 @@ fn it_is_a_plain_core_module() {
 fn in_the_users_folder_it_serves_its_type() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
-    let map = json!({ "PORT": "${SERVICE_PORT}", "URL": "http://localhost:${SERVICE_PORT}" });
-    let sandbox = project(&ports, &json!({ "type": TYPE, "export": true, "map": map }));
+    let map = json!({ "port": "${SERVICE_PORT}", "url": "http://localhost:${SERVICE_PORT}" });
+    let sandbox = project(&ports, &json!({ "type": TYPE, "prefix": "server.", "map": map }));
+    sandbox.write("application.properties", "# mine\nserver.port = 1\n");
     put(&sandbox, &sandbox.plugins(), plugin);
     let answer = sandbox.portkeeper("prepare").ok().json();
-    assert_eq!(answer["outputs"][1], json!({ "type": TYPE, "path": "ports.sh", "status": "written" }));
+    assert_eq!(answer["outputs"][1], json!({ "type": TYPE, "path": "application.properties", "status": "written" }));
     let port = ports.first();
-    let text = format!("export PORT='{port}'\nexport URL='http://localhost:{port}'\n");
-    assert_eq!(sandbox.read("ports.sh"), text);
-    assert_eq!(sandbox.shell(". ./ports.sh; sh -c 'echo $PORT'").ok().port(), port);
+    let text = format!("# mine\nserver.port={port}\nserver.url=http://localhost:{port}\n");
+    assert_eq!(sandbox.read("application.properties"), text);
 
     let files = sandbox.everything();
     let again = sandbox.portkeeper("prepare").ok().json();
@@ -141,22 +141,22 @@ fn in_the_users_folder_it_serves_its_type() {
 fn its_options_are_checked_before_anything_happens() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": TYPE, "exprot": true }));
+    let sandbox = project(&ports, &json!({ "type": TYPE, "prefx": "a" }));
     put(&sandbox, &sandbox.plugins(), plugin);
-    assert_refused(&sandbox, &["`exprot`", "did you mean `export`?"]);
-    configure(&sandbox, &ports, &json!({ "type": TYPE, "export": "yes" }));
-    assert_refused(&sandbox, &["export", "boolean"]);
+    assert_refused(&sandbox, &["`prefx`", "did you mean `prefix`?"]);
+    configure(&sandbox, &ports, &json!({ "type": TYPE, "prefix": true }));
+    assert_refused(&sandbox, &["outputs[1].prefix", "expected text, found true"]);
 }
 
 #[test]
 fn its_failure_reaches_the_user_with_its_help() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": TYPE, "map": { "1ST": "${SERVICE_PORT}" } }));
+    let sandbox = project(&ports, &json!({ "type": TYPE, "map": { "a b": "${SERVICE_PORT}" } }));
     put(&sandbox, &sandbox.plugins(), plugin);
     assert_refused(
         &sandbox,
-        &["outputs[1].map", "`1ST` can't be the name of a shell variable", "no digit at the start"],
+        &["outputs[1].map", "`a b` and its value can't be written as a line", "no backslash in the value"],
     );
 }
 
@@ -167,16 +167,16 @@ fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
     let sandbox = project(&ports, &json!({ "type": TYPE }));
     let folder = sandbox.work().join(".portkeeper/plugins");
     let path = put(&sandbox, &folder, plugin);
-    assert_refused(&sandbox, &["portkeeper trust", "shell.wasm"]);
+    assert_refused(&sandbox, &["portkeeper trust", "properties.wasm"]);
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     let _ = sandbox.portkeeper("prepare").ok();
-    assert_eq!(sandbox.read("ports.sh"), format!("SERVICE_PORT='{}'\n", ports.first()));
+    assert_eq!(sandbox.read("application.properties"), format!("SERVICE_PORT={}\n", ports.first()));
 
     // The same plugin, and one custom section that means nothing: `\0`, its size, a name of one byte.
     let changed = [plugin, b"\0\x02\x01x"].concat();
     put(&sandbox, &folder, &changed);
     let before = sandbox.everything();
-    sandbox.portkeeper("prepare").refused(2).says("portkeeper trust").says("shell.wasm");
+    sandbox.portkeeper("prepare").refused(2).says("portkeeper trust").says("properties.wasm");
     before.assert_unchanged("a refusal");
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][1]["status"], "unchanged");
@@ -189,7 +189,7 @@ fn by_its_path_it_must_have_the_digest_that_the_config_names() {
     let sandbox = sandbox();
     let path = sandbox.write("tools/it.wasm", plugin);
     let named = |digest: &str| {
-        let mut config = one_port(&ports, json!([{ "type": TYPE, "path": "out.sh" }]));
+        let mut config = one_port(&ports, json!([{ "type": TYPE, "path": "out" }]));
         config["plugins"] = json!({ TYPE: { "path": "tools/it.wasm", "sha256": digest } });
         sandbox.write("pk.config.json", config.to_string());
     };
@@ -197,8 +197,8 @@ fn by_its_path_it_must_have_the_digest_that_the_config_names() {
     let right = sha256(plugin);
     named(&sha256(b"another plugin"));
     sandbox.portkeeper("prepare").refused(2).says("SHA-256").says(&right);
-    assert!(!sandbox.has("out.sh"));
+    assert!(!sandbox.has("out"));
     named(&right);
     let _ = sandbox.portkeeper("prepare").ok();
-    assert_eq!(sandbox.read("out.sh"), format!("SERVICE_PORT='{}'\n", ports.first()));
+    assert_eq!(sandbox.read("out"), format!("SERVICE_PORT={}\n", ports.first()));
 }

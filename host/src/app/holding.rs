@@ -1,0 +1,96 @@
+//! `--hold`: what it asks for, and what makes it happen.
+
+use clap::Args;
+
+use super::{CommandError, Context};
+use crate::hold::HoldFolder;
+use crate::model::{HoldKind, Protocol};
+use crate::registry::FileStore;
+use crate::reserve::{Granted, Machine};
+
+/// Whether the port is held by sockets.
+#[derive(Debug, Default, Args)]
+pub(crate) struct HoldArgs {
+    /// Keep the port with sockets, so that no other program can bind it: a small process in the background has them until the port is
+    /// released. KIND is exclusive (nobody can bind it but `portkeeper run`), gated (meant to become a server's that `portkeeper
+    /// run` starts again and again), or soft (a server of yours can bind it, and so can any other program that sets
+    /// SO_REUSEADDR; what is kept away are bind(0), outgoing connections, and programs without SO_REUSEADDR)
+    /// [default: exclusive]
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "exclusive")]
+    hold: Option<HoldKind>,
+}
+
+impl HoldArgs {
+    pub(crate) fn kind(&self) -> Option<HoldKind> {
+        self.hold
+    }
+
+    /// The kind, if the protocol can be held in that way.
+    pub(crate) fn kind_for(&self, protocol: Protocol) -> Result<Option<HoldKind>, CommandError> {
+        match self.hold {
+            Some(kind @ (HoldKind::Gated | HoldKind::Soft)) if protocol == Protocol::Udp => Err(CommandError::usage(
+                format_args!("UDP ports can't be held in the way `{kind}`: use --hold=exclusive"),
+            )),
+            kind => Ok(kind),
+        }
+    }
+}
+
+impl Context {
+    /// This machine, with the holders of the registry.
+    pub(crate) fn machine(&self, store: &FileStore<'_>) -> Machine {
+        Machine::here().with_holds(HoldFolder::beside(store.path()))
+    }
+
+    /// The same, able to start a holder if there is something to hold.
+    pub(crate) fn machine_for(&self, store: &FileStore<'_>, hold: &HoldArgs) -> Result<Machine, CommandError> {
+        if hold.kind().is_some() { self.holding_machine(store) } else { Ok(self.machine(store)) }
+    }
+
+    /// The same, able to start a holder.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn holding_machine(&self, store: &FileStore<'_>) -> Result<Machine, CommandError> {
+        use crate::hold::Background;
+
+        // This very program, even if its file was replaced meanwhile.
+        let program = std::path::Path::new("/proc/self/exe");
+        let program = if program.exists() {
+            program.to_owned()
+        } else {
+            let unknown =
+                |error| CommandError::environment(format_args!("portkeeper can't find its own program: {error}"));
+            std::env::current_exe().map_err(unknown)?
+        };
+        let keeper = Background::new(HoldFolder::beside(store.path()), program, [HOLDER]);
+        Ok(self.machine(store).with_keeper(keeper))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn holding_machine(&self, _: &FileStore<'_>) -> Result<Machine, CommandError> {
+        Err(CommandError::usage("on this system portkeeper has no holders yet: holds work on Linux"))
+    }
+
+    /// Tells what holds the ports now, and what to do next.
+    pub(crate) fn tell_holds(&self, granted: &[Granted]) {
+        let held: Vec<_> = granted.iter().filter(|granted| granted.newly_held).collect();
+        let Some(hold) = held.first().and_then(|granted| granted.reservation.hold.as_ref()) else { return };
+        let ports: Vec<_> = held.iter().map(|granted| granted.reservation.port.to_string()).collect();
+        let (pid, ports) = (hold.holder.pid, ports.join(" "));
+        let release =
+            format!("`portkeeper release {ports}` gives {} back", if held.len() == 1 { "it" } else { "them" });
+        self.printer.note(match hold.kind {
+            HoldKind::Soft => format!(
+                "process {pid} holds {ports} softly: your server can bind it if it sets SO_REUSEADDR, as most do, and so can \
+                 any other; {release}"
+            ),
+            _ if held.len() == 1 => format!(
+                "process {pid} holds {ports}: `portkeeper run --port {ports} -- COMMAND` hands it to a server, {release}"
+            ),
+            _ => format!("process {pid} holds {ports}: `portkeeper run` hands each to a server, {release}"),
+        });
+    }
+}
+
+/// The command that a holder is started as. Not for users.
+#[cfg(target_os = "linux")]
+pub(crate) const HOLDER: &str = "holder";

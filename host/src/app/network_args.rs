@@ -1,0 +1,80 @@
+//! Arguments of commands that look around the network.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::args::duration;
+use crate::model::Host;
+use crate::scan::{Family, IpNet, Options, Pace, Wanted};
+
+/// Where to look, and how.
+#[derive(Debug, Args)]
+pub(crate) struct NetworkArgs {
+    /// The networks of this interface. May be given several times
+    #[arg(long, value_name = "NAME")]
+    interface: Vec<String>,
+
+    /// This network: 192.0.2.0/24. May be given several times
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    cidr: Vec<IpNet>,
+
+    /// IPv4 only; with -6 both
+    #[arg(short = '4')]
+    ipv4: bool,
+
+    /// IPv6: hosts that answer a call to all, neighbours, and likely addresses; a network has too many to ask them all
+    #[arg(short = '6')]
+    ipv6: bool,
+
+    /// With little patience, for networks that answer at once
+    #[arg(long)]
+    fast: bool,
+
+    /// With much patience, for networks that lose packets
+    #[arg(long, conflicts_with = "fast")]
+    thorough: bool,
+
+    /// Stop after this long, with what is known by then: exit code 1
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+
+    /// The most packets to send in a second [default: as fast as the network answers, and 20000 where it does not]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+
+    /// Scan large networks in full
+    #[arg(long)]
+    yes: bool,
+}
+
+impl NetworkArgs {
+    /// What to scan, these hosts included.
+    pub(crate) fn wanted(&self, hosts: &[Host]) -> Wanted {
+        let families = [(self.ipv4, Family::V4), (self.ipv6, Family::V6)];
+        Wanted {
+            interfaces: self.interface.clone(),
+            networks: self.cidr.clone(),
+            hosts: hosts.to_vec(),
+            families: families.into_iter().filter_map(|(wanted, family)| wanted.then_some(family)).collect(),
+            everything: self.yes,
+        }
+    }
+
+    /// How to scan.
+    pub(crate) fn tune(&self, options: Options) -> Options {
+        let pace = match (self.fast, self.thorough) {
+            (true, _) => Pace::Fast,
+            (_, true) => Pace::Thorough,
+            _ => Pace::Normal,
+        };
+        Options { pace, rate: self.rate, time_limit: self.timeout, ..options }
+    }
+}
+
+/// A network in CIDR notation. A single address is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| format!("`{text}` is not a network: write it as 192.0.2.0/24 or 2001:db8::/64"))
+}

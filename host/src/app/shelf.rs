@@ -1,0 +1,62 @@
+//! The plugins that a command finds from where it runs.
+
+use std::path::{Path, PathBuf};
+
+use super::{CommandError, Context};
+use crate::config::{self, Config};
+use crate::fs::folder_of;
+use crate::model::Digest;
+use crate::plugins::{Catalogue, Engine, Limits, Sources};
+use crate::prepare::plugin_sources;
+use crate::settings::Settings;
+use crate::trust::Trust;
+
+/// The plugins of the project around the current folder and of the user, and what the user trusts.
+pub(crate) struct Shelf {
+    pub(crate) settings: Settings,
+    pub(crate) trust: Trust,
+    pub(crate) engine: Engine,
+    /// The folder of the config, or the current one where there is none.
+    pub(crate) project: PathBuf,
+    sources: Sources,
+}
+
+impl Shelf {
+    /// A config or lockfile that can't be read is no reason to say nothing about plugins: it is a warning.
+    pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
+        let settings = context.settings()?;
+        let here = context.current_folder()?;
+        let found = config::find(&here).unwrap_or_else(|error| {
+            context.printer.warn(&error);
+            None
+        });
+        let config = found.as_deref().map(Config::load).transpose().unwrap_or_else(|error| {
+            context.printer.warn(format_args!("{error}; what it says about plugins is left out"));
+            None
+        });
+        let project = found.as_deref().map_or(here, |config| folder_of(config).to_owned());
+        let user = Some(settings.plugins.as_path());
+        let sources = plugin_sources(Some(&project), config.as_ref(), user).unwrap_or_else(|error| {
+            context.printer.warn(&error);
+            Sources { project: Some(project.clone()), user: user.map(Path::to_owned), ..Sources::default() }
+        });
+        Ok(Self {
+            trust: Trust::load(&settings.trust_file())?,
+            engine: Engine::new(Some(settings.cache.clone()), Limits::default()),
+            settings,
+            project,
+            sources,
+        })
+    }
+
+    /// The same, with nothing that was compiled before.
+    pub(crate) fn uncached(self) -> Self {
+        Self { engine: Engine::new(None, Limits::default()), ..self }
+    }
+
+    /// Works with all of them.
+    pub(crate) fn with_catalogue<T>(&self, work: impl FnOnce(&Catalogue<'_>) -> T) -> T {
+        let is_trusted = |path: &Path, digest: &Digest| self.trust.trusts_plugin(path, digest);
+        work(&Catalogue::new(&self.engine, self.sources.clone(), &is_trusted))
+    }
+}

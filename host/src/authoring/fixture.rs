@@ -1,0 +1,228 @@
+//! A folder that says what a plugin is asked, and what it has to answer.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::FixtureError;
+use crate::fs::{PathContext, PathError};
+use crate::model::Protocol;
+use crate::plugins::{Failure, Metadata};
+
+const REQUEST: &str = "request.json";
+const EXISTING: &str = "existing";
+const EXPECTED: &str = "expected";
+const FAILURE: &str = "failure.json";
+
+/// A fixture as it is on the disk.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    /// The folder's name.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The file that is rendered.
+    pub path: String,
+    /// The files that are handed over besides.
+    pub inputs: Vec<String>,
+    /// What `request.json` says.
+    pub(super) request: RequestFile,
+    /// The files as they are, by path.
+    pub(super) existing: BTreeMap<String, String>,
+    /// What has to come of it; none when nobody has said it yet.
+    pub expected: Option<Expected>,
+}
+
+/// What has to come of a fixture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// These files, by path.
+    Files(BTreeMap<String, String>),
+    /// The plugin's own no.
+    Failure(ExpectedFailure),
+}
+
+/// The plugin's own no, as `failure.json` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedFailure {
+    /// `bad-options`, `bad-map`, `bad-target`, `bad-input`, or a word of the plugin's own.
+    pub code: String,
+    /// The message; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The help; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// The line; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+impl ExpectedFailure {
+    /// Whether the failure is the expected one.
+    #[must_use]
+    pub fn is(&self, failure: &Failure) -> bool {
+        fn fits<T: PartialEq>(expected: Option<&T>, found: Option<&T>) -> bool {
+            expected.is_none() || expected == found
+        }
+        self.code == failure.code
+            && fits(self.message.as_ref(), Some(&failure.message))
+            && fits(self.help.as_ref(), failure.help.as_ref())
+            && fits(self.line.as_ref(), failure.line.as_ref())
+    }
+}
+
+impl From<&Failure> for ExpectedFailure {
+    fn from(failure: &Failure) -> Self {
+        let Failure { code, message, help, line } = failure.clone();
+        Self { code, message: Some(message), help, line }
+    }
+}
+
+/// `request.json`: what a config and its reservations come to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestFile {
+    /// The name of the project's folder.
+    #[serde(default = "project")]
+    pub(super) project: String,
+    #[serde(default)]
+    pub(super) reservations: Vec<ReservationFile>,
+    /// The map, expanded. Without it: every reservation with its port.
+    pub(super) map: Option<Map<String, Value>>,
+    /// The file; without it the plugin's usual one.
+    path: Option<String>,
+    /// Further files from `existing`; without it the plugin's usual ones, if they are there.
+    inputs: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) options: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReservationFile {
+    pub(super) name: String,
+    pub(super) port: u16,
+    #[serde(default)]
+    pub(super) protocol: Protocol,
+    pub(super) host: Option<String>,
+}
+
+fn project() -> String {
+    "project".to_owned()
+}
+
+impl Fixture {
+    /// All fixtures of a folder, sorted by name.
+    ///
+    /// # Errors
+    /// There are none, or one of them can't be used.
+    pub fn load_all(folder: &Path, metadata: &Metadata) -> Result<Vec<Self>, FixtureError> {
+        if folder.join(REQUEST).is_file() {
+            return Ok(vec![Self::load(folder, metadata)?]);
+        }
+        let mut folders: Vec<_> = children(folder)?.into_iter().filter(|path| path.is_dir()).collect();
+        folders.sort();
+        if folders.is_empty() {
+            return Err(FixtureError::None(folder.to_owned()));
+        }
+        folders.iter().map(|folder| Self::load(folder, metadata)).collect()
+    }
+
+    fn load(folder: &Path, metadata: &Metadata) -> Result<Self, FixtureError> {
+        let known = |name: &str| [REQUEST, EXISTING, EXPECTED, FAILURE].contains(&name) || name.starts_with("README");
+        if let Some(stray) = children(folder)?
+            .into_iter()
+            .find(|path| !path.file_name().is_some_and(|name| known(&name.to_string_lossy())))
+        {
+            return Err(FixtureError::Stray(stray));
+        }
+        let request: RequestFile = json(&folder.join(REQUEST))?;
+        let existing = files(&folder.join(EXISTING))?;
+        let path = request.path.clone().or_else(|| metadata.default_path.clone());
+        let usual = || metadata.default_inputs.iter().filter(|path| existing.contains_key(*path)).cloned().collect();
+        Ok(Self {
+            name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            folder: folder.to_owned(),
+            path: path.ok_or_else(|| FixtureError::NoPath(folder.join(REQUEST)))?,
+            inputs: request.inputs.clone().unwrap_or_else(usual),
+            expected: expected(folder)?,
+            request,
+            existing,
+        })
+    }
+
+    /// Writes down what has to come of it from now on, in place of what was expected before.
+    ///
+    /// # Errors
+    /// What can't be written or removed.
+    pub fn expect(&self, expected: &Expected) -> Result<(), FixtureError> {
+        let (files, failure) = (self.folder.join(EXPECTED), self.folder.join(FAILURE));
+        if files.is_dir() {
+            fs::remove_dir_all(&files).at(&files)?;
+        }
+        if failure.is_file() {
+            fs::remove_file(&failure).at(&failure)?;
+        }
+        match expected {
+            Expected::Files(texts) => texts.iter().try_for_each(|(path, text)| Ok(write(&files.join(path), text)?)),
+            Expected::Failure(expected) => {
+                let text = serde_json::to_string_pretty(expected).expect("text and a number are JSON");
+                Ok(write(&failure, &format!("{text}\n"))?)
+            }
+        }
+    }
+}
+
+fn expected(folder: &Path) -> Result<Option<Expected>, FixtureError> {
+    let (wanted, failure) = (folder.join(EXPECTED), folder.join(FAILURE));
+    match (wanted.is_dir(), failure.is_file()) {
+        (true, true) => Err(FixtureError::Both(folder.to_owned())),
+        (true, false) => Ok(Some(Expected::Files(files(&wanted)?))),
+        (false, true) => Ok(Some(Expected::Failure(json(&failure)?))),
+        (false, false) => Ok(None),
+    }
+}
+
+fn children(folder: &Path) -> Result<Vec<PathBuf>, PathError> {
+    fs::read_dir(folder).at(folder)?.map(|entry| Ok(entry.at(folder)?.path())).collect()
+}
+
+/// The texts of all files below a folder, by their path in it with `/` between its parts. None without a folder.
+fn files(folder: &Path) -> Result<BTreeMap<String, String>, FixtureError> {
+    let mut found = BTreeMap::new();
+    let mut open = if folder.is_dir() { vec![(folder.to_owned(), String::new())] } else { Vec::new() };
+    while let Some((folder, prefix)) = open.pop() {
+        for path in children(&folder)? {
+            let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
+            if path.is_dir() && !path.is_symlink() {
+                open.push((path, name + "/"));
+            } else {
+                let text = String::from_utf8(fs::read(&path).at(&path)?);
+                found.insert(name, text.map_err(|_| FixtureError::NotText(path))?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, FixtureError> {
+    let bytes = fs::read(path).at(path)?;
+    let wrong = |reason: String| FixtureError::Json { path: path.to_owned(), reason };
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.path().to_string() {
+        path if path == "." => wrong(error.into_inner().to_string()),
+        path => wrong(format!("{path}: {}", error.into_inner())),
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), PathError> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).at(parent)?;
+    }
+    fs::write(path, text).at(path)
+}

@@ -1,0 +1,164 @@
+//! `portkeeper import`
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+
+use crate::app::{CommandError, CommandResult, Context, Format, duration};
+use crate::fs::PathContext;
+use crate::import::{
+    Fault, OldReservation, PORT_FOR_FILE, PORTKEEPER_FILE, Parsed, Place, parse_port_for, parse_portkeeper,
+};
+use crate::model::{Host, Lease, LeaseName, Name, Port, Protocol, Reservation};
+use crate::probe;
+use crate::reserve::{Adopted, Choice, GRACE, Granted, Request, adopt, described};
+
+/// Take over what the Python tools have recorded
+///
+/// What cannot be taken over is skipped, said with its place, and makes the exit code 1: an entry that is damaged, and one whose name
+/// or port is here already with something else. What is here stays as it is. The file is only read.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true))]
+pub(crate) struct ImportArgs {
+    /// The names of port-for, as global names [default file: /etc/port-for.conf]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = PORT_FOR_FILE, group = "source")]
+    port_for: Option<PathBuf>,
+
+    /// The reservations of the Python portkeeper [default file: .port_registry.json]. They live on while something listens on the port,
+    /// and for 60 seconds in any case, because that tool never ended any
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = PORTKEEPER_FILE, group = "source")]
+    portkeeper: Option<PathBuf>,
+
+    /// With --portkeeper: keep the ports for this long, whether they are used or not
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "portkeeper")]
+    ttl: Option<Duration>,
+}
+
+pub(crate) fn run(context: &Context, args: &ImportArgs) -> CommandResult {
+    let host = context.default_host()?;
+    let (path, parsed) = match (&args.port_for, &args.portkeeper) {
+        (Some(path), _) => (path, names(parse_port_for(&read(path)?), &host)?),
+        (None, Some(path)) => (path, old_reservations(path, args.ttl)?),
+        (None, None) => unreachable!("the group requires one of them"),
+    };
+    let Parsed { entries, mut faults, remarks } = parsed;
+    remarks.iter().for_each(|remark| context.printer.note(in_file(path, remark)));
+    let (places, requests): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    let store = context.store()?;
+    let adopted = if requests.is_empty() { Vec::new() } else { adopt(&store, &context.machine(&store), &requests)? };
+    let mut imported = Vec::new();
+    for ((place, request), adopted) in places.into_iter().zip(&requests).zip(adopted) {
+        match adopted {
+            Adopted::Added(granted) => imported.push(*granted),
+            Adopted::WasThere => context.printer.note(in_file(path, format_args!("{place}: it is here already"))),
+            Adopted::InTheWay(here) => faults.push(Fault { place, why: conflict(request, &here) }),
+        }
+    }
+    print(context, &imported, &faults)?;
+    tell_occupied(context, &imported);
+    faults.iter().for_each(|fault| context.printer.error(format_args!("{}, skipped", in_file(path, fault))));
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    Ok(std::fs::read(path).at(path)?)
+}
+
+fn in_file(path: &Path, what: impl Display) -> String {
+    format!("{}: {what}", path.display())
+}
+
+/// A request for each name: a global one, on the default host.
+fn names(parsed: Parsed<(Name, Port)>, host: &Host) -> Result<Parsed<Request>, CommandError> {
+    let addresses = probe::local_addresses(host)?;
+    let request = |(place, (name, port)): (Place, (Name, Port))| {
+        let name = LeaseName { name: name.as_str().to_owned(), project: None, config: None, provisional: false };
+        let choice = Choice::whoever_uses_it(port);
+        let (host, addresses) = (host.clone(), addresses.clone());
+        (
+            place,
+            Request {
+                host,
+                addresses,
+                protocol: Protocol::Tcp,
+                choice,
+                owner: None,
+                lease: Lease::Named(name),
+                hold: None,
+            },
+        )
+    };
+    let Parsed { entries, faults, remarks } = parsed;
+    Ok(Parsed { entries: entries.into_iter().map(request).collect(), faults, remarks })
+}
+
+/// A request for each reservation whose host is one of this machine.
+fn old_reservations(path: &Path, ttl: Option<Duration>) -> Result<Parsed<Request>, CommandError> {
+    let Parsed { entries, faults, remarks } = parse_portkeeper(&read(path)?).map_err(|why| {
+        CommandError::usage(in_file(path, format_args!("not a registry of the Python portkeeper: {why}")))
+    })?;
+    let mut parsed = Parsed { entries: Vec::new(), faults, remarks };
+    for (place, OldReservation { host, port, owner }) in entries {
+        // The end of a timed lease is set when the reservation is made.
+        let lease = match ttl {
+            Some(length) => Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length },
+            None => Lease::Grace { length: GRACE },
+        };
+        let choice = Choice::whoever_uses_it(port);
+        match probe::local_addresses(&host) {
+            Ok(addresses) => {
+                let request = Request { host, addresses, protocol: Protocol::Tcp, choice, owner, lease, hold: None };
+                parsed.entries.push((place, request));
+            }
+            Err(error) => parsed.faults.push(Fault { place, why: error.to_string() }),
+        }
+    }
+    Ok(parsed)
+}
+
+fn conflict(request: &Request, here: &Reservation) -> String {
+    match (&request.lease, here.name()) {
+        (Lease::Named(wanted), Some(name)) if wanted.is_same(name) => {
+            format!("`{}` has port {} here, and keeps it", name.name, here.port)
+        }
+        _ => format!("port {} is reserved here {}", here.port, described(here)),
+    }
+}
+
+fn tell_occupied(context: &Context, imported: &[Granted]) {
+    for Granted { reservation, occupied_by, .. } in imported {
+        if let (Some(name), Some(occupied)) = (reservation.name(), occupied_by.first()) {
+            context.printer.note(format_args!("{} has {}, and {occupied}", name.name, reservation.port));
+        }
+    }
+}
+
+fn print(context: &Context, imported: &[Granted], faults: &[Fault]) -> std::io::Result<()> {
+    let printer = &context.printer;
+    match printer.format() {
+        Format::Table => imported.iter().try_for_each(|granted| {
+            let Reservation { host, port, .. } = &granted.reservation;
+            match granted.reservation.name() {
+                Some(name) => printer.line(format_args!("imported {}: {port}", name.name)),
+                None => printer.line(format_args!("imported {host}:{port}")),
+            }
+        }),
+        Format::Jsonl => imported.iter().try_for_each(|granted| printer.json(&view(granted))),
+        Format::Json => {
+            let skipped = |fault: &Fault| json!({ "place": fault.place.to_string(), "why": fault.why });
+            printer.json(&json!({
+                "imported": imported.iter().map(view).collect::<Vec<_>>(),
+                "skipped": faults.iter().map(skipped).collect::<Vec<_>>(),
+            }))
+        }
+    }
+}
+
+fn view(granted: &Granted) -> Value {
+    let Reservation { host, port, owner, .. } = &granted.reservation;
+    json!({ "name": granted.reservation.name().map(|name| &name.name), "host": host, "port": port, "owner": owner })
+}

@@ -1,0 +1,100 @@
+//! `portkeeper list`
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::app::{CommandResult, Context, Format, ScopeArgs, current_project};
+use crate::model::{Place, Reservation};
+use crate::registry::{Snapshot, Store};
+use crate::reserve::{Machine, World, names_of};
+
+/// List names and their ports, as `name: port`
+///
+/// Those of the project that the current folder is in, whether a command gave them or a config; outside of any project your global
+/// ones. `status` shows all reservations, and what listens on them.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+
+    /// The names of all projects, and the global ones
+    #[arg(long, conflicts_with_all = ["global", "project"])]
+    all: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
+    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here());
+    context.tell_notices(snapshot.notices());
+    let names = if args.all { every_name(&snapshot) } else { of_scope(context, args, &snapshot, &machine)? };
+    let printer = &context.printer;
+    match printer.format_or_text() {
+        Format::Table => names.iter().try_for_each(|name| printer.safe_line(line(name, args.all, machine.place())))?,
+        format => {
+            let views: Vec<_> = names.iter().map(|name| view(name, machine.place())).collect();
+            printer.json_list(format, &views)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_scope<'a>(
+    context: &Context,
+    args: &ListArgs,
+    snapshot: &'a Snapshot,
+    machine: &Machine,
+) -> Result<Vec<&'a Reservation>, crate::app::CommandError> {
+    let project = if args.scope.global || args.scope.project.is_some() {
+        args.scope.project(context)?
+    } else {
+        let project = current_project(context)?;
+        if project.is_none() {
+            context
+                .printer
+                .note("this folder is in no project: these are the global names (--all lists those of all projects)");
+        }
+        project
+    };
+    Ok(names_of(snapshot, machine, project.as_deref()))
+}
+
+/// All names there are, in whatever place: the global ones first, then project by project.
+fn every_name(snapshot: &Snapshot) -> Vec<&Reservation> {
+    let mut names: Vec<_> = snapshot.reservations().iter().filter(|one| one.name().is_some()).collect();
+    names.sort_by_key(|reservation| (folder(reservation), reservation.name().map(|name| &name.name)));
+    names
+}
+
+fn folder(reservation: &Reservation) -> Option<&Path> {
+    Some(reservation.name()?.project.as_ref()?.path.as_path())
+}
+
+fn line(reservation: &Reservation, with_project: bool, here: &Place) -> String {
+    let name = reservation.name().map_or("", |name| &name.name);
+    let mut line = format!("{name}: {}", reservation.port);
+    if with_project {
+        let whose = folder(reservation).map_or_else(|| "global".to_owned(), |path| path.display().to_string());
+        line = format!("{line}  ({whose})");
+    }
+    if !here.shares_ports_with(&reservation.place) {
+        line.push_str("  (another machine, container or network namespace)");
+    }
+    line
+}
+
+fn view(reservation: &Reservation, here: &Place) -> Value {
+    let Reservation { host, port, protocol, owner, .. } = reservation;
+    let name = reservation.name();
+    json!({
+        "name": name.map(|name| &name.name),
+        "port": port,
+        "host": host,
+        "protocol": protocol,
+        "owner": owner,
+        "project": folder(reservation),
+        "config": name.and_then(|name| name.config.as_ref()),
+        "here": here.shares_ports_with(&reservation.place),
+    })
+}

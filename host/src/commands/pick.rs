@@ -1,0 +1,171 @@
+//! `portkeeper pick`
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::app::{CommandError, CommandResult, Context, Format};
+use crate::model::{Host, Port, PortRange, PortSpec, Protocol};
+use crate::policy::{KernelPorts, good_ports, reasons};
+use crate::probe::{self, PortState, ProbeError};
+use crate::registry::{Snapshot, Store};
+use crate::reserve::{Machine, Pick, World, described, live_on, pick};
+
+/// Pick free ports without reserving them, and print the bare numbers
+///
+/// Ports that are reserved or in use are passed over. Nobody else is kept from taking a port that was only picked: `reserve` and
+/// `port` make one yours.
+#[derive(Debug, Args)]
+pub(crate) struct PickArgs {
+    /// Among which ports: `8000`, `8000-8010`, `8000,8080,9000-9010`, or `-1` for any good one [default: -1]
+    #[arg(value_name = "PORTS", allow_negative_numbers = true)]
+    among: Vec<PortSpec>,
+
+    /// How many ports: all of them or none
+    #[arg(short = 'n', long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    count: u16,
+
+    /// Any of the ports, instead of the first that is free
+    #[arg(long)]
+    random: bool,
+
+    /// But none of these ports
+    #[arg(long, value_name = "PORTS")]
+    exclude: Vec<PortSpec>,
+
+    /// Say whether these are good ports and free, and what speaks against them; exit with 1 if anything does
+    #[arg(long, value_name = "PORT", num_args = 1.., conflicts_with_all = ["among", "count", "random", "exclude"])]
+    why: Vec<Port>,
+
+    /// The host whose ports are meant. 127.0.0.1 and localhost stand for both loopback addresses
+    /// [default: 127.0.0.1, or what PORTKEEPER_HOST says]
+    #[arg(long)]
+    host: Option<Host>,
+
+    /// The transport protocol: tcp or udp
+    #[arg(long, default_value = "tcp")]
+    protocol: Protocol,
+}
+
+pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
+    let default = context.default_host()?;
+    let addresses = probe::local_addresses(args.host.as_ref().unwrap_or(&default))?;
+    let store = context.store()?;
+    let (machine, snapshot) = (context.machine(&store), store.snapshot()?);
+    context.tell_notices(snapshot.notices());
+    if !args.why.is_empty() {
+        return say_why(context, args, &machine, &snapshot, &addresses);
+    }
+    let among = union(&args.among)?;
+    if among.ranges().is_none() && good_ports(args.protocol, &KernelPorts::here(), 0).ephemeral_range_yielded() {
+        context.printer.warn("the kernel's ephemeral range leaves no good port, so these are from that range");
+    }
+    let except = if args.exclude.is_empty() { PortSpec::none() } else { union(&args.exclude)? };
+    let wish = Pick {
+        count: usize::from(args.count),
+        among: &among,
+        except: &except,
+        random: args.random,
+        protocol: args.protocol,
+        addresses: &addresses,
+    };
+    let ports = pick(&snapshot, &machine, &wish)?;
+    let printer = &context.printer;
+    match printer.format_or_text() {
+        Format::Table => printer.text(ports.iter().map(|port| format!("{port}\n")).collect::<String>())?,
+        format => printer.json_list(format, &ports)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What several specifications name together.
+fn union(specs: &[PortSpec]) -> Result<PortSpec, CommandError> {
+    let named: Option<Vec<&[PortRange]>> = specs.iter().map(PortSpec::ranges).collect();
+    match (named, specs) {
+        (_, []) | (None, [_]) => Ok(PortSpec::any()),
+        (Some(named), _) => Ok(named.into_iter().flatten().copied().collect()),
+        (None, _) => Err(CommandError::usage("-1 means any good port: it can't be given with others")),
+    }
+}
+
+/// What can be said about one port.
+struct Verdict {
+    port: Port,
+    /// What speaks against choosing it.
+    not_good: Vec<String>,
+    /// What keeps it from being had now.
+    not_free: Vec<String>,
+}
+
+fn say_why(
+    context: &Context,
+    args: &PickArgs,
+    machine: &Machine,
+    snapshot: &Snapshot,
+    addresses: &[IpAddr],
+) -> CommandResult {
+    let kernel = KernelPorts::here();
+    let verdict = |&port: &Port| {
+        let not_good = reasons(args.protocol, port, &kernel).iter().map(ToString::to_string).collect();
+        let not_free = not_free(machine, snapshot, args.protocol, port, addresses)?;
+        Ok(Verdict { port, not_good, not_free })
+    };
+    let verdicts = args.why.iter().map(verdict).collect::<Result<Vec<_>, ProbeError>>()?;
+    let printer = &context.printer;
+    match printer.format_or_text() {
+        Format::Table => verdicts.iter().flat_map(Verdict::lines).try_for_each(|line| printer.safe_line(line))?,
+        format => printer.json_list(format, &verdicts.iter().map(Verdict::view).collect::<Vec<_>>())?,
+    }
+    let all_well = verdicts.iter().all(|verdict| verdict.not_good.is_empty() && verdict.not_free.is_empty());
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn not_free(
+    machine: &Machine,
+    snapshot: &Snapshot,
+    protocol: Protocol,
+    port: Port,
+    addresses: &[IpAddr],
+) -> Result<Vec<String>, ProbeError> {
+    let mut reasons: Vec<_> = live_on(snapshot, machine, protocol, port, addresses)
+        .map(|reservation| format!("it is reserved {}", described(reservation)))
+        .collect();
+    let users = || machine.occupied_by(protocol, port, addresses);
+    match machine.probe(protocol, port, addresses) {
+        Ok(PortState::Free) => {}
+        Ok(PortState::Lingering) => {
+            reasons.push("old connections linger on it: only a server that sets SO_REUSEADDR can have it".to_owned())
+        }
+        Ok(PortState::Taken) if users().is_empty() => {
+            reasons.push("something that can't be seen from here uses it".to_owned())
+        }
+        Ok(PortState::Taken) => reasons.extend(users().iter().map(ToString::to_string)),
+        Err(error @ ProbeError::Denied { .. }) => {
+            reasons.extend(users().iter().map(ToString::to_string));
+            reasons.push(error.to_string());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(reasons)
+}
+
+impl Verdict {
+    fn lines(&self) -> Vec<String> {
+        let good = if self.not_good.is_empty() { "a good port" } else { "not a good port" };
+        let free = if self.not_free.is_empty() { "free" } else { "not free" };
+        let link = if self.not_good.is_empty() == self.not_free.is_empty() { "and" } else { "but" };
+        let verdict = format!("{} is {good}, {link} {free}", self.port);
+        let reasons = self.not_good.iter().chain(&self.not_free).map(|reason| format!("  {reason}"));
+        std::iter::once(verdict).chain(reasons).collect()
+    }
+
+    fn view(&self) -> Value {
+        let Self { port, not_good, not_free } = self;
+        json!({
+            "port": port, "good": not_good.is_empty(), "free": not_free.is_empty(),
+            "not_good": not_good, "not_free": not_free,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! `portkeeper run`
+
+mod ports;
+mod report;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::app::{CommandError, CommandResult, Context, SelectionArgs, duration, env_key, fill_in};
+use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
+use ports::Ports;
+use report::Reporter;
+
+/// Reserve a port, and run a server that gets it
+///
+/// The port is the server's from before it starts until it ends: no other program can take it, not even while the server restarts.
+/// In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are {PORT1},
+/// {PORT2} and so on, with a config each key: {SERVICE_PORT}. Signals are passed on, and the command's exit code comes back; 125 means that
+/// portkeeper itself failed, 126 that the command can't be run, 127 that there is none, 128+n that signal n has ended it.
+///
+/// Unless --handover says otherwise, the server is handed the port in the best way that works:
+///
+///   adopt    the server's own bind gets a socket that listens already. Any server; the port is never free, early clients wait
+///   fds      the sockets are passed as systemd does: for servers that take LISTEN_FDS. The same guarantee
+///   gated    the server binds beside sockets that keep everyone else out. Early clients are refused
+///   release  the port is let go just before the server starts. No guarantee
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    /// Reserve the ports of a config and write its files, as prepare does, and run the command with all of them
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = [
+        "port", "preferred", "range", "profile", "count", "host", "protocol", "owner", "write_env", "env_path", "env_key",
+    ])]
+    config: Option<PathBuf>,
+
+    /// The environment variable for the port, besides PORT; once for each port [default: as for --write-env]
+    #[arg(long, value_name = "KEY", value_parser = env_key)]
+    env_key: Vec<String>,
+
+    /// How the server gets the port: auto, adopt, fds, gated or release
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = handover)]
+    handover: Handover,
+
+    /// How long clients may wait for the server before they are refused
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    ready_timeout: Duration,
+
+    /// Write into this file, as JSON, how the server got the port and what that guarantees
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// The command, after two dashes
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+/// A way, or none: the best.
+#[derive(Debug, Clone, Copy)]
+struct Handover(Option<Method>);
+
+fn handover(text: &str) -> Result<Handover, MethodError> {
+    if text == "auto" { Ok(Handover(None)) } else { text.parse().map(Some).map(Handover) }
+}
+
+pub(crate) fn run(context: &Context, args: &RunArgs) -> CommandResult {
+    hand_over(context, args).map_err(CommandError::of_run)
+}
+
+fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
+    if let Some(lease) = args.selection.lease_option() {
+        return Err(CommandError::usage(format_args!("{lease}: with run the port is kept while the command runs")));
+    }
+    let store = context.store()?;
+    let mut ports = match &args.config {
+        Some(path) => Ports::of_config(context, &store, path)?,
+        None => Ports::of_selection(context, &store, &args.selection, &args.env_key)?,
+    };
+    let values = ports.values();
+    let run = Run {
+        command: args.command.iter().map(|argument| fill_in(argument, &values)).collect(),
+        environment: values.iter().map(|(key, value)| (key.into(), value.into())).collect(),
+        ports: ports.take_held(),
+        handover: args.handover.0,
+        ready_timeout: args.ready_timeout,
+    };
+    let mut reporter = Reporter::new(context, &mut ports, args.report.as_deref(), &run.command[0]);
+    let ended = handover::run(run, &mut reporter);
+    if let Err(error) = ports.end() {
+        // The command has ended, and its code matters more; the reservations end with their process.
+        context.printer.warn(error);
+    }
+    Ok(ExitCode::from(match ended? {
+        Ended::Code(code) => u8::try_from(code).unwrap_or(u8::MAX),
+        Ended::Signal(signal) => 128 + u8::try_from(signal).unwrap_or_default(),
+    }))
+}
+
+impl From<HandoverError> for CommandError {
+    fn from(error: HandoverError) -> Self {
+        match error {
+            HandoverError::NotFound { .. } => Self::not_found(error),
+            HandoverError::NotExecutable { .. } => Self::not_executable(error),
+            HandoverError::Impossible { .. } => Self::no(error),
+            HandoverError::Failed { .. } | HandoverError::Refused(_) => Self::environment(error),
+        }
+    }
+}

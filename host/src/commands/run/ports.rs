@@ -1,0 +1,298 @@
+//! The ports of a run: reserved, held, and given back in the end.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::super::{prepare::tell, reserve::write_env};
+use crate::app::{CommandError, Context, HoldArgs, SelectionArgs, Stage};
+use crate::config::Config;
+use crate::handover::RunPort;
+use crate::hold::{Claim, HeldPort, HoldFolder, InProcess, claim};
+use crate::model::{Hold, HoldKind, Lease, Protocol, Reservation};
+use crate::os::{self, Liveness};
+use crate::prepare::{Job, Mode, prepare};
+use crate::registry::{FileStore, RegistryError, Store};
+use crate::reserve::{GRACE, Machine, Request, World, reserve};
+
+/// The ports of a run, in the order in which they were asked for. Never empty.
+pub(super) struct Ports<'a> {
+    store: &'a FileStore<'static>,
+    pub(super) ports: Vec<RunningPort>,
+}
+
+/// One of them.
+pub(super) struct RunningPort {
+    /// What the environment calls it, the best name first.
+    pub(super) keys: Vec<String>,
+    pub(super) reservation: Reservation,
+    held: Option<HeldPort>,
+}
+
+impl<'a> Ports<'a> {
+    /// The ports that the options ask for: held by somebody else of this user's, named, or new.
+    pub(super) fn of_selection(
+        context: &Context,
+        store: &'a FileStore<'static>,
+        selection: &SelectionArgs,
+        env_keys: &[String],
+    ) -> Result<Self, CommandError> {
+        let requests = selection.requests(&context.default_host()?, &HoldArgs::default())?;
+        let file = selection.write_env();
+        let keys = keys(env_keys, file.as_ref().map(|file| file.keys.as_slice()), selection.key(), requests.len())?;
+        let machine = context.machine(store);
+        let holder = selection.exact_port().and_then(|_| held_by_holder(store, &machine, &requests[0]).transpose());
+        let reserved = match (holder, file) {
+            (Some(reservation), _) => vec![taken_over(store, reservation?)?],
+            (None, Some(file)) => {
+                let granted = write_env(context, &file, requests, store, &machine)?;
+                held_now(store, granted.into_iter().map(|granted| granted.reservation))?
+            }
+            (None, None) => new(context, store, machine, requests)?,
+        };
+        let port = |((reservation, held), keys)| RunningPort { keys, reservation, held: Some(held) };
+        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect() })
+    }
+
+    /// The ports of a config, whose files are written.
+    pub(super) fn of_config(
+        context: &Context,
+        store: &'a FileStore<'static>,
+        path: &Path,
+    ) -> Result<Self, CommandError> {
+        let config = Config::load(path)?;
+        let stage = Stage::new(context)?;
+        let machine = context.machine(store);
+        let report = prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
+        tell(context, &report, Mode::Write);
+        let reserved = held_now(store, report.granted.into_iter().map(|granted| granted.reservation))?;
+        let port = |(reservation, held): (Reservation, HeldPort)| {
+            let key = reservation.name().map(|name| name.name.clone()).unwrap_or_default();
+            RunningPort { keys: vec![key], reservation, held: Some(held) }
+        };
+        Ok(Self { store, ports: reserved.into_iter().map(port).collect() })
+    }
+
+    /// What the command is told: each port under its keys, the first of them as PORT, and the host.
+    pub(super) fn values(&self) -> Vec<(String, String)> {
+        let keys = self.ports.iter().flat_map(|port| port.keys.iter().map(|key| (key.as_str(), port.number())));
+        let first = &self.ports[0];
+        let mut values: Vec<(String, String)> = Vec::new();
+        for (key, value) in keys.chain([("PORT", first.number()), ("HOST", first.reservation.host.to_string())]) {
+            if values.iter().all(|(known, _)| known != key) {
+                values.push((key.to_owned(), value));
+            }
+        }
+        values
+    }
+
+    /// What keeps the ports, to hand over.
+    pub(super) fn take_held(&mut self) -> Vec<RunPort> {
+        let run_port = |port: &mut RunningPort| {
+            let host = &port.reservation.host;
+            // An address is what the command will bind. Behind a name may be several, and any of them will do.
+            let told = match host.as_str().parse::<IpAddr>() {
+                Ok(address) => vec![address.to_canonical()],
+                Err(_) => port.reservation.addresses.clone(),
+            };
+            Some(RunPort { held: port.held.take()?, name: port.keys[0].clone(), told })
+        };
+        self.ports.iter_mut().filter_map(run_port).collect()
+    }
+
+    /// Writes down that the ports are this process' now, and held by us: a name stays a name.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub(super) fn belong_to(&mut self, pid: u32) -> Result<(), RegistryError> {
+        let (child, us) = (os::process_id(pid), os::process_id(std::process::id()));
+        self.change(|reservation| {
+            if let (Lease::Process(_) | Lease::Held | Lease::Grace { .. }, Some(child)) = (&reservation.lease, child) {
+                reservation.lease = Lease::Process(child);
+            }
+            let kind = kind(reservation.protocol);
+            reservation.hold = us.map(|holder| Hold { kind, holder, file: None });
+            true
+        })
+    }
+
+    /// Gives the ports back. Names, and what has a time, stay.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub(super) fn end(&mut self) -> Result<(), RegistryError> {
+        self.change(|reservation| {
+            reservation.hold = None;
+            matches!(reservation.lease, Lease::Named(_) | Lease::Timed { .. })
+        })
+    }
+
+    /// Changes the reservations, and removes those that are not to stay. Who was released meanwhile stays so.
+    fn change(&mut self, mut change: impl FnMut(&mut Reservation) -> bool) -> Result<(), RegistryError> {
+        let ports = &mut self.ports;
+        self.store.transaction(|transaction| {
+            for RunningPort { reservation, .. } in &mut *ports {
+                let Some(index) = transaction.reservations().iter().position(|other| is_same(other, reservation))
+                else {
+                    continue;
+                };
+                let mut changed = transaction.reservations()[index].clone();
+                if change(&mut changed) {
+                    transaction.replace(index, changed);
+                } else {
+                    transaction.remove(|other| is_same(other, reservation));
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl RunningPort {
+    fn number(&self) -> String {
+        self.reservation.port.to_string()
+    }
+}
+
+fn is_same(a: &Reservation, b: &Reservation) -> bool {
+    (a.port, a.protocol, a.created, &a.place) == (b.port, b.protocol, b.created, &b.place)
+}
+
+/// What each of the ports is called: as it was asked for, as the file calls it, and with several by number.
+fn keys(
+    asked: &[String],
+    file: Option<&[String]>,
+    usual: &str,
+    count: usize,
+) -> Result<Vec<Vec<String>>, CommandError> {
+    let numbered = |key: &str, number: usize| if count == 1 { key.to_owned() } else { format!("{key}{number}") };
+    if asked.len() > 1 && asked.len() != count {
+        let (given, wanted) = (asked.len(), count);
+        return Err(CommandError::usage(format_args!(
+            "--env-key was given {given} times for {wanted} port{}: give it once for each, or once for all",
+            if wanted == 1 { "" } else { "s" }
+        )));
+    }
+    Ok((0..count)
+        .map(|index| {
+            let asked = match asked {
+                [one] => Some(numbered(one, index + 1)),
+                several => several.get(index).cloned(),
+            };
+            let file = file.and_then(|file| file.get(index).cloned());
+            asked.into_iter().chain(file).chain([numbered(usual, index + 1), numbered("PORT", index + 1)]).collect()
+        })
+        .collect())
+}
+
+/// New reservations, held by this process.
+fn new(
+    context: &Context,
+    store: &FileStore<'static>,
+    machine: Machine,
+    mut requests: Vec<Request>,
+) -> Result<Vec<(Reservation, HeldPort)>, CommandError> {
+    // Ours until the command exists. Where the platform tells nothing of our own process, a grace has to do.
+    let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
+    for request in &mut requests {
+        request.lease = lease.clone();
+        request.hold = Some(kind(request.protocol));
+    }
+    let keeper = Rc::new(InProcess::new());
+    let outcome = reserve(store, &machine.with_keeper(Rc::clone(&keeper)), &requests)?;
+    context.tell_notices(&outcome.notices);
+    context.tell_collected(&outcome.collected);
+    Ok(outcome.granted.into_iter().map(|granted| granted.reservation).zip(keeper.take()).collect())
+}
+
+/// How a port is held that is about to be handed over.
+fn kind(protocol: Protocol) -> HoldKind {
+    match protocol {
+        Protocol::Tcp if cfg!(target_os = "linux") => HoldKind::Gated,
+        _ => HoldKind::Exclusive,
+    }
+}
+
+/// The reservation of a port that a holder of this user holds.
+fn held_by_holder(
+    store: &FileStore<'static>,
+    machine: &Machine,
+    request: &Request,
+) -> Result<Option<Reservation>, RegistryError> {
+    let Request { protocol, addresses, choice, .. } = request;
+    let Some(port) = choice.only() else { return Ok(None) };
+    let snapshot = store.snapshot()?;
+    let held = snapshot.reservations().iter().find(|reservation| {
+        let holder = reservation.hold.as_ref().and_then(|hold| hold.file.as_ref());
+        reservation.covers(*protocol, port, addresses)
+            && machine.place().shares_ports_with(&reservation.place)
+            && holder.is_some_and(|file| machine.hold_file(*file) == Liveness::Alive)
+    });
+    Ok(held.cloned())
+}
+
+/// Holds ports that are reserved: takes them over from their holders, or binds them.
+fn held_now(
+    store: &FileStore<'static>,
+    reservations: impl Iterator<Item = Reservation>,
+) -> Result<Vec<(Reservation, HeldPort)>, CommandError> {
+    reservations.map(|reservation| taken_over(store, reservation)).collect()
+}
+
+/// Takes the sockets of a reservation from its holder; binds them if there is none.
+fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(Reservation, HeldPort), CommandError> {
+    if let Some(held) = from_holder(store, &reservation)? {
+        return Ok((reservation, held));
+    }
+    let Reservation { protocol, port, addresses, .. } = &reservation;
+    match claim(kind(*protocol), *protocol, *port, addresses, true)? {
+        Claim::Held(held) => Ok((reservation, held)),
+        Claim::NotHeld(_) => {
+            let users = Machine::here().occupied_by(*protocol, *port, addresses);
+            let user = users
+                .first()
+                .map_or_else(|| "something that can't be seen from here uses it".to_owned(), ToString::to_string);
+            let name = reservation.name().map(|name| format!(" of {}", name.name)).unwrap_or_default();
+            Err(CommandError::no(format_args!("port {port}{name} is in use: {user}")).hint("end that program first"))
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<Option<HeldPort>, CommandError> {
+    use crate::hold::take_over;
+
+    let folder = HoldFolder::beside(store.path());
+    let Some(hold) = reservation.hold.as_ref() else { return Ok(None) };
+    if hold.file.as_ref().is_none_or(|file| folder.liveness(*file) != Liveness::Alive) {
+        return Ok(None);
+    }
+    // The lease must not end with the holder.
+    let this = os::process_id(std::process::id()).ok_or_else(|| io::Error::other("this process can't see itself"))?;
+    let lease = |lease: Lease| {
+        store.transaction(|transaction| {
+            if let Some(index) = transaction.reservations().iter().position(|other| is_same(other, reservation)) {
+                let reservation = Reservation { lease: lease.clone(), ..transaction.reservations()[index].clone() };
+                transaction.replace(index, reservation);
+            }
+            Ok::<_, RegistryError>(())
+        })
+    };
+    if reservation.lease == Lease::Held {
+        lease(Lease::Process(this))?;
+    }
+    match take_over(&folder, hold, &[(reservation.protocol, reservation.port)]) {
+        Ok(mut held) => Ok(held.pop()),
+        Err(error) => {
+            lease(reservation.lease.clone())?;
+            Err(error.into())
+        }
+    }
+}
+
+/// There are no holders to take anything from.
+#[cfg(not(target_os = "linux"))]
+fn from_holder(_: &FileStore<'static>, _: &Reservation) -> Result<Option<HeldPort>, CommandError> {
+    Ok(None)
+}

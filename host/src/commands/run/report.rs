@@ -1,0 +1,162 @@
+//! What a run tells: one line for each port on stderr, or a file for programs.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::ports::Ports;
+use crate::app::{Context, Printer};
+use crate::fs::write_atomic;
+use crate::handover::{Method, News, Witness};
+use crate::model::{Guarantee, Port, Protocol};
+
+/// Writes down whose the ports are, and tells what happens to them.
+pub(super) struct Reporter<'a, 'b> {
+    printer: &'a Printer,
+    ports: &'a mut Ports<'b>,
+    path: Option<PathBuf>,
+    program: String,
+    pid: u32,
+    /// What has become of each port.
+    states: Vec<State>,
+    told: HashSet<String>,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    method: Method,
+    guarantee: Guarantee,
+    server: Option<u32>,
+}
+
+impl<'a, 'b> Reporter<'a, 'b> {
+    pub(super) fn new(context: &'a Context, ports: &'a mut Ports<'b>, path: Option<&Path>, program: &OsStr) -> Self {
+        let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
+        Self {
+            printer: &context.printer,
+            ports,
+            // The command may run elsewhere; we stay where we are.
+            path: path.map(Path::to_owned),
+            program: name,
+            pid: 0,
+            states: Vec::new(),
+            told: HashSet::new(),
+        }
+    }
+
+    /// One line, and only once: servers come again.
+    fn tell(&mut self, line: String) {
+        if self.path.is_none() && self.told.insert(line.clone()) {
+            self.printer.note(line);
+        }
+    }
+
+    fn position(&self, protocol: Protocol, port: Port) -> Option<usize> {
+        let is_it = |port_: &super::ports::RunningPort| {
+            (port_.reservation.protocol, port_.reservation.port) == (protocol, port)
+        };
+        self.ports.ports.iter().position(is_it)
+    }
+
+    fn write(&self) {
+        let Some(path) = &self.path else { return };
+        let text = format!("{}\n", self.report());
+        if let Err(error) = write_atomic(path, text.as_bytes(), None) {
+            self.printer.warn(format_args!("the report can't be written: {error}"));
+        }
+    }
+
+    fn report(&self) -> Value {
+        let weakest = self.states.iter().min_by_key(|state| state.guarantee);
+        let ports = self.ports.ports.iter().zip(&self.states).map(|(port, state)| {
+            json!({
+                "key": port.keys[0],
+                "host": port.reservation.host,
+                "port": port.reservation.port,
+                "protocol": port.reservation.protocol,
+                "method": state.method,
+                "guarantee": state.guarantee,
+                "server": state.server,
+            })
+        });
+        json!({
+            "pid": self.pid,
+            "method": weakest.map(|state| state.method),
+            "guarantee": weakest.map(|state| state.guarantee),
+            "ports": ports.collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Witness for Reporter<'_, '_> {
+    fn before_exec(&mut self, pid: u32) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.ports.belong_to(pid)?)
+    }
+
+    fn news(&mut self, news: News) {
+        match news {
+            News::FellBack { from, why } => self.printer.note(format_args!(
+                "no {from} here: {why}. Until the server listens, any program that sets SO_REUSEADDR can take the port"
+            )),
+            News::Starting { pid, method, guarantee } => {
+                self.pid = pid;
+                let server = (method == Method::Fds).then_some(pid);
+                self.states = vec![State { method, guarantee, server }; self.ports.ports.len()];
+                if matches!(method, Method::Fds | Method::Release) {
+                    for line in self.lines(method, pid) {
+                        self.tell(line);
+                    }
+                }
+                self.write();
+            }
+            News::HandedOver { protocol, address, method, guarantee, pid } => {
+                let name = &self.program;
+                self.tell(format!("{address} is {name}'s (process {pid}) by {method}: {}", promise(guarantee, method)));
+                if let Some(index) = Port::new(address.port()).and_then(|port| self.position(protocol, port)) {
+                    let state = &mut self.states[index];
+                    let first = state.server.is_none();
+                    if first || guarantee < state.guarantee {
+                        *state = State { method, guarantee, server: Some(pid) };
+                    }
+                    state.server = Some(pid);
+                    self.write();
+                }
+            }
+            News::NotReady { ports, after } => {
+                let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
+                self.printer.warn(format_args!(
+                    "after {} s {} still does not listen on {}: clients are refused until it does. Is it told its port \
+                     ({{PORT}}, or the environment's PORT)?",
+                    after.as_secs_f64(),
+                    self.program,
+                    ports.join(", "),
+                ));
+            }
+        }
+    }
+}
+
+impl Reporter<'_, '_> {
+    /// For ways in which nothing more will be seen of the server.
+    fn lines(&self, method: Method, pid: u32) -> Vec<String> {
+        let line = |port: &super::ports::RunningPort| {
+            let (host, number) = (&port.reservation.host, port.reservation.port);
+            let promise = promise(method.guarantee(), method);
+            format!("{host}:{number} is {}'s (process {pid}) by {method}: {promise}", self.program)
+        };
+        self.ports.ports.iter().map(line).collect()
+    }
+}
+
+/// A guarantee in a few words.
+fn promise(guarantee: Guarantee, method: Method) -> &'static str {
+    match guarantee {
+        Guarantee::Exclusive => "never free, and early clients wait",
+        Guarantee::Gated => "never free for others",
+        Guarantee::Soft => "not free while it listens",
+        Guarantee::Advisory if method == Method::Release => "let go just before it started",
+        Guarantee::Advisory => "no guarantee",
+    }
+}

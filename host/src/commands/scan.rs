@@ -1,0 +1,167 @@
+//! `portkeeper scan`
+
+use std::io;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+use futures_util::StreamExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::interval;
+
+use crate::app::{
+    CommandError, CommandResult, Context, Format, NetworkArgs, ScanProgress, event_view, finished_view, scan_summary,
+    scan_table,
+};
+use crate::model::{Host, PortRange, PortSet};
+use crate::scan::{Ending, Event, Names, Options, PortState, Report, scan};
+
+/// Show which hosts are in the local network, and which of their ports are open or free
+///
+/// Without --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners
+/// agree. `free` means that the host said so now; a firewall's answer or none means nothing.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which ports"))]
+pub(crate) struct ScanArgs {
+    /// The ports to try: `--range 8000-8050` or `--range 8000 8050` [default: 8000-9000]
+    #[arg(long, value_name = "A-B", group = "which ports")]
+    range: Option<PortRange>,
+
+    /// The ports to try, one by one or as ranges: 22,80,8000-8050
+    #[arg(long, value_name = "LIST", group = "which ports")]
+    ports: Option<PortSet>,
+
+    /// This host, by name or address. May be given several times
+    #[arg(long)]
+    host: Vec<Host>,
+
+    #[command(flatten)]
+    network: NetworkArgs,
+
+    /// Show only open ports, and hosts that have some
+    #[arg(long)]
+    open: bool,
+
+    /// Show only free ports, and hosts that have some
+    #[arg(long, conflicts_with = "open")]
+    free: bool,
+
+    /// Ask the system's resolver for the names of hosts. Names from the hosts file are always shown
+    #[arg(long)]
+    resolve: bool,
+
+    /// Print what is found as it is found: one JSON document a line
+    #[arg(long)]
+    stream: bool,
+}
+
+impl ScanArgs {
+    fn ports(&self) -> PortSet {
+        self.range.map(PortSet::from).or_else(|| self.ports.clone()).unwrap_or_else(|| PortRange::usual().into())
+    }
+
+    fn only(&self) -> Option<PortState> {
+        let open = self.open.then_some(PortState::Open);
+        open.or_else(|| self.free.then_some(PortState::Closed))
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
+    let printer = &context.printer;
+    if args.stream && matches!(printer.format(), Format::Table | Format::Json) && context.globals.format().is_some() {
+        return Err(CommandError::usage(
+            "--stream prints JSON lines: leave out --format and --json, or say --format jsonl",
+        ));
+    }
+    let targets = args.network.wanted(&args.host).targets()?;
+    let options = args.network.tune(Options::new(args.ports()));
+    let names = Names::of_this_machine();
+    let mut report = Report::new(&targets, &options.ports);
+    let runtime = runtime()?;
+    let ending = runtime.block_on(async {
+        let mut scan = scan(targets, &options)?;
+        let ending = follow(&mut scan, context.globals.quiet || args.stream, |event| {
+            if args.stream
+                && let Some(line) = event_view(&event, args.only(), &names)
+            {
+                printer.json(&line)?;
+            }
+            report.take(event);
+            Ok(())
+        })
+        .await?;
+        report.count(scan.progress(), scan.elapsed());
+        Ok::<_, CommandError>(ending)
+    })?;
+    report.name(&runtime.block_on(all_names(names, &report, args.resolve && !args.stream)));
+    if let Some(state) = args.only() {
+        report.keep(state);
+    }
+    print(context, args, &report)?;
+    Ok(match ending {
+        Some(Ending::Complete) => ExitCode::SUCCESS,
+        Some(Ending::TimeUp) => ExitCode::from(1),
+        Some(Ending::Broken) => ExitCode::from(3),
+        None => ExitCode::from(130),
+    })
+}
+
+/// The one that asynchronous rooms run on.
+pub(super) fn runtime() -> Result<Runtime, CommandError> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| CommandError::environment(format_args!("can't wait for the network: {error}")))
+}
+
+/// Follows a scan to its end, or until it is interrupted: then there is no ending.
+pub(super) async fn follow(
+    scan: &mut crate::scan::Scan,
+    quiet: bool,
+    mut take: impl FnMut(Event) -> io::Result<()>,
+) -> io::Result<Option<Ending>> {
+    const REDRAW: Duration = Duration::from_millis(100);
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let mut clock = interval(REDRAW);
+    let mut progress = ScanProgress::new(quiet);
+    loop {
+        tokio::select! {
+            biased;
+            Ok(()) = &mut interrupted => return Ok(None),
+            event = scan.next() => match event {
+                Some(Event::Finished(ending)) => {
+                    take(Event::Finished(ending))?;
+                    return Ok(Some(ending));
+                }
+                Some(event) => take(event)?,
+                None => return Ok(None),
+            },
+            _ = clock.tick() => progress.update(&scan.progress()),
+        }
+    }
+}
+
+async fn all_names(mut names: Names, report: &Report, resolve: bool) -> Names {
+    if resolve {
+        names.look_up(report.hosts().map(|host| host.address.ip)).await;
+    }
+    names
+}
+
+fn print(context: &Context, args: &ScanArgs, report: &Report) -> Result<(), CommandError> {
+    let printer = &context.printer;
+    if args.stream {
+        return Ok(printer.json(&finished_view(report))?);
+    }
+    match printer.format() {
+        Format::Table => {
+            report.notes().iter().for_each(|note| printer.note(format_args!("note: {note}")));
+            if report.hosts().next().is_some() {
+                printer.text(scan_table(report, args.only()))?;
+            }
+            printer.note(scan_summary(report));
+        }
+        Format::Json => printer.json(report)?,
+        Format::Jsonl => report.hosts().try_for_each(|host| printer.json(host))?,
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! What goes on keeping ports while a command runs.
+
+use std::time::{Duration, Instant};
+
+use super::News;
+
+/// Keeps ports while a command runs.
+pub(crate) trait Keeper {
+    /// What to watch for.
+    #[cfg(unix)]
+    fn waits_for(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
+
+    /// What it waits for is there.
+    fn readable(&mut self, _: &mut dyn FnMut(News)) {}
+
+    /// Looks after the ports, and says when to look again at the latest.
+    fn look(&mut self, _: Instant, _: &mut dyn FnMut(News)) -> Option<Duration> {
+        None
+    }
+
+    /// The command has ended. What it leaves behind may still need someone.
+    fn end(self: Box<Self>) {}
+}
+
+/// Keeps nothing: the ports were let go.
+#[derive(Debug)]
+pub(crate) struct Nothing;
+
+impl Keeper for Nothing {}

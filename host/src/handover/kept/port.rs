@@ -1,0 +1,164 @@
+//! All sockets that keep one port, and how another joins them without leaving the port free for an instant.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+
+use super::{Kept, Reach};
+use crate::hold::HeldPort;
+use crate::model::{Port, Protocol};
+
+/// The sockets that keep a port.
+#[derive(Debug)]
+pub(crate) struct KeptPort {
+    pub(crate) protocol: Protocol,
+    pub(crate) port: Port,
+    pub(crate) sockets: Vec<Kept>,
+}
+
+/// Which option lets a newcomer in beside sockets that are there. Both sides must have it at that moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// `SO_REUSEPORT`: only for sockets of one user, and few programs set it. It fits beside listeners, too. But the kernel
+    /// remembers it for the port (`fastreuseport`, net/ipv4/inet_connection_sock.c) until a socket without it binds or listens.
+    ReusePort,
+    /// `SO_REUSEADDR`: for sockets of whoever, while none of them listens.
+    ReuseAddress,
+}
+
+impl KeptPort {
+    /// Goes on keeping what a hold kept.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn new(held: HeldPort) -> io::Result<Self> {
+        let HeldPort { protocol, port, sockets, .. } = held;
+        let kept = |held: crate::hold::HeldSocket| {
+            held.socket.set_reuse_address(false)?;
+            Kept::new(held.socket, SocketAddr::new(held.address, port.get()), false)
+        };
+        let sockets = sockets.into_iter().map(kept).collect::<io::Result<_>>()?;
+        Ok(Self { protocol, port, sockets })
+    }
+
+    /// The socket that is bound to just this.
+    pub(crate) fn position(&self, address: SocketAddr, only_v6: bool) -> Option<usize> {
+        self.sockets.iter().position(|kept| kept.address == address && kept.only_v6 == only_v6)
+    }
+
+    /// Whether any socket answers for an address that this reaches.
+    pub(crate) fn overlaps(&self, reach: Reach) -> bool {
+        self.sockets.iter().any(|kept| kept.reach().overlaps(reach))
+    }
+
+    /// Whether a server has one of the sockets that the newcomer would get in the way of. Two that both let others of their kind in
+    /// don't.
+    pub(crate) fn is_served(&mut self, reach: Reach, shared: bool, now: Instant) -> bool {
+        let mut others = self.sockets.iter_mut().filter(|kept| kept.reach().overlaps(reach));
+        others.any(|kept| !(shared && kept.shared) && kept.has_server(now))
+    }
+
+    /// Listens on one of the sockets, for a server that is about to get it. Others that it covers and that have no server are
+    /// closed: from now on it keeps their addresses as well.
+    ///
+    /// # Errors
+    /// What listen(2) says.
+    pub(crate) fn listen(&mut self, position: usize, now: Instant) -> io::Result<usize> {
+        let one = self.sockets.swap_remove(position);
+        self.sockets.retain_mut(|kept| !one.covers(kept) || kept.has_server(now));
+        let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(one.reach())).collect();
+        let listening =
+            if one.listens() || others.is_empty() { one.listen() } else { in_company(&one, &others, || one.listen()) };
+        self.sockets.push(one);
+        listening.map(|()| self.sockets.len() - 1)
+    }
+
+    /// Binds a socket to the address, and listens on it. It then keeps the port together with the others; those that it covers are
+    /// closed.
+    ///
+    /// While it joins, the others keep everyone else out, but for who has the same [`Key`] at that very instant.
+    ///
+    /// # Errors
+    /// What bind(2) and listen(2) say; then everything is as it was, the socket unbound.
+    pub(crate) fn join(&mut self, socket: Socket, address: SocketAddr) -> io::Result<usize> {
+        let newcomer = Kept::new(socket, address, true)?;
+        let (was_address, was_port) = (newcomer.socket.reuse_address()?, newcomer.socket.reuse_port()?);
+        let reach = newcomer.reach();
+        let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(reach)).collect();
+        let covered = others.iter().all(|other| newcomer.covers(other));
+        let bind = || newcomer.socket.bind(&address.into());
+        let bound = if covered {
+            // Beside remnants of connections a bind needs SO_REUSEADDR, too.
+            newcomer.socket.set_reuse_address(true)?;
+            through(Key::ReusePort, &newcomer, &others, bind).or_else(|error| match error.kind() {
+                ErrorKind::AddrInUse => in_company(&newcomer, &others, bind),
+                _ => Err(error),
+            })
+        } else {
+            in_company(&newcomer, &others, || bind().and_then(|()| newcomer.listen()))
+        };
+        if let Err(error) = bound {
+            newcomer.socket.set_reuse_address(was_address)?;
+            newcomer.socket.set_reuse_port(was_port)?;
+            return Err(error);
+        }
+        // From here on it keeps its addresses by itself.
+        let _ = newcomer.socket.set_reuse_address(newcomer.listens());
+        self.sockets.retain(|kept| !newcomer.covers(kept));
+        newcomer.listen()?;
+        self.sockets.push(newcomer);
+        Ok(self.sockets.len() - 1)
+    }
+
+    /// Refuses the clients of every socket that has had no server for too long: `first` where there never was one, `again` where
+    /// one went away.
+    pub(crate) fn refuse_unserved(&mut self, now: Instant, first: Duration, again: Duration) {
+        for kept in &mut self.sockets {
+            let patience = if kept.had_server() { again } else { first };
+            if !kept.has_server(now) && kept.alone_for(now) >= patience {
+                kept.refuse();
+            }
+        }
+    }
+
+    /// Takes clients in, on these addresses, before there is a server.
+    ///
+    /// # Errors
+    /// What listen(2) says.
+    pub(crate) fn listen_early(&self, addresses: &[IpAddr]) -> io::Result<()> {
+        self.sockets.iter().filter(|kept| addresses.contains(&kept.address.ip())).try_for_each(Kept::listen)
+    }
+}
+
+/// Does it while the newcomer and the others have the key, which is taken back whatever comes of it.
+fn through<T>(key: Key, newcomer: &Kept, others: &[&Kept], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let all = || others.iter().copied().chain([newcomer]);
+    let done = all().try_for_each(|kept| turn(key, kept, true)).and_then(|()| act());
+    for kept in all() {
+        // A listener keeps the option: what it accepts inherits it.
+        if key == Key::ReusePort || !kept.listens() {
+            let _ = turn(key, kept, false);
+        }
+    }
+    done
+}
+
+/// The same with [`Key::ReuseAddress`], which fits beside no listener.
+fn in_company<T>(newcomer: &Kept, others: &[&Kept], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let listened: Vec<_> = others.iter().filter(|other| other.listens()).collect();
+    others.iter().for_each(|other| other.refuse());
+    through(Key::ReuseAddress, newcomer, others, act).inspect_err(|_| {
+        for other in listened {
+            let _ = other.listen();
+        }
+    })
+}
+
+fn turn(key: Key, kept: &Kept, on: bool) -> io::Result<()> {
+    match key {
+        Key::ReusePort => kept.socket.set_reuse_port(on),
+        Key::ReuseAddress => kept.socket.set_reuse_address(on),
+    }
+}

@@ -1,0 +1,161 @@
+//! One socket that keeps a port, and the server that has it too.
+
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use socket2::{Socket, Type};
+
+use super::Reach;
+use super::server::Server;
+
+/// The queue for clients that come before the server does. listen(2) caps it at `net.core.somaxconn`, and the server's own
+/// listen(2) sets what it wants.
+const BACKLOG: i32 = 4096;
+
+/// A socket that keeps a port. Its file description may be a server's as well: both then have the same socket, and whoever
+/// closes it first leaves it to the other.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) socket: Socket,
+    pub(crate) address: SocketAddr,
+    pub(crate) only_v6: bool,
+    /// Whether it is for one network device alone (`SO_BINDTODEVICE`, socket(7)).
+    confined: bool,
+    /// Whether a server has made it.
+    joined: bool,
+    /// Its number in `/proc/PID/fd` (`socket:[INODE]`, proc_pid_fd(5)).
+    inode: u64,
+    /// The process that was last seen to have it.
+    server: Option<Server>,
+    /// Whether that server lets others of its kind in (`SO_REUSEPORT`, socket(7)).
+    pub(crate) shared: bool,
+    /// Whether any process ever had it.
+    had_server: bool,
+    /// Since when nobody but us has it.
+    alone_since: Instant,
+}
+
+impl Kept {
+    /// A socket of ours that is bound, or (`joined`) one of a server that will be.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn new(socket: Socket, address: SocketAddr, joined: bool) -> io::Result<Self> {
+        let only_v6 = address.is_ipv6() && socket.only_v6()?;
+        let confined = socket.device()?.is_some();
+        let inode = inode(&socket)?;
+        Ok(Self {
+            socket,
+            address,
+            only_v6,
+            confined,
+            joined,
+            inode,
+            server: None,
+            shared: false,
+            had_server: false,
+            alone_since: Instant::now(),
+        })
+    }
+
+    /// The addresses that it answers for.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach::new(self.address, self.only_v6)
+    }
+
+    /// Whether it keeps the port on all addresses on which the other does.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        !self.confined && self.reach().covers(other.reach())
+    }
+
+    /// Whether the other is this very socket.
+    pub(crate) fn is(&self, other: &Socket) -> bool {
+        inode(other).is_ok_and(|inode| inode == self.inode)
+    }
+
+    /// Takes clients in from now on. They queue until a server accepts them. A UDP socket does so once it is bound.
+    ///
+    /// As long as `SO_REUSEADDR` is off, nobody can join. But what is left of earlier connections would keep us out, as it keeps
+    /// anyone out without that option; then, and only then, it has to be on for the moment of the call. A socket that listens keeps
+    /// everyone out by itself, and its connections inherit the option, so that the next server can listen beside their remnants.
+    ///
+    /// # Errors
+    /// What listen(2) says.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        if !self.is_tcp() || self.listens() {
+            return Ok(());
+        }
+        match self.socket.listen(BACKLOG) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                self.socket.set_reuse_address(true)?;
+                self.socket.listen(BACKLOG).inspect_err(|_| {
+                    let _ = self.socket.set_reuse_address(false);
+                })
+            }
+            result => result.and_then(|()| self.socket.set_reuse_address(true)),
+        }
+    }
+
+    /// Takes no clients in any more: those that queue are reset, new ones refused. The port stays bound (shutdown(2) on a listener
+    /// whose port was chosen explicitly, net/ipv4/inet_connection_sock.c), and closed to others.
+    pub(crate) fn refuse(&self) {
+        let _ = self.socket.set_reuse_address(false);
+        if self.is_tcp() && self.listens() {
+            let _ = self.socket.shutdown(Shutdown::Read);
+        }
+    }
+
+    /// Whether clients are taken in.
+    pub(crate) fn listens(&self) -> bool {
+        self.socket.is_listener().unwrap_or(false)
+    }
+
+    /// Notes that this process has it, from now on.
+    pub(crate) fn given_to(&mut self, server: Server, shared: bool) {
+        self.server = Some(server);
+        self.had_server = true;
+        self.shared = shared;
+    }
+
+    /// Whether any process but this one has it now.
+    pub(crate) fn has_server(&mut self, now: Instant) -> bool {
+        if !self.server.as_ref().is_some_and(|server| server.has(self.inode)) {
+            // Only if there was one: a socket that was given to nobody can't be anybody's.
+            self.server = self.server.take().and_then(|_| Server::find(self.inode));
+        }
+        if self.server.is_some() {
+            self.alone_since = now;
+        }
+        self.server.is_some()
+    }
+
+    /// Whether it was ours from the beginning.
+    pub(crate) fn is_ours(&self) -> bool {
+        !self.joined
+    }
+
+    /// Whether any process ever had it.
+    pub(crate) fn had_server(&self) -> bool {
+        self.had_server
+    }
+
+    /// For how long nobody but us has had it.
+    pub(crate) fn alone_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.alone_since)
+    }
+
+    /// Starts counting that time anew.
+    pub(crate) fn alone_from(&mut self, now: Instant) {
+        self.alone_since = now;
+    }
+
+    fn is_tcp(&self) -> bool {
+        self.socket.r#type().is_ok_and(|kind| kind == Type::STREAM)
+    }
+}
+
+fn inode(socket: &Socket) -> io::Result<u64> {
+    Ok(rustix::fs::fstat(socket.as_fd())?.st_ino)
+}

@@ -1,0 +1,110 @@
+//! What callers ask of holders.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::channel::{Channel, Message};
+use super::{HeldPort, HoldError, HoldFolder};
+use crate::model::{Hold, HoldId, Port, Protocol};
+use crate::os::{self, Liveness};
+
+/// A port, as holders know it.
+type What = (Protocol, Port);
+
+/// Takes the sockets of these ports from their holder, which forgets them, and ends if they were its last. There is no moment in
+/// which nobody has them.
+///
+/// # Errors
+/// [`HoldError`]: the holder is a program that holds for itself, is gone, or does not answer.
+pub fn take_over(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
+    let copies = share(folder, hold, ports)?;
+    forget(folder, hold, ports)?;
+    Ok(copies)
+}
+
+/// Copies of the sockets of these ports.
+pub(super) fn share(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
+    let id = file_of(hold, ports)?;
+    let copy = || {
+        let holder = Channel::call(&folder.socket(id))?;
+        holder.send(&Message::Share(ports.to_vec()), &[])?;
+        let mut copies = Vec::with_capacity(ports.len());
+        loop {
+            match holder.receive()? {
+                Some((Message::Port(port), sockets)) => copies.push(port.with(sockets)),
+                Some((Message::Done, _)) => return Ok(copies),
+                Some((Message::Failed(why), _)) => return Err(io::Error::other(why)),
+                _ => return Err(io::Error::other("it hung up")),
+            }
+        }
+    };
+    copy().map_err(|error| not_answering(hold, ports, &error))
+}
+
+/// Makes the holder let go of these ports. When this returns, the kernel has them back. A holder that is gone has let go.
+///
+/// One that does not answer is ended, if these are all of its ports and there is proof that it is the holder.
+///
+/// # Errors
+/// [`HoldError::InProcess`], [`HoldError::NotAnswering`].
+pub fn forget(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<(), HoldError> {
+    let id = file_of(hold, ports)?;
+    let ask = || {
+        let holder = Channel::call(&folder.socket(id))?;
+        holder.send(&Message::Forget(ports.to_vec()), &[])?;
+        holder.done()
+    };
+    let Err(error) = ask() else { return Ok(()) };
+    if folder.liveness(id) == Liveness::Ended {
+        folder.remove(id);
+        return Ok(());
+    }
+    let others = folder.read(id).iter().any(|held| !ports.contains(&(held.protocol, held.port)));
+    if !others && end(folder, hold, id).is_ok_and(|ended| ended) {
+        folder.remove(id);
+        return Ok(());
+    }
+    Err(not_answering(hold, ports, &error))
+}
+
+/// Ends the holder's process; false when there is no proof that it is the holder.
+///
+/// Proof: the process with that pid has started when the holder did, and has the very file open whose lock says that the holder
+/// lives. The pidfd is opened before that is looked at, so no other process can be hit.
+fn end(folder: &HoldFolder, hold: &Hold, id: HoldId) -> io::Result<bool> {
+    let Some(pid) = i32::try_from(hold.holder.pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    if os::liveness(&hold.holder) != Liveness::Alive || !os::has_open(hold.holder.pid, &folder.file(id)) {
+        return Ok(false);
+    }
+    pidfd_send_signal(&process, Signal::KILL)?;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        let mut waiting = [PollFd::new(&process, PollFlags::IN)];
+        if poll(&mut waiting, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).is_ok_and(|ready| ready > 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn file_of(hold: &Hold, ports: &[What]) -> Result<HoldId, HoldError> {
+    let port = ports.first().map(|&(_, port)| port);
+    match (hold.file, port) {
+        (Some(id), _) => Ok(id),
+        (None, Some(port)) => Err(HoldError::InProcess { port, pid: hold.holder.pid }),
+        (None, None) => Err(HoldError::GaveUp("no port was named".to_owned())),
+    }
+}
+
+fn not_answering(hold: &Hold, ports: &[What], error: &io::Error) -> HoldError {
+    let why = error.to_string();
+    let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+    match ports.first() {
+        Some(&(_, port)) => HoldError::NotAnswering { port, pid: hold.holder.pid, why },
+        None => HoldError::GaveUp(why),
+    }
+}

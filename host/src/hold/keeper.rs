@@ -1,0 +1,129 @@
+//! What keeps sockets between a port's choice and its hold.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use super::{Claim, HeldPort, HoldError, claim};
+use crate::model::{HoldKind, Port, Protocol, Reservation};
+use crate::probe::{PortState, ProbeError};
+
+/// Takes sockets while ports are chosen, and sees to it that somebody keeps them.
+///
+/// The order of calls: [`claim`](Keeper::claim) and [`copy`](Keeper::copy) while ports are chosen, then
+/// [`begin`](Keeper::begin), all within a transaction of the registry; after it [`commit`](Keeper::commit), or
+/// [`cancel`](Keeper::cancel) if it failed.
+pub trait Keeper: fmt::Debug {
+    /// Whether the port is free; if so it is held from now on. One on which old connections linger is held only if `lingering`
+    /// says so.
+    ///
+    /// # Errors
+    /// As [`crate::probe::probe`].
+    fn claim(
+        &self,
+        kind: HoldKind,
+        protocol: Protocol,
+        port: Port,
+        addresses: &[IpAddr],
+        lingering: bool,
+    ) -> Result<PortState, ProbeError>;
+
+    /// Takes copies of the sockets of a reservation's hold, to keep them in another way. The old holder forgets its own at the
+    /// [`commit`](Keeper::commit).
+    ///
+    /// # Errors
+    /// [`HoldError`]: the holder does not answer.
+    fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<(), HoldError>;
+
+    /// Makes a hold for these reservations, whose sockets were claimed or copied before; other sockets are let go. It sets their
+    /// `hold`. Should this process die now, the kernel has the ports back.
+    ///
+    /// # Errors
+    /// [`HoldError`]; then nothing is held.
+    fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError>;
+
+    /// The reservations are in the registry: from now on the hold lasts as long as they do.
+    ///
+    /// # Errors
+    /// [`HoldError`]; then nothing is held.
+    fn commit(&self) -> Result<(), HoldError>;
+
+    /// Lets go of what was claimed and begun.
+    fn cancel(&self);
+}
+
+/// A keeper that somebody else asks for what it has.
+impl<K: Keeper> Keeper for Rc<K> {
+    fn claim(
+        &self,
+        kind: HoldKind,
+        protocol: Protocol,
+        port: Port,
+        addresses: &[IpAddr],
+        lingering: bool,
+    ) -> Result<PortState, ProbeError> {
+        (**self).claim(kind, protocol, port, addresses, lingering)
+    }
+
+    fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<(), HoldError> {
+        (**self).copy(reservation, kind)
+    }
+
+    fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
+        (**self).begin(reservations)
+    }
+
+    fn commit(&self) -> Result<(), HoldError> {
+        (**self).commit()
+    }
+
+    fn cancel(&self) {
+        (**self).cancel();
+    }
+}
+
+/// Sockets that were claimed for ports, some of which will not be chosen after all.
+#[derive(Debug, Default)]
+pub(super) struct Claims(RefCell<Vec<HeldPort>>);
+
+impl Claims {
+    /// See [`Keeper::claim`].
+    pub(super) fn claim(
+        &self,
+        kind: HoldKind,
+        protocol: Protocol,
+        port: Port,
+        addresses: &[IpAddr],
+        lingering: bool,
+    ) -> Result<PortState, ProbeError> {
+        Ok(match claim(kind, protocol, port, addresses, lingering)? {
+            Claim::Held(held) => {
+                self.add(held);
+                PortState::Free
+            }
+            Claim::NotHeld(state) => state,
+        })
+    }
+
+    pub(super) fn add(&self, held: HeldPort) {
+        self.0.borrow_mut().push(held);
+    }
+
+    /// The sockets of these reservations, in their order. The others are closed.
+    pub(super) fn take(&self, reservations: &[Reservation]) -> Vec<HeldPort> {
+        let mut claimed = self.0.take();
+        let of = |reservation: &Reservation| {
+            let is_its = |held: &HeldPort| {
+                (held.protocol, held.port) == (reservation.protocol, reservation.port)
+                    && reservation.covers(held.protocol, held.port, &held.addresses().collect::<Vec<_>>())
+            };
+            claimed.iter().position(is_its).map(|index| claimed.swap_remove(index))
+        };
+        reservations.iter().filter_map(of).collect()
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.take();
+    }
+}

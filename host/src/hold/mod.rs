@@ -1,0 +1,50 @@
+//! Keeps ports with sockets, so that the kernel itself enforces a reservation.
+//!
+//! [`claim`] takes a port: sockets that are bound on all of its addresses, and never listen. Who has them is the holder: a small
+//! process of its own ([`Background`]), a command in the foreground ([`Foreground`]), or the program that reserved the port
+//! ([`InProcess`]). Sockets are never closed and bound again on their way from one to the other; they are handed over
+//! (`SCM_RIGHTS`, unix(7)), so there is no moment in which nobody has them.
+//!
+//! Holders that others shall find have a [hold file](HoldFolder) and a control socket, by which they are asked to share
+//! ([`take_over`]) and to let go ([`forget`]).
+//!
+//! Holders of their own are Linux's. Elsewhere a program still holds ports for itself, exclusively.
+
+mod error;
+mod folder;
+mod in_process;
+mod keeper;
+mod sockets;
+
+#[cfg(target_os = "linux")]
+mod background;
+#[cfg(target_os = "linux")]
+mod birth;
+#[cfg(target_os = "linux")]
+mod channel;
+#[cfg(target_os = "linux")]
+mod client;
+#[cfg(target_os = "linux")]
+mod foreground;
+#[cfg(target_os = "linux")]
+mod holder;
+#[cfg(target_os = "linux")]
+mod moving;
+#[cfg(target_os = "linux")]
+mod newborn;
+
+#[cfg(target_os = "linux")]
+pub use background::Background;
+#[cfg(target_os = "linux")]
+pub use client::{forget, take_over};
+pub use error::HoldError;
+pub use folder::HoldFolder;
+#[cfg(target_os = "linux")]
+pub use foreground::Foreground;
+#[cfg(target_os = "linux")]
+pub use holder::{End, Holder};
+pub use in_process::InProcess;
+pub use keeper::Keeper;
+#[cfg(target_os = "linux")]
+pub use newborn::be_holder;
+pub use sockets::{Claim, HeldPort, HeldSocket, claim};

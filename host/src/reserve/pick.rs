@@ -1,0 +1,169 @@
+//! Chooses ports and leaves it at that: nothing is reserved.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::release::why_stale_cheaply;
+use super::world::World;
+use super::{Blocker, in_the_way};
+use crate::model::{Port, PortSpec, Protocol, Reservation};
+use crate::probe::{PortState, ProbeError};
+use crate::registry::Snapshot;
+
+/// Which ports to pick.
+#[derive(Debug, Clone)]
+pub struct Pick<'a> {
+    /// How many, each once.
+    pub count: usize,
+    /// Among which.
+    pub among: &'a PortSpec,
+    /// And not among these.
+    pub except: &'a PortSpec,
+    /// Whether any of them is as likely as any other; otherwise they come in the order in which they are written, good ports from a
+    /// random start.
+    pub random: bool,
+    /// For which protocol.
+    pub protocol: Protocol,
+    /// On which addresses.
+    pub addresses: &'a [IpAddr],
+}
+
+/// Why there are not enough ports.
+#[derive(Debug, Error)]
+pub enum PickError {
+    /// The kernel can't be asked.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The one port that would do is somebody's.
+    #[error("port {port} is not free: {}", in_the_way(.by))]
+    NotFree {
+        /// The port.
+        port: Port,
+        /// Who has it.
+        by: Box<Blocker>,
+    },
+    /// Fewer are free than were asked for.
+    #[error("{wanted} {} asked for, and {found} of {among} {} free: {reserved} reserved, {in_use} in use{}",
+        if *.wanted == 1 { "port was" } else { "ports were" },
+        if *.found == 1 { "is" } else { "are" },
+        if *.denied == 0 { String::new() } else { format!(", {denied} denied to this user") })]
+    TooFew {
+        /// How many were asked for.
+        wanted: usize,
+        /// How many are free.
+        found: usize,
+        /// Among which.
+        among: PortSpec,
+        /// How many are reserved.
+        reserved: usize,
+        /// How many are not reserved, but in use.
+        in_use: usize,
+        /// How many this user may not bind.
+        denied: usize,
+    },
+}
+
+/// Picks ports that nobody has reserved and nobody uses: all that were asked for, or none. Ports with remnants of old connections come
+/// last.
+///
+/// # Errors
+/// [`PickError`].
+pub fn pick(snapshot: &Snapshot, world: &impl World, pick: &Pick<'_>) -> Result<Vec<Port>, PickError> {
+    let reserved = by_port(snapshot, world, pick);
+    let is_reserved = |port: Port| reserved.get(&port).is_some_and(|all| live(all, world).is_some());
+    let (mut free, mut lingering, mut tally) = (Vec::new(), Vec::new(), Tally::default());
+    for port in candidates(world, pick) {
+        if free.len() == pick.count {
+            break;
+        }
+        if is_reserved(port) {
+            tally.reserved += 1;
+            continue;
+        }
+        match world.glance(pick.protocol, port, pick.addresses) {
+            Ok(PortState::Free) => free.push(port),
+            Ok(PortState::Lingering) => lingering.push(port),
+            Ok(PortState::Taken) => tally.in_use += 1,
+            Err(ProbeError::Denied { .. }) if pick.among.only().is_none() => tally.denied += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let missing = pick.count - free.len();
+    free.extend(lingering.into_iter().take(missing));
+    if free.len() < pick.count { Err(refusal(&reserved, world, pick, free.len(), &tally)) } else { Ok(free) }
+}
+
+/// The live reservations of the port on any of the addresses, in this place.
+pub fn live_on<'a>(
+    snapshot: &'a Snapshot,
+    world: &impl World,
+    protocol: Protocol,
+    port: Port,
+    addresses: &[IpAddr],
+) -> impl Iterator<Item = &'a Reservation> {
+    snapshot.reservations().iter().filter(move |reservation| {
+        reservation.covers(protocol, port, addresses)
+            && world.place().shares_ports_with(&reservation.place)
+            && why_stale_cheaply(reservation, world).is_none()
+    })
+}
+
+/// The reservations that a pick may meet, by port.
+fn by_port<'a>(snapshot: &'a Snapshot, world: &impl World, pick: &Pick<'_>) -> HashMap<Port, Vec<&'a Reservation>> {
+    let mut by_port: HashMap<_, Vec<_>> = HashMap::new();
+    for reservation in snapshot.reservations() {
+        if world.place().shares_ports_with(&reservation.place)
+            && reservation.covers(pick.protocol, reservation.port, pick.addresses)
+        {
+            by_port.entry(reservation.port).or_default().push(reservation);
+        }
+    }
+    by_port
+}
+
+fn live<'a>(all: &[&'a Reservation], world: &impl World) -> Option<&'a Reservation> {
+    all.iter().find(|reservation| why_stale_cheaply(reservation, world).is_none()).copied()
+}
+
+fn candidates(world: &impl World, pick: &Pick<'_>) -> Vec<Port> {
+    let mut ports = pick.among.ports().unwrap_or_else(|| world.good_ports(pick.protocol).collect());
+    ports.retain(|&port| !pick.except.contains(port));
+    if pick.random {
+        fastrand::shuffle(&mut ports);
+    }
+    ports
+}
+
+#[derive(Default)]
+struct Tally {
+    reserved: usize,
+    in_use: usize,
+    denied: usize,
+}
+
+fn refusal(
+    reserved: &HashMap<Port, Vec<&Reservation>>,
+    world: &impl World,
+    pick: &Pick<'_>,
+    found: usize,
+    tally: &Tally,
+) -> PickError {
+    let &Tally { reserved: count, in_use, denied } = tally;
+    match pick.among.only() {
+        Some(port) if count + in_use > 0 && pick.count == 1 => {
+            let sockets = || Blocker::Sockets(world.occupied_by(pick.protocol, port, pick.addresses));
+            let holder = reserved.get(&port).and_then(|all| live(all, world));
+            let by = holder.map_or_else(sockets, |holder| Blocker::Reservation(holder.clone()));
+            PickError::NotFree { port, by: Box::new(by) }
+        }
+        _ => {
+            PickError::TooFew { wanted: pick.count, found, among: pick.among.clone(), reserved: count, in_use, denied }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pick_tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! What holders hold and the registry does not know, and what the registry gives up and holders still hold.
+
+use std::collections::{HashMap, HashSet};
+
+use super::stale::holder_of;
+use super::world::World;
+use crate::hold::HoldError;
+use crate::model::{Hold, HoldId, Lease, Port, ProcessId, Protocol, Reservation};
+use crate::os::Liveness;
+use crate::registry::Transaction;
+
+/// Takes back what a registry that was lost or damaged had about holds: the holders have it in their files. Returns how many
+/// reservations that were.
+pub fn recover(transaction: &mut Transaction, world: &impl World) -> usize {
+    let known = transaction.reservations().iter().filter_map(file_of);
+    let held = world.held(&known.collect::<HashSet<_>>());
+    let mut recovered = 0;
+    for mut held in held {
+        if !world.place().shares_ports_with(&held.place) {
+            continue;
+        }
+        let reservations = transaction.reservations();
+        match reservations.iter().position(|known| known.overlaps(&held)) {
+            // The hold was the registry's last change, and its former state is from before.
+            Some(index) if holder_of(&reservations[index], world) != Some(Liveness::Alive) => {
+                let known = Reservation { hold: held.hold, ..reservations[index].clone() };
+                transaction.replace(index, known);
+            }
+            Some(_) => continue,
+            None => {
+                // The name may have another port by now. Then this one is nobody's but its holder's.
+                let renamed = |known: &Reservation| known.name().zip(held.name()).is_some_and(|(a, b)| a.is_same(b));
+                if reservations.iter().any(renamed) {
+                    held.lease = Lease::Held;
+                }
+                transaction.insert(held);
+            }
+        }
+        recovered += 1;
+    }
+    recovered
+}
+
+/// Ports whose holder did not let go, and why.
+pub type Refusal = (Vec<(Protocol, Port)>, HoldError);
+
+/// Ends the holds of reservations that are no more, each holder asked once. What a holder that has ended left behind is removed.
+pub fn let_go<'a>(reservations: impl IntoIterator<Item = &'a Reservation>, world: &impl World) -> Vec<Refusal> {
+    type Ports = Vec<(Protocol, Port)>;
+    let mut holders: HashMap<(Option<HoldId>, ProcessId), (&Hold, Ports)> = HashMap::new();
+    for reservation in reservations {
+        let Some(hold) = &reservation.hold else { continue };
+        // A program that held for itself and has ended left nothing.
+        if hold.file.is_some() || holder_of(reservation, world) != Some(Liveness::Ended) {
+            let (_, ports) = holders.entry((hold.file, hold.holder)).or_insert((hold, Vec::new()));
+            ports.push((reservation.protocol, reservation.port));
+        }
+    }
+    let ask = |(hold, ports): (&Hold, Ports)| world.let_go(hold, &ports).err().map(|error| (ports, error));
+    holders.into_values().filter_map(ask).collect()
+}
+
+fn file_of(reservation: &Reservation) -> Option<HoldId> {
+    reservation.hold?.file
+}

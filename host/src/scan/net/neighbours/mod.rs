@@ -1,0 +1,11 @@
+//! Who answers on the links of this machine, as far as the system tells.
+
+#[cfg(target_os = "linux")]
+mod netlink;
+#[cfg(target_os = "linux")]
+pub(super) use netlink::Neighbours;
+
+#[cfg(not(target_os = "linux"))]
+mod none;
+#[cfg(not(target_os = "linux"))]
+pub(super) use none::Neighbours;

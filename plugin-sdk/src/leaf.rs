@@ -1,0 +1,222 @@
+//! The map as a list of places in a document, and what shall stand at each: for formats whose documents are trees, such as JSON,
+//! YAML and TOML.
+//!
+//! A key of the map may be a path, `"server.port"`; `\.` is a dot that separates nothing. A key that the document has literally,
+//! dot and all, is meant before the path.
+//!
+//! ```
+//! use portkeeper_plugin_sdk::Request;
+//! use portkeeper_plugin_sdk::leaf;
+//!
+//! let map = r#"{"server.port": 8888, "log": {"level": "info"}}"#;
+//! let map = Request { map: map.to_owned(), ..Request::new("config.json") }.json_map().unwrap();
+//! let names: Vec<_> = leaf::leaves(&map).unwrap().iter().map(leaf::Leaf::name).collect();
+//! assert_eq!(names, ["server.port", "log.level"]);
+//! ```
+
+use crate::Failure;
+use crate::json::{Map, Value};
+
+/// How deep a place may lie. Nobody's configuration comes near, and what is written must be readable again.
+const DEEPEST: usize = 100;
+
+/// How many digits every reader keeps exactly (RFC 8259, section 6: the whole numbers of a double).
+const EXACT_DIGITS: usize = 15;
+
+/// One place and its value: anything but an object with something in it.
+#[derive(Debug)]
+pub struct Leaf<'a> {
+    /// The keys of the map from the outside in, each split at its dots.
+    keys: Vec<Vec<String>>,
+    /// What shall stand there.
+    pub value: &'a Value,
+}
+
+/// How far a leaf's path exists in a document.
+#[derive(Debug)]
+pub struct Walk<N> {
+    /// The deepest node on the path that is there; the root when nothing is.
+    pub node: N,
+    /// The keys that lead to it; none for the root.
+    pub found: Vec<String>,
+    /// The keys below it that are not there.
+    pub missing: Vec<String>,
+}
+
+impl<N> Walk<N> {
+    /// The last key that is there; empty for the root.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.found.last().map_or("", String::as_str)
+    }
+}
+
+impl Leaf<'_> {
+    /// The place as people write it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.keys.concat().join(".")
+    }
+
+    /// The value for a place that has none yet. `numbers`: a text that is a whole number becomes one.
+    #[must_use]
+    pub fn new_value(&self, numbers: bool) -> Value {
+        match self.value {
+            Value::String(text) if numbers => whole_number(text).unwrap_or_else(|| self.value.clone()),
+            value => value.clone(),
+        }
+    }
+
+    /// Follows the path into a document as far as it exists. `child` gives the value of a key, and none where there is no such key or
+    /// the node has no keys at all.
+    pub fn walk<N: Copy>(&self, root: N, child: impl Fn(N, &str) -> Option<N>) -> Walk<N> {
+        let mut walk = Walk { node: root, found: Vec::new(), missing: Vec::new() };
+        for (index, parts) in self.keys.iter().enumerate() {
+            let literal = parts.join(".");
+            let path = if child(walk.node, &literal).is_some() { vec![literal] } else { parts.clone() };
+            for (at, part) in path.iter().enumerate() {
+                match child(walk.node, part) {
+                    Some(node) => {
+                        walk.node = node;
+                        walk.found.push(part.clone());
+                    }
+                    None => {
+                        walk.missing = [&path[at..], &self.keys[index + 1..].concat()].concat();
+                        return walk;
+                    }
+                }
+            }
+        }
+        walk
+    }
+
+    /// The failure of a leaf that would replace what must not get lost: what stands in the document, and what the map wants instead.
+    #[must_use]
+    pub fn clash(&self, key: &str, found: &str, wanted: &str) -> Failure {
+        Failure::bad_target(format!("`{key}` is {found} here, and the map's `{}` wants it to be {wanted}", self.name()))
+            .help("Nothing is replaced that would be lost. Change the map, or remove the value from the file.")
+    }
+}
+
+/// All leaves, in the map's order.
+///
+/// # Errors
+/// `bad-map` for a key with an empty part, for two values for one place, and for a map that is nested too deeply.
+pub fn leaves(map: &Map) -> Result<Vec<Leaf<'_>>, Failure> {
+    let mut found = Vec::new();
+    collect(map, &[], &mut found)?;
+    refuse_conflicts(&found)?;
+    Ok(found)
+}
+
+/// The value inside of objects, the keys from the outside in.
+#[must_use]
+pub fn nested(keys: &[String], value: Value) -> Value {
+    keys.iter().rev().fold(value, |inner, key| Value::Object(Map::from_iter([(key.clone(), inner)])))
+}
+
+/// A text as a number when it is a whole number, written the usual way, that every reader keeps exactly.
+#[must_use]
+pub fn whole_number(text: &str) -> Option<Value> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let usual = digits.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !digits.starts_with('0'));
+    let fits = (1..=EXACT_DIGITS).contains(&digits.len());
+    if usual && fits { text.parse::<i64>().ok().map(Value::from) } else { None }
+}
+
+fn collect<'a>(map: &'a Map, outer: &[Vec<String>], found: &mut Vec<Leaf<'a>>) -> Result<(), Failure> {
+    for (key, value) in map.iter() {
+        let mut keys = outer.to_vec();
+        keys.push(split(key)?);
+        if keys.iter().map(Vec::len).sum::<usize>() > DEEPEST {
+            return Err(Failure::bad_map(format!("the map is nested deeper than {DEEPEST} levels")));
+        }
+        match value {
+            Value::Object(inner) if !inner.is_empty() => collect(inner, &keys, found)?,
+            _ => found.push(Leaf { keys, value }),
+        }
+    }
+    Ok(())
+}
+
+/// The parts of a dotted key. A backslash takes the next dot's or backslash's meaning away.
+fn split(key: &str) -> Result<Vec<String>, Failure> {
+    let mut parts = vec![String::new()];
+    let mut chars = key.chars().peekable();
+    while let Some(c) = chars.next() {
+        let last = parts.len() - 1;
+        match c {
+            '.' => parts.push(String::new()),
+            '\\' => parts[last].push(chars.next_if(|next| matches!(next, '.' | '\\')).unwrap_or('\\')),
+            c => parts[last].push(c),
+        }
+    }
+    if parts.iter().any(String::is_empty) {
+        return Err(Failure::bad_map(format!("the map's key `{key}` has an empty part"))
+            .help("A dot separates the keys of a path. Write `\\.` for a dot that is part of a key."));
+    }
+    Ok(parts)
+}
+
+/// Two values for one place, or a value where another key wants an object, would make the result a matter of order.
+fn refuse_conflicts(leaves: &[Leaf<'_>]) -> Result<(), Failure> {
+    // By their names: the document may have the key with the dot, which both would mean then.
+    let names: Vec<_> = leaves.iter().map(Leaf::name).collect();
+    let mut paths: Vec<Vec<_>> = names.iter().map(|name| name.split('.').collect()).collect();
+    // What begins with a path comes right after it.
+    paths.sort_unstable();
+    let clash = paths.windows(2).find(|pair| pair[1].starts_with(&pair[0]));
+    let Some([outer, inner]) = clash else { return Ok(()) };
+    let (outer, inner) = (outer.join("."), inner.join("."));
+    Err(Failure::bad_map(if outer == inner {
+        format!("the map names `{outer}` twice")
+    } else {
+        format!("the map gives `{outer}` a value, and `{inner}` needs it to be an object")
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(json: &str) -> Map {
+        crate::request::object(json).unwrap()
+    }
+
+    #[test]
+    fn a_walk_prefers_the_key_with_the_dot_and_says_what_is_missing() {
+        let document = crate::json::parse(r#"{"a.b": {"c": 1}, "a": {"b": {}}}"#).unwrap();
+        let map = map(r#"{"a.b": {"c": 2, "x.y": 3}, "new": 4}"#);
+        let child = |node, key: &str| {
+            let node: &Value = node;
+            node.as_object()?.get(key)
+        };
+        let walks: Vec<_> = leaves(&map).unwrap().iter().map(|leaf| leaf.walk(&document, child)).collect();
+        assert_eq!((walks[0].node, walks[0].key(), walks[0].missing.len()), (&Value::from(1), "c", 0));
+        assert_eq!((walks[1].key(), &walks[1].missing[..]), ("a.b", &["x".to_owned(), "y".to_owned()][..]));
+        assert_eq!((walks[2].key(), &walks[2].missing[..]), ("", &["new".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_map_that_is_no_tree_is_refused() {
+        for (json, word) in [
+            (r#"{"a..b": 1}"#, "empty part"),
+            (r#"{"a": {"b": 1}, "a.b": 2}"#, "twice"),
+            (r#"{"a": 1, "a.b": 2}"#, "needs it to be an object"),
+        ] {
+            let failure = leaves(&map(json)).unwrap_err();
+            assert_eq!(failure.code, "bad-map");
+            assert!(failure.message.contains(word), "{}", failure.message);
+        }
+        assert_eq!(leaves(&map(r#"{"a\\.b": 1}"#)).unwrap()[0].keys, [["a.b"]]);
+    }
+
+    #[test]
+    fn whole_numbers_are_those_that_everybody_keeps() {
+        assert_eq!(whole_number("8888"), Some(Value::from(8888)));
+        assert_eq!(whole_number("-1"), Some(Value::from(-1)));
+        for text in ["", "-", "08", "1.0", "1e3", "+1", "1234567890123456"] {
+            assert_eq!(whole_number(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! From the parser's events to nodes.
+
+use std::ops::Range;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::{DEEPEST, Id, Node, Style, Value, Yaml, YamlError};
+
+/// Reads the only document of a text.
+pub(super) fn read(text: &str) -> Result<Yaml, YamlError> {
+    let bytes = Bytes::of(text);
+    let mut yaml = Yaml::default();
+    // The collections that are open, and the key that waits for its value.
+    let mut open: Vec<(Id, Option<Id>)> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        let (event, span) =
+            event.map_err(|error| YamlError { message: error.info().to_owned(), line: error.marker().line() })?;
+        let line = span.start.line();
+        let (value, anchor, tag) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                (Value::Text { text: text.into_owned(), style: style_of(style) }, anchor, tag)
+            }
+            Event::SequenceStart(anchor, tag) => (Value::List(Vec::new()), anchor, tag),
+            Event::MappingStart(anchor, tag) => (Value::Map(Vec::new()), anchor, tag),
+            Event::Alias(anchor) => (Value::Alias(anchor), 0, None),
+            Event::SequenceEnd | Event::MappingEnd => {
+                open.pop();
+                continue;
+            }
+            Event::DocumentStart(_) if yaml.root.is_some() => {
+                return Err(YamlError { message: "a second document starts here".to_owned(), line });
+            }
+            _ => continue,
+        };
+        let id = yaml.nodes.len();
+        let is_open = matches!(value, Value::List(_) | Value::Map(_));
+        let span = content(text, bytes.range(&span), &value);
+        let is_bracket = is_open && text[span.clone()].starts_with(['[', '{']);
+        let in_flow = is_bracket || open.last().is_some_and(|&(parent, _)| yaml.nodes[parent].in_flow);
+        let (tag, column) = (tag.map(|tag| tag_text(&tag)), column(text, span.start));
+        yaml.nodes.push(Node { value, tag, line, column, span, anchor, in_flow });
+        if anchor != 0 {
+            yaml.anchors.push((anchor, id));
+        }
+        match open.last_mut() {
+            Some((parent, key)) => yaml.attach(id, *parent, key),
+            None => yaml.root = Some(id),
+        }
+        if is_open {
+            open.push((id, None));
+        }
+        if open.len() > DEEPEST {
+            return Err(YamlError { message: format!("it is nested deeper than {DEEPEST} levels"), line });
+        }
+    }
+    Ok(yaml)
+}
+
+impl Yaml {
+    /// Puts a node into the collection that is open. In a mapping every second node is a key.
+    fn attach(&mut self, id: Id, parent: Id, key: &mut Option<Id>) {
+        match &mut self.nodes[parent].value {
+            Value::List(items) => items.push(id),
+            Value::Map(items) => match key.take() {
+                Some(key) => items.push((key, id)),
+                None => *key = Some(id),
+            },
+            _ => {}
+        }
+    }
+}
+
+/// Where each character stands: the parser counts characters.
+struct Bytes<'a> {
+    text: &'a str,
+    /// Empty for a text of one byte for each character.
+    starts: Vec<usize>,
+}
+
+impl<'a> Bytes<'a> {
+    fn of(text: &'a str) -> Self {
+        let starts = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(at, _)| at).collect() };
+        Self { text, starts }
+    }
+
+    fn range(&self, span: &Span) -> Range<usize> {
+        let start = self.byte(span.start.index());
+        start..self.byte(span.end.index()).max(start)
+    }
+
+    fn byte(&self, index: usize) -> usize {
+        let at = if self.text.is_ascii() { index } else { self.starts.get(index).copied().unwrap_or(self.text.len()) };
+        at.min(self.text.len())
+    }
+}
+
+/// The characters between the start of the line and this byte.
+fn column(text: &str, at: usize) -> usize {
+    let line = text[..at].rfind(['\n', '\r']).map_or(0, |feed| feed + 1);
+    text[line..at].chars().count()
+}
+
+/// What the parser says that a node takes, without anchor and tag before it, and what it counts in after the closing quote.
+fn content(text: &str, span: Range<usize>, value: &Value) -> Range<usize> {
+    let mut start = span.start;
+    if let Value::Text { style: Style::Block, .. } | Value::Alias(_) = value {
+        return span;
+    }
+    while text[start..span.end].starts_with(['&', '!']) {
+        let word = text[start..span.end].find([' ', '\t', '\n', '\r']).map_or(span.end, |length| start + length);
+        let rest = &text[word..span.end];
+        start = span.end - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+    }
+    let quote = match value {
+        Value::Text { style: Style::Single, .. } => '\'',
+        Value::Text { style: Style::Double, .. } => '"',
+        _ => return start..span.end,
+    };
+    let end = text[start..span.end].rfind(quote).map_or(span.end, |at| start + at + 1);
+    start..closing(&text[start..end], quote).map_or(end, |length| start + length)
+}
+
+/// How long the quoted scalar at the start of a text is.
+fn closing(text: &str, quote: char) -> Option<usize> {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && quote == '"' {
+            chars.next();
+        } else if c == quote {
+            // In single quotes a quote is written twice.
+            if quote == '\'' && chars.next_if(|&(_, next)| next == quote).is_some() {
+                continue;
+            }
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+fn style_of(style: ScalarStyle) -> Style {
+    match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted => Style::Single,
+        ScalarStyle::DoubleQuoted => Style::Double,
+        ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+    }
+}
+
+fn tag_text(tag: &Tag) -> String {
+    format!("{}{}", tag.handle, tag.suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text of every scalar and alias, and of the first byte of every collection.
+    fn spans(text: &str) -> Vec<&str> {
+        Yaml::parse(text).unwrap().nodes.iter().map(|node| &text[node.span.clone()]).collect()
+    }
+
+    #[test]
+    fn a_node_takes_its_own_bytes_and_no_others() {
+        assert_eq!(
+            spans("ä: 'it''s' # c\r\nb: &x !t \"\\\"\" \r\nc: *x\r\n"),
+            ["", "ä", "'it''s'", "b", "\"\\\"\"", "c", "*x"]
+        );
+        assert_eq!(spans("a: &x\n  b: !!str 1\n"), ["", "a", "", "b", "1"]);
+        assert_eq!(spans("a: &x {b: \"c\", d: [e]}\n"), ["", "a", "{", "b", "\"c\"", "d", "[", "e"]);
+        assert_eq!(spans("a: |\n  x\n\nb:\n"), ["", "a", "x\n\n", "b", ""]);
+        assert_eq!(spans("a: x\n  y # z\n"), ["", "a", "x\n  y"]);
+    }
+
+    #[test]
+    fn columns_are_those_of_the_content() {
+        let text = "a: &x b\n";
+        let yaml = Yaml::parse(text).unwrap();
+        assert_eq!(yaml.nodes[2].column, 6);
+    }
+}

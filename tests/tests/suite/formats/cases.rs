@@ -1,0 +1,110 @@
+//! Files as projects have them. `PORT!` in what is expected stands for the port.
+
+/// An output, the files before it, and its file after.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) output: &'static str,
+    pub(super) files: &'static [(&'static str, &'static str)],
+    pub(super) path: &'static str,
+    pub(super) expected: &'static str,
+}
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "a pyproject.toml with a tool's settings",
+        output: r#"{"type": "toml", "path": "pyproject.toml", "map": {"tool.shop": {"port": "${SERVICE_PORT}", "url": "http://localhost:${SERVICE_PORT}"}}}"#,
+        files: &[(
+            "pyproject.toml",
+            "[project]\nname = \"shop\"\ndependencies = [\n    \"django>=5\", # LTS\n]\n\n[tool.shop]\nport = 8000     # development\n\n[tool.ruff]\nline-length = 120\n",
+        )],
+        path: "pyproject.toml",
+        expected: "[project]\nname = \"shop\"\ndependencies = [\n    \"django>=5\", # LTS\n]\n\n[tool.shop]\nport = PORT!     # development\nurl = \"http://localhost:PORT!\"\n\n[tool.ruff]\nline-length = 120\n",
+    },
+    Case {
+        name: "cargo's config, for tests that read the environment",
+        output: r#"{"type": "toml", "path": ".cargo/config.toml", "map": {"env": {"API_PORT": "${SERVICE_PORT}", "API_URL.value": "http://127.0.0.1:${SERVICE_PORT}"}}}"#,
+        files: &[(
+            ".cargo/config.toml",
+            "[alias]\nxtask = \"run -p xtask --\"\n\n[env]\nAPI_PORT = '1'\nAPI_URL = { value = \"\", force = true }\n\n[[patch.x]]\n",
+        )],
+        path: ".cargo/config.toml",
+        expected: "[alias]\nxtask = \"run -p xtask --\"\n\n[env]\nAPI_PORT = 'PORT!'\nAPI_URL = { value = \"http://127.0.0.1:PORT!\", force = true }\n\n[[patch.x]]\n",
+    },
+    Case {
+        name: "a chart's values",
+        output: r#"{"type": "yaml", "path": "chart/values.yaml", "map": {"service.nodePort": "${SERVICE_PORT}", "ingress.url": "http://localhost:${SERVICE_PORT}"}}"#,
+        files: &[(
+            "chart/values.yaml",
+            "# Default values.\nservice:\n  type: NodePort\n  nodePort: 30000  # of the node\n\n# outside\ningress: {}\n\nresources: &small\n  cpu: 100m\nworker: *small\n",
+        )],
+        path: "chart/values.yaml",
+        expected: "# Default values.\nservice:\n  type: NodePort\n  nodePort: PORT!  # of the node\n\n# outside\ningress: { url: http://localhost:PORT! }\n\nresources: &small\n  cpu: 100m\nworker: *small\n",
+    },
+    Case {
+        name: "a workflow's environment",
+        output: r#"{"type": "yaml", "path": ".github/workflows/test.yml", "map": {"jobs": {"e2e": {"env": {"BASE_URL": "http://localhost:${SERVICE_PORT}", "PORT": "${SERVICE_PORT}"}}}}}"#,
+        files: &[(
+            ".github/workflows/test.yml",
+            "on: [push]\njobs:\n  e2e:\n    runs-on: ubuntu-24.04\n    env:\n      BASE_URL: 'http://localhost:3000'\n    steps:\n      - run: |\n          npm start\n",
+        )],
+        path: ".github/workflows/test.yml",
+        expected: "on: [push]\njobs:\n  e2e:\n    runs-on: ubuntu-24.04\n    env:\n      BASE_URL: 'http://localhost:PORT!'\n      PORT: \"PORT!\"\n    steps:\n      - run: |\n          npm start\n",
+    },
+    Case {
+        name: "a Spring service's application.yml, from Windows",
+        output: r#"{"type": "yml", "path": "src/main/resources/application.yml", "map": {"server.port": "${SERVICE_PORT}"}, "numbers": true}"#,
+        files: &[(
+            "src/main/resources/application.yml",
+            "---\r\nspring:\r\n    application:\r\n        name: shop\r\nserver:\r\n    ssl:\r\n        enabled: false",
+        )],
+        path: "src/main/resources/application.yml",
+        expected: "---\r\nspring:\r\n    application:\r\n        name: shop\r\nserver:\r\n    ssl:\r\n        enabled: false\r\n    port: PORT!",
+    },
+    Case {
+        name: "direnv's .envrc",
+        output: r#"{"type": "shell", "map": {"PORT": "${SERVICE_PORT}", "BASE_URL": "http://localhost:${SERVICE_PORT}/?a=1&b=$$2"}}"#,
+        files: &[(".envrc", "use flake\nPATH_add bin\nsource_env_if_exists .envrc.local\n")],
+        path: ".envrc",
+        expected: "use flake\nPATH_add bin\nsource_env_if_exists .envrc.local\n# portkeeper:begin written by portkeeper; what you change in here is lost\nexport PORT=PORT!\nexport BASE_URL='http://localhost:PORT!/?a=1&b=$2'\n# portkeeper:end\n",
+    },
+    Case {
+        name: "a PowerShell profile",
+        output: r#"{"type": "shell", "path": "dev.ps1", "map": {"PORT": "${SERVICE_PORT}"}}"#,
+        files: &[("dev.ps1", "param([string]$Mode)\r\n# portkeeper:begin\r\n# portkeeper:end\r\nnpm run $Mode\r\n")],
+        path: "dev.ps1",
+        expected: "param([string]$Mode)\r\n# portkeeper:begin written by portkeeper; what you change in here is lost\r\n$env:PORT = 'PORT!'\r\n# portkeeper:end\r\nnpm run $Mode\r\n",
+    },
+    Case {
+        name: "nginx by a template",
+        output: r#"{"type": "template", "path": "nginx.conf", "inputs": ["nginx.conf.j2"], "map": {"port": "${SERVICE_PORT}", "paths": ["api", "auth"], "tls": false}}"#,
+        files: &[(
+            "nginx.conf.j2",
+            "# portkeeper:generated from nginx.conf.j2\nserver {\n{% for path in paths %}\n  location /{{ path }}/ { proxy_pass http://127.0.0.1:{{ port }}/{{ path }}/; }\n{% endfor %}\n  {% if tls %}\n  listen 443 ssl;\n  {% else %}\n  listen {{ listen | default(8080) }};\n  {% endif %}\n}\n",
+        )],
+        path: "nginx.conf",
+        expected: "# portkeeper:generated from nginx.conf.j2\nserver {\n  location /api/ { proxy_pass http://127.0.0.1:PORT!/api/; }\n  location /auth/ { proxy_pass http://127.0.0.1:PORT!/auth/; }\n  listen 8080;\n}\n",
+    },
+    Case {
+        name: "a settings file of Vite by a template",
+        output: r#"{"type": "template", "path": "ports.ts", "inputs": ["ports.ts.j2"], "overwrite": true}"#,
+        files: &[
+            (
+                "ports.ts.j2",
+                "export const ports = {\n{% for r in reservations %}\n  {{ r.name | lower }}: {{ r.port }},\n{% endfor %}\n} as const;\n",
+            ),
+            ("ports.ts", "export const ports = {} as const;\n"),
+        ],
+        path: "ports.ts",
+        expected: "export const ports = {\n  service_port: PORT!,\n} as const;\n",
+    },
+    Case {
+        name: "VS Code's settings, with comments",
+        output: r#"{"type": "json", "path": ".vscode/settings.json", "map": {"liveServer\\.settings\\.port": "${SERVICE_PORT}"}}"#,
+        files: &[(
+            ".vscode/settings.json",
+            "{\n\t// the team's\n\t\"editor.formatOnSave\": true,\n\t\"liveServer.settings.port\": 5500, // mine\n}\n",
+        )],
+        path: ".vscode/settings.json",
+        expected: "{\n\t// the team's\n\t\"editor.formatOnSave\": true,\n\t\"liveServer.settings.port\": PORT!, // mine\n}\n",
+    },
+];
