@@ -35,6 +35,7 @@ fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> 
     findings.push(doctor::lock(&store));
     if let Some(snapshot) = &snapshot {
         findings.push(doctor::stale(snapshot, &machine));
+        findings.extend(doctor::holds(snapshot, &machine));
         findings.push(doctor::projects(snapshot, &machine));
         findings.push(doctor::ephemeral(snapshot, &machine, os::ephemeral_ports(), &os::set_aside_ports()));
         findings.push(doctor::clock(snapshot, &machine));

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::app::{CommandResult, Context, Format, Sections, age, lease_text, port_or_name};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
+use crate::model::Guarantee;
+use crate::os::Liveness;
 use crate::os::inspect::user_text;
 use crate::policy::Reason;
 use crate::registry::Store;
@@ -105,6 +107,15 @@ fn claim_text(claim: &Claim, folder: &Path) -> String {
     let host = format!("{} on {}", reservation.protocol, reservation.host);
     let lease = lease_text(&reservation.lease);
     let mut text = format!("for {}, {host}, {lease}, {since} ago", claim.purpose(folder));
+    match (&reservation.hold, claim.holder) {
+        (Some(hold), Some(Liveness::Ended)) => {
+            text.push_str(&format!(", hold lost: its holder {} has ended", hold.holder.pid));
+        }
+        (Some(hold), _) => {
+            text.push_str(&format!(", held ({}) by process {}", Guarantee::from(hold.kind), hold.holder.pid));
+        }
+        (None, _) => {}
+    }
     if !claim.here {
         text.push_str(", on another machine or in another network namespace");
     }
@@ -182,6 +193,7 @@ fn view(explained: &Explanation, folder: &Path) -> Value {
 fn claim_view(claim: &Claim, folder: &Path) -> Value {
     let reservation = &claim.reservation;
     let name = reservation.name();
+    let hold = reservation.hold.as_ref().filter(|_| claim.holder != Some(Liveness::Ended));
     json!({
         "host": reservation.host,
         "protocol": reservation.protocol,
@@ -191,6 +203,9 @@ fn claim_view(claim: &Claim, folder: &Path) -> Value {
         "name": name.map(|name| &name.name),
         "project": name.and_then(|name| name.project.as_ref()).map(|project| &project.path),
         "lease": crate::app::LeaseView::from(&reservation.lease),
+        "guarantee": hold.map_or(Guarantee::Advisory, |hold| hold.kind.into()),
+        "holder": hold.map(|hold| hold.holder.pid),
+        "hold_lost": claim.holder == Some(Liveness::Ended),
         "created": reservation.created,
         "here": claim.here,
         "stale": claim.stale.as_ref().map(ToString::to_string),

@@ -4,9 +4,11 @@
 //! is changed.
 
 mod files;
+mod holds;
 mod reservations;
 
 pub use files::{cache, lock, registry, state_folder};
+pub use holds::holds;
 pub use reservations::{clock, ephemeral, projects, stale, tables};
 
 use serde::Serialize;

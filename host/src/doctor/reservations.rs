@@ -113,13 +113,13 @@ pub fn tables() -> Finding {
     }
 }
 
-fn here<'a>(snapshot: &'a Snapshot, world: &impl World) -> impl Iterator<Item = &'a Reservation> {
+pub(super) fn here<'a>(snapshot: &'a Snapshot, world: &impl World) -> impl Iterator<Item = &'a Reservation> {
     let place = world.place().clone();
     snapshot.reservations().iter().filter(move |reservation| place.shares_ports_with(&reservation.place))
 }
 
 /// `8000, 8001 and 3 more`
-fn named(ports: &[Port]) -> String {
+pub(super) fn named(ports: &[Port]) -> String {
     let first: Vec<_> = ports.iter().take(NAMED).map(ToString::to_string).collect();
     match ports.len().saturating_sub(NAMED) {
         0 => first.join(", "),

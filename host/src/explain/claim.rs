@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::model::{Lease, Reservation};
-use crate::reserve::{Machine, Stale, World, why_stale};
+use crate::os::Liveness;
+use crate::reserve::{Machine, Stale, World, holder_of, why_stale};
 use crate::who::{OnPort, Reach, seen_from};
 
 /// A reservation of the port.
@@ -17,6 +18,8 @@ pub struct Claim {
     pub here: bool,
     /// Why it is alive no longer, if it is not: the next reserve collects it.
     pub stale: Option<Stale>,
+    /// Whether the sockets of its hold are still there, if it has one.
+    pub holder: Option<Liveness>,
     /// Whose it is.
     pub whose: Whose,
 }
@@ -50,6 +53,7 @@ impl Claim {
         Self {
             here: machine.place().shares_ports_with(&reservation.place),
             stale: why_stale(reservation, machine),
+            holder: holder_of(reservation, machine),
             whose: Whose::of(reservation, reach),
             reservation: reservation.clone(),
         }

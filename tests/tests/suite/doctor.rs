@@ -121,3 +121,28 @@ fn a_reservation_from_the_future_is_found() {
     let finding = finding(&outcome, "clock");
     assert!(finding["what"].as_str().unwrap().contains(&ports.first().to_string()), "{outcome}");
 }
+
+#[test]
+fn a_hold_that_is_lost_is_found_and_one_that_lives_is_not() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let held = sandbox.portkeeper(format!("reserve --range {port}-{port} --write-env=web --hold")).ok().json();
+    let holder = held["holder"].as_i64().expect("a holder");
+    let outcome = sandbox.portkeeper("doctor --json").ok();
+    assert_eq!(finding(&outcome, "holds")["severity"], "ok", "{outcome}");
+    let explained = sandbox.portkeeper(format!("explain {port} --json")).ok().json();
+    assert_eq!(
+        (&explained["verdict"], &explained["reservations"][0]["holder"]),
+        (&"kept".into(), &holder.into()),
+        "{explained}"
+    );
+    sandbox.portkeeper(format!("kill {port} --yes --force")).refused(1).says("portkeeper release");
+
+    let pid = rustix::process::Pid::from_raw(i32::try_from(holder).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let _ = sandbox.portkeeper(format!("wait {port} --free --timeout 60s")).ok();
+    has_problem(&sandbox, "holds", "--hold");
+    let text = sandbox.portkeeper(format!("explain {port} --format table")).ok().stdout;
+    assert!(text.contains("hold lost"), "{text}");
+    let _ = sandbox.portkeeper(format!("release {port}")).ok();
+}

@@ -241,7 +241,7 @@ fn the_kernels_settings_and_the_policy_have_their_say() {
     assert_eq!(explain(40_001)["kernel"]["withheld"], false);
     assert_eq!(explain(80)["kernel"]["privileged_below"], 1024);
     assert_eq!(explain(6000)["policy"], "browsers refuse to connect to it");
-    assert_eq!(explain(8080)["policy"], "IANA has assigned it to a service");
+    assert_eq!(explain(8080)["policy"], "IANA has assigned it to a service: http-alt");
 }
 
 #[test]
