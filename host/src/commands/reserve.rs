@@ -51,7 +51,7 @@ fn answer(context: &Context, args: &ReserveArgs, granted: &[Granted]) -> std::io
     let printer = &context.printer;
     match printer.format_or_json() {
         Format::Table => printer.text(table(granted)),
-        format if args.selection.is_list() => {
+        format if args.selection.is_list() || args.names.names.len() > 1 => {
             printer.json_list(format, &granted.iter().map(ReservedView::from).collect::<Vec<_>>())
         }
         _ => granted.iter().try_for_each(|granted| printer.json(&ReservedView::from(granted))),
