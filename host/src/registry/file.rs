@@ -132,10 +132,16 @@ impl<'a> FileStore<'a> {
         Ok(staged.commit()?)
     }
 
-    /// Keeps the file under another name too. A file system without hard links goes without; the new file is whole all the same.
+    /// Keeps the file under another name too. What had that name is there until this has it: whoever is killed in between must not
+    /// leave the registry without a former state. A file system without hard links goes without; the new file is whole all the same.
     fn keep_as(&self, other: &Path) {
-        let _ = std::fs::remove_file(other);
-        let _ = std::fs::hard_link(&self.path, other);
+        let link = beside(&self.path, "link");
+        let linked = std::fs::hard_link(&self.path, &link).or_else(|_| {
+            // Left by someone who was killed, or by a rename between two names of one file, which does nothing (rename(2)).
+            std::fs::remove_file(&link)?;
+            std::fs::hard_link(&self.path, &link)
+        });
+        let _ = linked.and_then(|()| std::fs::rename(&link, other));
     }
 }
 
