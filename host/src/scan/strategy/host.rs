@@ -170,10 +170,12 @@ impl Host {
 
     /// There was an answer.
     pub(super) fn answered(&mut self, probe: Probe, verdict: Verdict) {
-        self.silences = 0;
         if verdict == Verdict::Closed {
             self.says_closed = true;
-            self.window = self.window.min(WINDOW);
+            if !self.is_filter() {
+                self.silences = 0;
+                self.window = self.window.min(WINDOW);
+            }
         }
         if probe.tries > 0 {
             self.rescued += 1;
@@ -220,7 +222,7 @@ impl Host {
         self.gap = Duration::ZERO;
         self.window = self.window.max(WINDOW);
         self.silences += 1;
-        if !self.says_closed && self.silences >= self.window {
+        if self.silences >= self.window && (!self.says_closed || self.is_filter()) {
             self.window = (self.window * 2).min(SILENT_WINDOW);
             self.silences = 0;
         }
