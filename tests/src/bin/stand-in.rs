@@ -19,8 +19,8 @@ use std::io::{Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::thread;
-use std::time::Instant;
 use std::time::Duration;
+use std::time::Instant;
 
 use rustix::io::FdFlags;
 use socket2::{Domain, Socket, Type};
@@ -149,7 +149,7 @@ fn cost(address: SocketAddr) -> std::io::Result<()> {
     let calls = 200_000;
     let start = Instant::now();
     for _ in 0..calls {
-        rustix::process::getppid();
+        let _ = rustix::process::getppid();
     }
     writeln!(stdout(), "{}", start.elapsed().as_nanos() / calls)
 }
