@@ -134,7 +134,7 @@ impl Adoption {
             return Answer::Continue;
         }
         let shared = socket.reuse_port().unwrap_or(false);
-        if port.is_served(reach, shared, now) {
+        if port.is_served(reach, shared) {
             return Answer::Failed(Errno::ADDRINUSE);
         }
         let simple = wish.exchangeable && socket.device().is_ok_and(|device| device.is_none());
@@ -143,7 +143,7 @@ impl Adoption {
         let method =
             if exact.is_some_and(|exact| port.sockets[exact].is_ours()) { Method::Adopt } else { Method::Gated };
         let done = match exact {
-            Some(exact) => exchange(&self.listener, port, exact, wish, now).map(|index| (index, method)),
+            Some(exact) => exchange(&self.listener, port, exact, wish).map(|index| (index, method)),
             None => socket.try_clone().and_then(|socket| port.join(socket, *address)).map(|index| (index, method)),
         };
         match done {
@@ -175,14 +175,8 @@ pub(crate) fn explain(errno: Errno) -> String {
 }
 
 /// Puts our socket into the place of the child's, and makes it what the child's was.
-fn exchange(
-    listener: &Listener,
-    port: &mut KeptPort,
-    position: usize,
-    wish: &Wish,
-    now: Instant,
-) -> std::io::Result<usize> {
-    let position = port.listen(position, now)?;
+fn exchange(listener: &Listener, port: &mut KeptPort, position: usize, wish: &Wish) -> std::io::Result<usize> {
+    let position = port.listen(position)?;
     let ours = &port.sockets[position].socket;
     options::carry_over(wish.socket.as_fd(), ours.as_fd());
     // A property of what both descriptors stand for (open(2)), so it has to be on ours before.

@@ -56,9 +56,9 @@ impl KeptPort {
 
     /// Whether a server has one of the sockets that the newcomer would get in the way of. Two that both let others of their kind in
     /// don't.
-    pub(crate) fn is_served(&mut self, reach: Reach, shared: bool, now: Instant) -> bool {
-        let mut others = self.sockets.iter_mut().filter(|kept| kept.reach().overlaps(reach));
-        others.any(|kept| !(shared && kept.shared) && kept.has_server(now))
+    pub(crate) fn is_served(&self, reach: Reach, shared: bool) -> bool {
+        let mut others = self.sockets.iter().filter(|kept| kept.reach().overlaps(reach));
+        others.any(|kept| !(shared && kept.shared) && kept.has_server())
     }
 
     /// Listens on one of the sockets, for a server that is about to get it. Others that it covers and that have no server are
@@ -66,9 +66,9 @@ impl KeptPort {
     ///
     /// # Errors
     /// What listen(2) says.
-    pub(crate) fn listen(&mut self, position: usize, now: Instant) -> io::Result<usize> {
+    pub(crate) fn listen(&mut self, position: usize) -> io::Result<usize> {
         let one = self.sockets.swap_remove(position);
-        self.sockets.retain_mut(|kept| !one.covers(kept) || kept.has_server(now));
+        self.sockets.retain(|kept| !one.covers(kept) || kept.has_server());
         let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(one.reach())).collect();
         let listening =
             if one.listens() || others.is_empty() { one.listen() } else { in_company(&one, &others, || one.listen()) };
@@ -118,7 +118,7 @@ impl KeptPort {
     pub(crate) fn refuse_unserved(&mut self, now: Instant, first: Duration, again: Duration) {
         for kept in &mut self.sockets {
             let patience = if kept.had_server() { again } else { first };
-            if !kept.has_server(now) && kept.alone_for(now) >= patience {
+            if !kept.is_served(now) && kept.alone_for(now) >= patience {
                 kept.refuse();
             }
         }

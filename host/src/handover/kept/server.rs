@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::os;
+
 /// A descriptor of another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Server {
@@ -21,16 +23,29 @@ impl Server {
         self.process.is_some_and(|(pid, fd)| is_socket(Path::new(&format!("/proc/{pid}/fd/{fd}")), inode))
     }
 
-    /// Any process but this one that has the socket open. One that comes from us and doesn't let us look counts, too: to take
-    /// clients away from a server that is there would be worse than to keep them waiting for one that is not.
+    /// A process that comes from us and has the socket open. One that doesn't let us look counts, too: to take clients away from a
+    /// server that is there would be worse than to keep them waiting for one that is not.
+    pub(crate) fn find_below(inode: u64) -> Option<Self> {
+        let me = std::process::id();
+        match descendants(me) {
+            Some(pids) => Self::find_among(&pids, inode, |_| true),
+            None => Self::find(inode),
+        }
+    }
+
+    /// The same among all processes: a socket may have been sent to anyone (`SCM_RIGHTS`, unix(7)). That is a long look.
     pub(crate) fn find(inode: u64) -> Option<Self> {
         let me = std::process::id();
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).filter(|&pid| pid != me);
+        Self::find_among(&pids.collect::<Vec<_>>(), inode, |pid| comes_from(pid, me))
+    }
+
+    fn find_among(pids: &[u32], inode: u64, is_ours: impl Fn(u32) -> bool) -> Option<Self> {
         let mut hidden = None;
-        for pid in pids {
+        for &pid in pids {
             let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-                hidden = hidden.or_else(|| comes_from(pid, me).then_some(Self { process: None }));
+                hidden = hidden.or_else(|| (is_running(pid) && is_ours(pid)).then_some(Self { process: None }));
                 continue;
             };
             if let Some(found) = descriptors.flatten().find(|entry| is_socket(&entry.path(), inode)) {
@@ -39,6 +54,31 @@ impl Server {
         }
         hidden
     }
+}
+
+/// All processes that come from this one (`/proc/PID/task/TID/children`, proc_tid_children(5)); none where the kernel does not tell.
+fn descendants(pid: u32) -> Option<Vec<u32>> {
+    let mut found = children(pid)?;
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children(pid).unwrap_or_default());
+        next += 1;
+    }
+    Some(found)
+}
+
+fn children(pid: u32) -> Option<Vec<u32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let line = fs::read_to_string(thread.path().join("children")).ok()?;
+        children.extend(line.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(children)
+}
+
+/// A process that has ended, but was not waited for yet, has nothing open and shows nothing either.
+fn is_running(pid: u32) -> bool {
+    os::process_id(pid).is_some()
 }
 
 fn is_socket(link: &Path, inode: u64) -> bool {

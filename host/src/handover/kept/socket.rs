@@ -119,11 +119,17 @@ impl Kept {
         self.shared = shared;
     }
 
-    /// Whether any process but this one has it now.
-    pub(crate) fn has_server(&mut self, now: Instant) -> bool {
-        if !self.server.as_ref().is_some_and(|server| server.has(self.inode)) {
+    /// Whether a process that comes from us has it now.
+    pub(crate) fn has_server(&self) -> bool {
+        self.server.is_some_and(|server| server.has(self.inode) || Server::find_below(self.inode).is_some())
+    }
+
+    /// Whether any process but this one has it now. Whoever does is remembered.
+    pub(crate) fn is_served(&mut self, now: Instant) -> bool {
+        if !self.server.is_some_and(|server| server.has(self.inode)) {
             // Only if there was one: a socket that was given to nobody can't be anybody's.
-            self.server = self.server.take().and_then(|_| Server::find(self.inode));
+            let find = || Server::find_below(self.inode).or_else(|| Server::find(self.inode));
+            self.server = self.server.and_then(|_| find());
         }
         if self.server.is_some() {
             self.alone_since = now;

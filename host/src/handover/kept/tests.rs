@@ -73,7 +73,7 @@ fn a_wildcard_server_joins_and_then_keeps_the_port_by_itself() {
         drop(server);
         keeps_everyone_out(&port);
         // It comes again, and finds the socket of its predecessor.
-        let again = port.listen(port.position(wanted, false).unwrap(), Instant::now()).unwrap();
+        let again = port.listen(port.position(wanted, false).unwrap()).unwrap();
         assert!(port.sockets[again].listens());
         connect(&port).unwrap();
     }
@@ -95,7 +95,7 @@ fn a_server_on_one_address_joins_beside_a_wildcard_that_stays() {
     // The next one wants the wildcard after all.
     drop(server);
     let wildcard = port.position(address("0.0.0.0", &port), false).unwrap();
-    port.listen(wildcard, Instant::now()).unwrap();
+    port.listen(wildcard).unwrap();
     keeps_everyone_out(&port);
     connect(&port).unwrap();
     TcpStream::connect(elsewhere).unwrap();
