@@ -20,6 +20,7 @@ mod server;
 mod skip;
 mod snapshot;
 mod stand_in;
+mod usage;
 mod wat_plugin;
 
 pub use crowd::{Counts, Loop};
@@ -35,4 +36,5 @@ pub use server::{Server, ask};
 pub use skip::{program_or_skip, skipped, tell};
 pub use snapshot::Snapshot;
 pub use stand_in::StandIn;
+pub use usage::Usage;
 pub use wat_plugin::WatPlugin;

@@ -30,7 +30,6 @@ mod tests {
 
     /// Not for users.
     #[derive(Debug, Deserialize, JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is asked for")]
     struct Sample {
         /// How far
         #[serde(default)]
@@ -42,7 +41,6 @@ mod tests {
 
     #[derive(Debug, Deserialize, JsonSchema)]
     #[serde(rename_all = "lowercase")]
-    #[expect(dead_code, reason = "only its schema is asked for")]
     enum Style {
         Plain,
         Wide,

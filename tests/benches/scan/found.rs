@@ -31,7 +31,7 @@ impl Found {
         found
     }
 
-    /// nmap's `-oG -`: `Host: 10.77.0.1 ()	Ports: 8001/open/tcp//…	Ignored State: closed (48)`.
+    /// nmap's `-oG -`: `Host: 10.77.0.1 () Ports: 8001/open/tcp//… Ignored State: closed (48)`.
     pub(crate) fn from_nmap(text: &str) -> Self {
         let mut found = Self::default();
         for line in text.lines().filter(|line| line.starts_with("Host: ")) {

@@ -1,10 +1,9 @@
 //! Makes a network, and lets every program scan it in turn.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use portkeeper_tests::{Lan, Programs, Sandbox};
+use portkeeper_tests::{Lan, Programs, Sandbox, Usage};
 
 use crate::networks::Network;
 use crate::programs::Program;
@@ -32,9 +31,9 @@ pub(crate) fn measure(network: Network, programs: &[Program], report: &mut Repor
             };
             // Nobody is known yet, as in a network that one comes into.
             lan.at_scanner("ip neigh flush all");
-            let (start, cpu) = (Instant::now(), cpu_of_children());
+            let (start, cpu) = (Instant::now(), Usage::of_children().cpu);
             let outcome = run.inside(lan.scanner()).run();
-            let (wall, cpu) = (start.elapsed(), cpu_of_children() - cpu);
+            let (wall, cpu) = (start.elapsed(), Usage::of_children().cpu - cpu);
             assert!(outcome.status.success(), "{outcome}");
             let found = (program.read)(&outcome.stdout);
             report.add(network, program.name, Measured::new(wall, cpu, &truth, &found));
@@ -45,14 +44,4 @@ pub(crate) fn measure(network: Network, programs: &[Program], report: &mut Repor
 fn is_installed(name: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).output();
     found.is_ok_and(|found| found.status.success())
-}
-
-/// What all children have taken so far that have ended.
-fn cpu_of_children() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("getrusage");
-    let time = |seconds: i64, micros: i64| {
-        Duration::from_secs(seconds.unsigned_abs()) + Duration::from_micros(micros.unsigned_abs())
-    };
-    time(usage.user_time().tv_sec(), usage.user_time().tv_usec())
-        + time(usage.system_time().tv_sec(), usage.system_time().tv_usec())
 }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portkeeper_tests::{Programs, Run, Sandbox};
+use portkeeper_tests::{Programs, Run, Sandbox, Usage};
 
 use crate::python::Python;
 
@@ -82,14 +82,7 @@ pub(crate) fn peak_memory_of_child(command: &[String]) -> i64 {
     let (program, arguments) = command.split_first().expect("a program");
     let output = Command::new(program).args(arguments).output().expect("the program starts");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the call writes into memory that is as large as it expects; where it does not, zeros are numbers as well.
-    #[expect(unsafe_code, reason = "no crate that is here anyway has this call")]
-    let usage = unsafe {
-        assert_eq!(libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()), 0, "getrusage");
-        usage.assume_init()
-    };
-    usage.ru_maxrss
+    Usage::of_children().peak_memory
 }
 
 fn compiled_floor(folder: &Path) -> PathBuf {
