@@ -30,6 +30,7 @@ mod tests {
 
     /// Not for users.
     #[derive(Debug, Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is asked for")]
     struct Sample {
         /// How far
         #[serde(default)]
