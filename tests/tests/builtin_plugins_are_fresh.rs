@@ -47,10 +47,11 @@ fn no_component_names_the_machine_that_built_it() {
 #[test]
 fn host_and_sdk_speak_the_same_interface() {
     let root = builtin::root();
-    assert_eq!(files(&root.join("host/wit")), files(&root.join("plugin-sdk/wit")));
+    assert_eq!(interfaces(&root.join("host/wit")), interfaces(&root.join("plugin-sdk/wit")));
 }
 
-fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+/// The interface files of a folder. What tells people about them beside them is each folder's own.
+fn interfaces(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
@@ -58,7 +59,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
-            } else {
+            } else if path.extension().is_some_and(|extension| extension == "wit") {
                 let name = path.strip_prefix(folder).unwrap().to_owned();
                 found.insert(name, std::fs::read_to_string(&path).unwrap());
             }
