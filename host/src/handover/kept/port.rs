@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
+use super::socket::patiently;
 use super::{Kept, Reach};
 use crate::hold::HeldPort;
 use crate::model::{Port, Protocol};
@@ -68,10 +69,13 @@ impl KeptPort {
     /// What listen(2) says.
     pub(crate) fn listen(&mut self, position: usize) -> io::Result<usize> {
         let one = self.sockets.swap_remove(position);
-        self.sockets.retain(|kept| !one.covers(kept) || kept.has_server());
+        self.leave(|kept| one.covers(kept) && !kept.has_server());
         let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(one.reach())).collect();
-        let listening =
-            if one.listens() || others.is_empty() { one.listen() } else { in_company(&one, &others, || one.listen()) };
+        let listening = if one.listens() || others.is_empty() {
+            one.listen()
+        } else {
+            alone_with(&one, &others, Key::ReuseAddress, || one.listen())
+        };
         self.sockets.push(one);
         listening.map(|()| self.sockets.len() - 1)
     }
@@ -93,12 +97,11 @@ impl KeptPort {
         let bound = if covered {
             // Beside remnants of connections a bind needs SO_REUSEADDR, too.
             newcomer.socket.set_reuse_address(true)?;
-            through(Key::ReusePort, &newcomer, &others, bind).or_else(|error| match error.kind() {
-                ErrorKind::AddrInUse => in_company(&newcomer, &others, bind),
-                _ => Err(error),
-            })
+            through(Key::ReusePort, &newcomer, &others, bind)
+                .or_else(|error| again(error, || alone_with(&newcomer, &others, Key::ReusePort, || patiently(bind))))
+                .or_else(|error| again(error, || alone_with(&newcomer, &others, Key::ReuseAddress, bind)))
         } else {
-            in_company(&newcomer, &others, || bind().and_then(|()| newcomer.listen()))
+            alone_with(&newcomer, &others, Key::ReuseAddress, || bind().and_then(|()| newcomer.listen()))
         };
         if let Err(error) = bound {
             newcomer.socket.set_reuse_address(was_address)?;
@@ -107,7 +110,7 @@ impl KeptPort {
         }
         // From here on it keeps its addresses by itself.
         let _ = newcomer.socket.set_reuse_address(newcomer.listens());
-        self.sockets.retain(|kept| !newcomer.covers(kept));
+        self.leave(|kept| newcomer.covers(kept));
         newcomer.listen()?;
         self.sockets.push(newcomer);
         Ok(self.sockets.len() - 1)
@@ -122,6 +125,13 @@ impl KeptPort {
                 kept.refuse();
             }
         }
+    }
+
+    /// Closes some of the sockets. A rival's bind looks at one socket after the other: so that it meets one that keeps it out whichever
+    /// comes first, those that leave keep everyone out until the kernel has forgotten them.
+    fn leave(&mut self, leaves: impl Fn(&Kept) -> bool) {
+        self.sockets.iter().filter(|kept| leaves(kept)).for_each(Kept::close_gate);
+        self.sockets.retain(|kept| !leaves(kept));
     }
 
     /// Takes clients in, on these addresses, before there is a server.
@@ -146,15 +156,21 @@ fn through<T>(key: Key, newcomer: &Kept, others: &[&Kept], act: impl FnOnce() ->
     done
 }
 
-/// The same with [`Key::ReuseAddress`], which fits beside no listener.
-fn in_company<T>(newcomer: &Kept, others: &[&Kept], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// The same without the clients of the others: [`Key::ReuseAddress`] fits beside no listener, and a connection that was made in the
+/// instant before its listener had that option fits beside nobody. Should it fail, the others listen again.
+fn alone_with<T>(newcomer: &Kept, others: &[&Kept], key: Key, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let listened: Vec<_> = others.iter().filter(|other| other.listens()).collect();
     others.iter().for_each(|other| other.refuse());
-    through(Key::ReuseAddress, newcomer, others, act).inspect_err(|_| {
+    through(key, newcomer, others, act).inspect_err(|_| {
         for other in listened {
             let _ = other.listen();
         }
     })
+}
+
+/// Another attempt, if the port was in use.
+fn again<T>(error: io::Error, attempt: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    if error.kind() == ErrorKind::AddrInUse { attempt() } else { Err(error) }
 }
 
 fn turn(key: Key, kept: &Kept, on: bool) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Socket, Type};
@@ -13,6 +14,10 @@ use super::server::Server;
 /// The queue for clients that come before the server does. listen(2) caps it at `net.core.somaxconn`, and the server's own
 /// listen(2) sets what it wants.
 const BACKLOG: i32 = 4096;
+
+/// How often, and after which pauses, a port that old connections keep is asked for again.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_micros(250);
 
 /// A socket that keeps a port. Its file description may be a server's as well: both then have the same socket, and whoever
 /// closes it first leaves it to the other.
@@ -78,8 +83,9 @@ impl Kept {
     /// Takes clients in from now on. They queue until a server accepts them. A UDP socket does so once it is bound.
     ///
     /// As long as `SO_REUSEADDR` is off, nobody can join. But what is left of earlier connections would keep us out, as it keeps
-    /// anyone out without that option; then, and only then, it has to be on for the moment of the call. A socket that listens keeps
-    /// everyone out by itself, and its connections inherit the option, so that the next server can listen beside their remnants.
+    /// anyone out without that option. Connections that are just being unmade are gone in a moment; for others, and only for them,
+    /// it has to be on while listen(2) is called. A socket that listens keeps everyone out by itself, and its connections inherit
+    /// the option, so that the next server can listen beside their remnants.
     ///
     /// # Errors
     /// What listen(2) says.
@@ -87,24 +93,32 @@ impl Kept {
         if !self.is_tcp() || self.listens() {
             return Ok(());
         }
-        match self.socket.listen(BACKLOG) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                self.socket.set_reuse_address(true)?;
-                self.socket.listen(BACKLOG).inspect_err(|_| {
-                    let _ = self.socket.set_reuse_address(false);
-                })
+        let mut listening = patiently(|| self.socket.listen(BACKLOG));
+        if is_in_use(&listening) {
+            self.socket.set_reuse_address(true)?;
+            listening = self.socket.listen(BACKLOG);
+        }
+        match listening {
+            Ok(()) => self.socket.set_reuse_address(true),
+            Err(error) => {
+                let _ = self.socket.set_reuse_address(false);
+                Err(error)
             }
-            result => result.and_then(|()| self.socket.set_reuse_address(true)),
         }
     }
 
     /// Takes no clients in any more: those that queue are reset, new ones refused. The port stays bound (shutdown(2) on a listener
     /// whose port was chosen explicitly, net/ipv4/inet_connection_sock.c), and closed to others.
     pub(crate) fn refuse(&self) {
-        let _ = self.socket.set_reuse_address(false);
+        self.close_gate();
         if self.is_tcp() && self.listens() {
             let _ = self.socket.shutdown(Shutdown::Read);
         }
+    }
+
+    /// Lets nobody else in that has `SO_REUSEADDR`, whether it listens or not.
+    pub(crate) fn close_gate(&self) {
+        let _ = self.socket.set_reuse_address(false);
     }
 
     /// Whether clients are taken in.
@@ -160,6 +174,23 @@ impl Kept {
     fn is_tcp(&self) -> bool {
         self.socket.r#type().is_ok_and(|kind| kind == Type::STREAM)
     }
+}
+
+/// Tries again for a few milliseconds while the port is in use: connections that are just being unmade are gone then.
+pub(super) fn patiently<T>(attempt: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let mut result = attempt();
+    for _ in 0..TRIES {
+        if !is_in_use(&result) {
+            break;
+        }
+        thread::sleep(PAUSE);
+        result = attempt();
+    }
+    result
+}
+
+fn is_in_use<T>(result: &io::Result<T>) -> bool {
+    matches!(result, Err(error) if error.kind() == ErrorKind::AddrInUse)
 }
 
 fn inode(socket: &Socket) -> io::Result<u64> {

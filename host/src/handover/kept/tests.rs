@@ -145,3 +145,54 @@ fn clients_of_nobody_are_refused_when_patience_ends() {
     assert_eq!(connect(&port).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     keeps_everyone_out(&port);
 }
+
+/// Clients that come and go leave connections on the port that are just being made or unmade when a server joins.
+#[test]
+fn a_server_that_joins_under_load_brings_nobody_with_it() {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    let (held, wins) = (AtomicU32::new(0), AtomicU32::new(0));
+    let over = AtomicBool::new(false);
+    let first = keep(&LOOPBACK);
+    let number = first.port;
+    drop(first);
+    let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), number.get());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let _ = TcpStream::connect(at("127.0.0.1"));
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                // Odd while the port is held.
+                let before = held.load(Ordering::SeqCst);
+                let rival = socket(at("0.0.0.0"));
+                rival.set_reuse_address(true).unwrap();
+                let got_in = before % 2 == 1 && rival.bind(&at("0.0.0.0").into()).is_ok();
+                if got_in && held.load(Ordering::SeqCst) == before {
+                    wins.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        for round in 0..300 {
+            let ip = ["0.0.0.0", "::"][round % 2];
+            let mut claims =
+                std::iter::repeat_with(|| claim(HoldKind::Gated, Protocol::Tcp, number, &LOOPBACK, false).unwrap());
+            let claimed = claims.find_map(|claim| match claim {
+                Claim::Held(held) => Some(held),
+                Claim::NotHeld(_) => None,
+            });
+            let mut port = KeptPort::new(claimed.unwrap()).unwrap();
+            held.fetch_add(1, Ordering::SeqCst);
+            port.listen_early(&LOOPBACK[..1]).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+            port.join(socket(at(ip)), at(ip)).unwrap();
+            held.fetch_add(1, Ordering::SeqCst);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(wins.into_inner(), 0);
+}
