@@ -28,7 +28,7 @@ impl Server {
     #[must_use]
     #[track_caller]
     pub fn start(sandbox: &Sandbox, words: &str) -> Self {
-        Self::start_run(sandbox, sandbox.portkeeper(format!("run --report report.json --ready-timeout 10m {words}")))
+        Self::start_run(sandbox, &sandbox.portkeeper(format!("run --report report.json --ready-timeout 10m {words}")))
     }
 
     /// The same, with a script of the shell that finds its port in the environment. It waits for [`Server::go`] before it begins, so
@@ -40,13 +40,13 @@ impl Server {
         let script = format!("until [ -e go ]; do sleep 0.01; done; {script}");
         let run =
             sandbox.portkeeper(format!("run --report report.json --ready-timeout 10m {words} -- sh -c")).arg(script);
-        let server = Self::start_run(sandbox, run);
+        let server = Self::start_run(sandbox, &run);
         let _ = server.report();
         server
     }
 
     #[track_caller]
-    fn start_run(sandbox: &Sandbox, run: Run<'_>) -> Self {
+    fn start_run(sandbox: &Sandbox, run: &Run<'_>) -> Self {
         let report = sandbox.work().join("report.json");
         let _ = std::fs::remove_file(&report);
         let mut command = run.command();
