@@ -15,7 +15,7 @@ pub(crate) trait Keeper {
     /// What it waits for is there.
     fn readable(&mut self, _: &mut dyn FnMut(News)) {}
 
-    /// Looks after the ports, and says when to look again at the latest.
+    /// Looks after the ports, and says when to look again.
     fn look(&mut self, _: Instant, _: &mut dyn FnMut(News)) -> Option<Duration> {
         None
     }

@@ -22,9 +22,13 @@ pub(crate) fn supervise(
 ) -> io::Result<Ended> {
     // It may have ended before anybody looked.
     let mut ended = reap(command)?;
+    let mut next_look = Some(Instant::now());
     while ended.is_none() {
-        let patience = keeper.look(Instant::now(), news);
-        let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        let now = Instant::now();
+        if next_look.is_some_and(|next| next <= now) {
+            next_look = keeper.look(now, news).map(|patience| now + patience);
+        }
+        let patience = next_look.and_then(|next| Timespec::try_from(next.saturating_duration_since(now)).ok());
         let waits_for = keeper.waits_for();
         let mut fds = vec![PollFd::from_borrowed_fd(signals.waits_for(), PollFlags::IN)];
         fds.extend(waits_for.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));

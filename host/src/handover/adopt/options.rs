@@ -61,7 +61,9 @@ const LONGEST: usize = 16;
 /// Gives a socket the options of another. What one of them does not know, or this user may not set, is left out.
 pub(crate) fn carry_over(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     for &(level, name) in OPTIONS.iter().chain(&OPTIONS_V6) {
-        let (Ok(wanted), Ok(had)) = (get(from, level, name), get(to, level, name)) else { continue };
+        let (Ok(wanted), Ok(had)) = (get::<LONGEST>(from, level, name), get::<LONGEST>(to, level, name)) else {
+            continue;
+        };
         if wanted != had {
             let _ = set(to, level, name, &halved(level, name, wanted));
         }
@@ -70,7 +72,7 @@ pub(crate) fn carry_over(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
 
 /// Whether both sockets are in one network namespace, as far as the kernel tells (`SO_NETNS_COOKIE`, Linux 5.14).
 pub(crate) fn same_network(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
-    let cookie = |socket| get(socket, SOL_SOCKET, SO_NETNS_COOKIE).ok();
+    let cookie = |socket| get::<8>(socket, SOL_SOCKET, SO_NETNS_COOKIE).ok();
     cookie(a) == cookie(b)
 }
 
@@ -84,9 +86,10 @@ fn halved(level: c_int, name: c_int, value: Vec<u8>) -> Vec<u8> {
     }
 }
 
-fn get(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<Vec<u8>> {
-    let mut value = vec![0; LONGEST];
-    let mut length = LONGEST as socklen_t;
+/// The value of an option that has at most so many bytes; some the kernel only gives in just as many.
+fn get<const MOST: usize>(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<Vec<u8>> {
+    let mut value = vec![0; MOST];
+    let mut length = MOST as socklen_t;
     #[expect(unsafe_code, reason = "the crates have one function for each option, and not for all of them")]
     // SAFETY: the kernel writes at most `length` bytes, which `value` has, and says how many.
     let result =
@@ -130,6 +133,7 @@ mod tests {
         assert_eq!(to.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
         assert_eq!(to.linger().unwrap(), Some(Duration::from_secs(3)));
         assert_eq!(to.recv_buffer_size().unwrap(), from.recv_buffer_size().unwrap());
+        assert!(same_network(from.as_fd(), to.as_fd()));
         let plain = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         carry_over(plain.as_fd(), to.as_fd());
         assert!(!to.keepalive().unwrap() && to.linger().unwrap().is_none(), "the next server may want other ones");

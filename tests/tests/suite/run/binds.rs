@@ -1,6 +1,6 @@
 //! Everything that a program may do with bind(2).
 
-use portkeeper_tests::{Outcome, Ports, program_or_skip};
+use portkeeper_tests::{Outcome, Ports, program_or_skip, skipped};
 
 use crate::sandbox;
 
@@ -192,4 +192,19 @@ def receives(address, family=socket.AF_INET):
 print(receives('127.0.0.1'), receives('0.0.0.0'), receives('127.0.0.1'))
 ";
     prints("--protocol udp", program, "True True True");
+}
+
+#[test]
+fn the_same_port_of_another_network_is_another_port() {
+    let sandbox = sandbox();
+    if !sandbox.program("unshare").words("--net true").run().status.success() {
+        skipped("NETNS", "`unshare --net` does not work here");
+        return;
+    }
+    let ports = Ports::take(1);
+    let inside = format!("ip link set lo up && exec {} serve 127.0.0.1:$PORT", sandbox.stand_in_path());
+    let run = sandbox.portkeeper(format!("run --port {} -- unshare --net sh -c", ports.first())).arg(inside);
+    let outcome = run.ok();
+    assert_eq!(outcome.stdout, "ready 1\n");
+    outcome.is_silent();
 }
