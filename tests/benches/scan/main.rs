@@ -5,7 +5,7 @@
 //! - `c`: one host, all 65,535 ports
 //! - `mixed`: 200 hosts of every kind, 51 ports each
 //!
-//! `cargo bench -p portkeeper-tests --bench scan` measures everything, `... -- a c` some of it. It compares with nmap (the Debian
+//! `cargo bench --profile dev -p portkeeper-tests --bench scan` measures everything, `... -- a c` some of it. It compares with nmap (the Debian
 //! package) and RustScan (`cargo install rustscan`), as far as they are there. A timing over its budget is marked and never fails the
 //! run, because it depends on the machine; a port that is called closed and is not does.
 

@@ -3,23 +3,25 @@
 use std::process::Command;
 use std::time::Instant;
 
-use portkeeper_tests::{Lan, Programs, Sandbox, Usage};
+use portkeeper_tests::{Lan, Programs, Sandbox, Usage, release_build};
 
 use crate::networks::Network;
 use crate::programs::Program;
 use crate::report::{Measured, Report};
 
-const UNDER_TEST: Programs = Programs {
-    portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"),
-    stand_in: env!("CARGO_BIN_EXE_stand-in"),
-    target: env!("CARGO_TARGET_TMPDIR"),
-};
+fn under_test() -> Programs {
+    Programs {
+        portkeeper: release_build(),
+        stand_in: env!("CARGO_BIN_EXE_stand-in"),
+        target: env!("CARGO_TARGET_TMPDIR"),
+    }
+}
 
 /// How often every program scans.
 const ROUNDS: usize = 5;
 
 pub(crate) fn measure(network: Network, programs: &[Program], report: &mut Report) {
-    let sandbox = Sandbox::new(UNDER_TEST);
+    let sandbox = Sandbox::new(under_test());
     let Some(mut lan) = Lan::or_skip(&sandbox) else { return };
     let truth = network.make(&mut lan);
     let (to, ports) = network.target();

@@ -4,7 +4,7 @@
 //! - `/bin/true`: what a process costs that does nothing
 //! - the Python tools that many users come from, when they can be installed
 //!
-//! `cargo bench -p portkeeper-tests` measures everything, `cargo bench -p portkeeper-tests -- prepare crowd` some of it. Programs
+//! `cargo bench --profile dev -p portkeeper-tests --bench speed` measures everything, with `-- prepare crowd` some of it. Programs
 //! take turns, so that a busy moment of the machine hits all of them. A timing over its budget is marked and never fails the run,
 //! because it depends on the machine; a wrong answer does.
 

@@ -4,15 +4,17 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use portkeeper_tests::{Programs, Run, Sandbox, Usage};
+use portkeeper_tests::{Programs, Run, Sandbox, Usage, release_build};
 
 use crate::python::Python;
 
-const PROGRAMS: Programs = Programs {
-    portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"),
-    stand_in: env!("CARGO_BIN_EXE_stand-in"),
-    target: env!("CARGO_TARGET_TMPDIR"),
-};
+fn programs() -> Programs {
+    Programs {
+        portkeeper: release_build(),
+        stand_in: env!("CARGO_BIN_EXE_stand-in"),
+        target: env!("CARGO_TARGET_TMPDIR"),
+    }
+}
 
 /// The argument with which this program becomes [`peak_memory_of_child`].
 pub(crate) const PEAK_MEMORY: &str = "--peak-memory";
@@ -37,12 +39,12 @@ impl Bench {
 
     /// The path of portkeeper's release build.
     pub(crate) fn portkeeper_path() -> &'static Path {
-        Path::new(PROGRAMS.portkeeper)
+        Path::new(release_build())
     }
 
     /// A home with nothing in it.
     pub(crate) fn home() -> Sandbox {
-        Sandbox::new(PROGRAMS)
+        Sandbox::new(programs())
     }
 
     /// The floor program, with a registry of the size that a few reservations have.
