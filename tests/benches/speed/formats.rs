@@ -81,7 +81,7 @@ pub(crate) fn in_new_project(bench: &Bench, home: &Sandbox, prepare: impl FnOnce
         "plugins": plugins,
     });
     home.write("project/pk.config.json", config.to_string());
-    home.write("project/page.jinja", "port = {{ SERVICE_PORT }}\n");
+    home.write("project/page.jinja", "# portkeeper:generated\nport = {{ SERVICE_PORT }}\n");
     let folder = home.work().join("project");
     let run = home.portkeeper("prepare").within(&folder).env("XDG_CACHE_HOME", home.root().join("cache"));
     let outcome = prepare(&run);
