@@ -136,6 +136,8 @@ impl Server {
     /// Sends portkeeper a signal, and waits for its end.
     #[track_caller]
     pub fn stop(mut self, signal: Signal) -> ExitStatus {
+        // Waiting closes it, and a server that ends with its input must not be quicker than the signal.
+        let _input = self.child.stdin.take();
         self.signal(signal);
         self.child.wait().expect("wait")
     }

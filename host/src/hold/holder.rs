@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -37,6 +37,9 @@ pub enum End {
     FileGone,
 }
 
+/// How often a hold file is looked at that can't be watched.
+const UNWATCHED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 /// A holder. Dropped, it lets go of everything, and leaves no file.
 #[derive(Debug)]
 pub struct Holder {
@@ -48,7 +51,9 @@ pub struct Holder {
     clock: Option<OwnedFd>,
     process: Option<OwnedFd>,
     signals: Vec<(i32, UnixStream)>,
-    watch: OwnedFd,
+    /// Wakes us when the file loses its name. None where the user has no inotify instances left (inotify(7)): then the file is looked
+    /// at now and then.
+    watch: Option<OwnedFd>,
 }
 
 /// What a holder wakes up for.
@@ -63,7 +68,6 @@ enum Event {
 impl Holder {
     /// A holder of these ports. From here on the signals that end processes end the hold.
     pub(super) fn new(begin: Begin, ports: Vec<HeldPort>, lock: Lock, control: OwnedFd) -> io::Result<Self> {
-        let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         let (clock, process) = match begin.until {
             Until::Released => (None, None),
             Until::SinceBoot(end) => (Some(alarm(end)?), None),
@@ -71,8 +75,8 @@ impl Holder {
         };
         let signals = [SIGTERM, SIGINT, SIGHUP].into_iter().map(pipe_of).collect::<io::Result<_>>()?;
         let folder = HoldFolder::from(PathBuf::from(begin.folder));
+        let watch = watch(&folder.file(begin.id)).ok();
         let this = Self { ports, folder, id: begin.id, lock, control, clock, process, signals, watch };
-        this.watch_file()?;
         listen_to_callers(&this.control)?;
         Ok(this)
     }
@@ -92,7 +96,7 @@ impl Holder {
                     }
                 }
                 Event::File => {
-                    drain(&self.watch);
+                    self.watch.iter().for_each(drain);
                     if self.lock.file().metadata()?.nlink() == 0 {
                         return Ok(End::FileGone);
                     }
@@ -109,13 +113,18 @@ impl Holder {
         let signals = self.signals.iter().map(|(number, pipe)| (Event::Signal(*number), pipe.as_fd()));
         let clock = self.clock.iter().map(|clock| (Event::Clock, clock.as_fd()));
         let process = self.process.iter().map(|process| (Event::Process, process.as_fd()));
-        let rest = [(Event::File, self.watch.as_fd()), (Event::Call, self.control.as_fd())];
+        let file = self.watch.iter().map(|watch| (Event::File, watch.as_fd()));
+        let calls = [(Event::Call, self.control.as_fd())];
         let (events, descriptors): (Vec<Event>, Vec<BorrowedFd<'_>>) =
-            signals.chain(clock).chain(process).chain(rest).unzip();
+            signals.chain(clock).chain(process).chain(file).chain(calls).unzip();
         let mut waiting: Vec<_> = descriptors.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-        while let Err(error) = poll(&mut waiting, None) {
-            if error != Errno::INTR {
-                return Err(error.into());
+        let patience = if self.watch.is_some() { None } else { Some(&UNWATCHED) };
+        loop {
+            match poll(&mut waiting, patience) {
+                Ok(0) => return Ok(Event::File),
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         let ready = waiting.iter().position(|waiting| !waiting.revents().is_empty());
@@ -158,18 +167,11 @@ impl Holder {
         match self.folder.rewrite(self.id, &left) {
             Ok(lock) => {
                 self.lock = lock;
-                // Should the watch fail, only a file that somebody deletes goes unnoticed.
-                let _ = self.watch_file();
+                self.watch = watch(&self.folder.file(self.id)).ok();
             }
             // On a full disk: rather nothing than what is no longer true.
             Err(_) => drop(self.lock.file().set_len(0)),
         }
-    }
-
-    /// Wakes us when the file loses its name (`IN_ATTRIB`, inotify(7)).
-    fn watch_file(&self) -> io::Result<()> {
-        inotify::add_watch(&self.watch, self.folder.file(self.id), inotify::WatchFlags::ATTRIB)?;
-        Ok(())
     }
 }
 
@@ -207,6 +209,13 @@ fn descriptor_of(process: &ProcessId) -> io::Result<OwnedFd> {
         Liveness::Ended => Err(ended()),
         Liveness::Alive | Liveness::Unknown => Ok(descriptor),
     }
+}
+
+/// A descriptor that can be read when the file loses its name (`IN_ATTRIB`, inotify(7)).
+fn watch(file: &Path) -> io::Result<OwnedFd> {
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    inotify::add_watch(&watch, file, inotify::WatchFlags::ATTRIB)?;
+    Ok(watch)
 }
 
 /// Takes the events off the descriptor.
