@@ -199,17 +199,19 @@ pub(super) fn component_of(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
 
 fn encode(module: &[u8]) -> Result<Vec<u8>, Refusal> {
     inspect::module(module)?;
-    let encoded = wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(|mut encoder| encoder.encode());
-    encoded.map_err(|error| {
-        let reason = format!(
-            "it is a core module that cannot be made a component: {}",
-            super::text::line(&format!("{error:#}"))
-        );
+    let encode = || {
+        let encoder = wit_component::ComponentEncoder::default().validate(true).module(module);
+        encoder.and_then(|mut encoder| encoder.encode())
+    };
+    let refusal = |why: &str| {
+        let reason = format!("it is a core module that cannot be made a component: {why}");
         Refusal::with_help(reason, "build it with portkeeper-plugin-sdk for wasm32-unknown-unknown")
-    })
+    };
+    // The encoder takes for granted that its input is what a compiler wrote, and panics over some that is not.
+    match std::panic::catch_unwind(encode) {
+        Ok(encoded) => encoded.map_err(|error| refusal(&super::text::line(&format!("{error:#}")))),
+        Err(_) => Err(refusal("what it says of its world makes no sense")),
+    }
 }
 
 /// What compiled code depends on besides the component: wasmtime's version, its settings and the processor's features, as one

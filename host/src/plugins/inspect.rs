@@ -4,6 +4,7 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, FunctionBody, Operator, Parser, Payload,
 };
 
+use super::packages::packages;
 use super::release::{is_supported, other_version};
 use super::{limits, text};
 
@@ -95,6 +96,12 @@ pub(super) fn module(bytes: &[u8]) -> Result<(), Refusal> {
                 return Err(foreign_import(import.module));
             }
         }
+    }
+    let packages = packages(bytes).map_err(broken)?;
+    if packages.len() > 1 {
+        let names = packages.into_iter().collect::<Vec<_>>().join(", ");
+        let reason = format!("its world is made of several packages: {}", text::line(&names));
+        return Err(Refusal::with_help(reason, "a plugin's world is that of portkeeper:output alone"));
     }
     Ok(())
 }

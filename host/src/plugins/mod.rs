@@ -23,6 +23,7 @@ mod files;
 mod inspect;
 mod limits;
 mod loaded;
+mod packages;
 mod paths;
 mod plugin;
 mod release;
