@@ -116,7 +116,7 @@ pub(super) fn grant(
 }
 
 /// The ports of names, old and new.
-fn by_name(
+pub(super) fn by_name(
     context: &Context,
     names: &NameArgs,
     selection: &SelectionArgs,

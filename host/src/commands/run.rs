@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context, SelectionArgs, duration, env_key, fill_in};
+use crate::app::{CommandError, CommandResult, Context, NameArgs, SelectionArgs, duration, env_key, fill_in};
 use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
 use ports::Ports;
 use report::Reporter;
@@ -32,11 +32,14 @@ use report::Reporter;
 #[command(verbatim_doc_comment)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
+    names: NameArgs,
+
+    #[command(flatten)]
     selection: SelectionArgs,
 
     /// Reserve the ports of a config and write its files, as prepare does, and run the command with all of them
     #[arg(long, short, value_name = "FILE", conflicts_with_all = [
-        "port", "preferred", "range", "profile", "count", "host", "protocol", "owner", "write_env", "env_path", "env_key",
+        "names", "port", "preferred", "range", "profile", "count", "host", "protocol", "owner", "write_env", "env_path", "env_key",
     ])]
     config: Option<PathBuf>,
 
@@ -77,9 +80,13 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
     if let Some(lease) = args.selection.lease_option() {
         return Err(CommandError::usage(format_args!("{lease}: with run the port is kept while the command runs")));
     }
+    args.names.check()?;
     let store = context.store()?;
     let mut ports = match &args.config {
         Some(path) => Ports::of_config(context, &store, path)?,
+        None if !args.names.names.is_empty() => {
+            Ports::of_names(context, &store, &args.names, &args.selection, &args.env_key)?
+        }
         None => Ports::of_selection(context, &store, &args.selection, &args.env_key)?,
     };
     let values = ports.values();

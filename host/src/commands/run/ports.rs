@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::super::{prepare::tell, reserve::write_env};
-use crate::app::{CommandError, Context, HoldArgs, SelectionArgs, Stage};
+use super::super::prepare::tell;
+use super::super::reserve::{by_name, write_env};
+use crate::app::{CommandError, Context, HoldArgs, NameArgs, SelectionArgs, Stage, env_key};
 use crate::config::Config;
 use crate::handover::RunPort;
 use crate::hold::{Claim, HeldPort, InProcess, claim};
@@ -51,6 +52,25 @@ impl<'a> Ports<'a> {
             (None, None) => new(context, store, machine, requests)?,
         };
         let port = |((reservation, held), keys)| RunningPort { keys, reservation, held: Some(held) };
+        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect() })
+    }
+
+    /// The ports of names, old and new. A name that could be one is an environment variable, too.
+    pub(super) fn of_names(
+        context: &Context,
+        store: &'a FileStore<'static>,
+        names: &NameArgs,
+        selection: &SelectionArgs,
+        env_keys: &[String],
+    ) -> Result<Self, CommandError> {
+        let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store))?;
+        let keys = keys(env_keys, None, selection.key(), granted.len())?;
+        let reserved = held_now(store, granted.into_iter().map(|granted| granted.reservation))?;
+        let port = |((reservation, held), mut keys): ((Reservation, HeldPort), Vec<String>)| {
+            let name = reservation.name().map(|name| name.name.clone());
+            keys.splice(0..0, name.filter(|name| env_key(name).is_ok()));
+            RunningPort { keys, reservation, held: Some(held) }
+        };
         Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect() })
     }
 

@@ -141,3 +141,18 @@ fn a_server_that_does_not_come_is_told_of_and_its_clients_are_refused() {
     let run = sandbox.portkeeper(format!("run --ready-timeout 300ms --port {port} -- sh -c")).arg(script);
     run.ok().says(format!("after 0.3 s sh still does not listen on {port}"));
 }
+
+#[test]
+fn a_name_is_asked_for_by_name_and_stays() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let reserved = sandbox.portkeeper(format!("reserve --global web --port {port} --hold")).ok();
+    assert_eq!(reserved.json()["held"], true);
+    let run = sandbox.portkeeper("run --global web -- sh -c").arg("echo $web $PORT $0");
+    assert_eq!(run.arg("{web}").ok().stdout, format!("{port} {port} {port}\n"), "its holder hands it over");
+    assert_eq!(sandbox.reserved(), [port], "the name stays");
+    let several = sandbox.portkeeper("run --global web odd-name -- sh -c").arg("echo $PORT1 $PORT2").ok();
+    let other = sandbox.portkeeper("port --global odd-name").ok();
+    assert_eq!(several.stdout, format!("{port} {}", other.stdout));
+    sandbox.portkeeper("run web -c pk.config.json -- true").run().expect_code(2).says("--config");
+}
