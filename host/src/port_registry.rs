@@ -1,5 +1,10 @@
 //! The front door for programs that reserve ports for themselves.
 
+#[cfg(feature = "plugins")]
+mod files;
+#[cfg(feature = "scan")]
+mod network;
+
 use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -235,139 +240,6 @@ pub enum GetPortError {
     /// The registry can't be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-}
-
-#[cfg(feature = "plugins")]
-mod files {
-    use std::path::Path;
-
-    use serde_json::{Map, Value};
-
-    use super::{PortRegistry, SetupError};
-    use crate::fs::Patience;
-    use crate::model::Host;
-    use crate::plugins::{Engine, Limits};
-    use crate::prepare::{Job, Mode, PrepareError, Surroundings, prepare};
-    use crate::trust::Trust;
-
-    impl PortRegistry {
-        /// Writes values into a `.env` file. Comments, order, quoting and other names stay as they are. Whether the file changed.
-        ///
-        /// # Errors
-        /// [`PrepareError`]; then the file is as it was.
-        pub fn write_env<K: Into<String>, V: Into<String>>(
-            &self,
-            path: impl AsRef<Path>,
-            values: impl IntoIterator<Item = (K, V)>,
-        ) -> Result<bool, PrepareError> {
-            let values = values.into_iter().map(|(name, value)| (name.into(), Value::String(value.into())));
-            self.write(&Job::of_file(path.as_ref(), "env", &values.collect(), false))
-        }
-
-        /// Merges an object into a JSON file, deeply. Everything else in it stays as it is, comments included; the text from before
-        /// the first change is kept as `NAME.bak`. Whether the file changed.
-        ///
-        /// # Errors
-        /// [`PrepareError`]; then the file is as it was.
-        pub fn update_config_json(
-            &self,
-            path: impl AsRef<Path>,
-            values: &Map<String, Value>,
-        ) -> Result<bool, PrepareError> {
-            self.write(&Job::of_file(path.as_ref(), "json", values, true))
-        }
-
-        fn write(&self, job: &Job<'_>) -> Result<bool, PrepareError> {
-            let settings = self.settings.as_ref().ok_or_else(|| PrepareError::Invalid(SetupError.to_string()))?;
-            let trust = Trust::load(&settings.trust_file())?;
-            let around = Surroundings {
-                host: &Host::default(),
-                environment: &|_| None,
-                engine: &Engine::new(Some(settings.cache.clone()), Limits::default()),
-                plugins: None,
-                trust: &trust,
-                patience: &Patience::default(),
-            };
-            let report = prepare(job, &around, &self.store, &self.machine(), Mode::Write, false)?;
-            Ok(report.outputs.iter().any(|output| output.changed))
-        }
-    }
-}
-
-#[cfg(feature = "scan")]
-mod network {
-    use super::{PortRegistry, Reserved, Selection};
-    use crate::model::{Host, PortRange, PortSet};
-    use crate::reserve::{Choice, reserve};
-    use crate::reserve_network::{Candidate, Prefer, ReserveNetworkError, first_with_a_free_port, is_taken};
-    use crate::scan::{Options, Report, ScanError, Wanted, collect_blocking};
-
-    impl PortRegistry {
-        /// Looks which hosts are in the networks of this machine, and what these ports of theirs do. It takes a second or two, and
-        /// must not be called from asynchronous code: there is [`crate::scan`] for that.
-        ///
-        /// # Errors
-        /// [`ScanError`]: there is no network, or it can't be looked at.
-        pub fn scan_local_network(&self, ports: &PortSet) -> Result<Report, ScanError> {
-            collect_blocking(Wanted::default().targets()?, &Options::new(ports.clone()))
-        }
-
-        /// Reserves a port on an address of this machine in the local network, or on another machine there that has one free: see
-        /// [`crate::reserve_network`] for what that is worth. Without a network it is a port of 127.0.0.1; without a range one of
-        /// 8000-9000. The selection's host is not asked. Not for asynchronous code.
-        ///
-        /// # Errors
-        /// [`ReserveNetworkError`]; then nothing is reserved.
-        pub fn reserve_network_port(
-            &self,
-            selection: &Selection,
-            prefer: Prefer,
-        ) -> Result<Reserved<'_>, ReserveNetworkError> {
-            let targets = match Wanted::default().targets() {
-                Err(ScanError::NoNetwork { .. }) => {
-                    Wanted { hosts: vec![Host::default()], ..Wanted::default() }.targets()?
-                }
-                targets => targets?,
-            };
-            let choice = selection.choice_within(PortRange::usual());
-            for which in prefer.order() {
-                let candidates = match which {
-                    Prefer::Own => Candidate::own(&targets),
-                    Prefer::Remote if targets.is_own() => Vec::new(),
-                    Prefer::Remote => {
-                        let ports = choice.ports().unwrap_or_else(|| PortRange::usual().into());
-                        Candidate::remote(&collect_blocking(targets.clone(), &Options::new(ports))?)
-                    }
-                };
-                if let Some(reserved) = self.on_first(selection, choice, &candidates)? {
-                    return Ok(reserved);
-                }
-            }
-            Err(ReserveNetworkError::NoneFree { choice, addresses: targets.len() })
-        }
-
-        fn on_first(
-            &self,
-            selection: &Selection,
-            choice: Choice,
-            candidates: &[Candidate],
-        ) -> Result<Option<Reserved<'_>>, ReserveNetworkError> {
-            let (keeper, machine) = self.keeping_machine();
-            let attempt = |candidate: &Candidate| {
-                let request = selection.request_on(candidate.host(), candidate.addresses(), choice);
-                reserve(&self.store, &candidate.world(&machine), &[request])
-            };
-            let first = first_with_a_free_port(candidates, attempt, is_taken)?;
-            Ok(first.and_then(|(outcome, _)| self.guards(outcome, &keeper).pop()))
-        }
-    }
-
-    impl Selection {
-        fn choice_within(&self, default: PortRange) -> Choice {
-            let range = self.range.unwrap_or(default);
-            self.exactly.map_or_else(|| Choice::new(self.preferred, Some(range)), Choice::exactly)
-        }
-    }
 }
 
 /// Why there is no listener on a reserved port.
