@@ -131,7 +131,9 @@ fn describe(seat: &Seat, folder: &Path) -> String {
             None => format!("a process that this user may not see{does}"),
         };
     };
-    let place = process.project.as_ref().or(process.folder.as_ref()).filter(|place| place.as_path() != folder);
+    let place = process.project.as_ref().or(process.folder.as_ref());
+    // A daemon's folder is the root, which says nothing of where it belongs.
+    let place = place.filter(|place| place.as_path() != folder && place.parent().is_some());
     let place = place.map(|place| format!(" in {}", seen_from(place, folder))).unwrap_or_default();
     let container = process.container.as_ref().map(|container| format!(", container {container}")).unwrap_or_default();
     format!("{} (pid {}){place}{container}{does}", process.command, process.pid)
