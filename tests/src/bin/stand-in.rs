@@ -5,7 +5,9 @@
 //! may listen beside it. In the mode `fork` two processes more have its sockets, and say nothing; they outlive it by a minute.
 //! `stand-in http STATUS ADDRESS:PORT` answers every request with that status.
 //!
-//! `as UID` before the mode makes it another user's once its sockets are open.
+//! `stand-in say SOCKET MESSAGE` says one message to a Unix socket (SEQPACKET) and prints the answer; nothing where the other side hangs up.
+//!
+//! `as UID` before the mode makes it another user's once its sockets are open, or before it says something.
 //!
 //! Servers, which tell each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes
 //! the sockets that it was started with. `stand-in cost ADDRESS:PORT` prints what binding the address takes, binding any other port,
@@ -34,6 +36,11 @@ fn main() -> std::io::Result<()> {
         let ports = storm(count, arguments.next().and_then(|address| address.parse().ok()).expect("ADDRESS:PORT"))?;
         return writeln!(stdout(), "{ports:?}");
     }
+    if mode == "say" {
+        become_user(user)?;
+        let (path, message) = (arguments.next().expect("SOCKET"), arguments.next().expect("MESSAGE"));
+        return writeln!(stdout(), "{}", said(&path, &message)?);
+    }
     match mode.as_str() {
         "serve" => return serve(arguments.map(TcpListener::bind).collect::<std::io::Result<_>>()?),
         "fds" => return serve(passed()?),
@@ -43,9 +50,7 @@ fn main() -> std::io::Result<()> {
     let status = arguments.next_if(|_| mode == "http").unwrap_or_default();
     let sockets = arguments.map(|address| open(&mode, address.parse().expect("ADDRESS:PORT")));
     let sockets = sockets.collect::<std::io::Result<Vec<_>>>()?;
-    if let Some(uid) = user {
-        rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(uid))?;
-    }
+    become_user(user)?;
     if mode == "fork" {
         share(&sockets)?;
     }
@@ -56,6 +61,21 @@ fn main() -> std::io::Result<()> {
     stdin().read_to_end(&mut Vec::new())?;
     drop(sockets);
     Ok(())
+}
+
+fn become_user(uid: Option<u32>) -> std::io::Result<()> {
+    Ok(uid.map_or(Ok(()), |uid| rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(uid)))?)
+}
+
+/// The answer to a message, empty where there is none.
+fn said(path: &str, message: &str) -> std::io::Result<String> {
+    let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
+    socket.connect(&socket2::SockAddr::unix(path)?)?;
+    // Whoever does not want to hear it may have hung up by now: that is an answer, too.
+    let _ = socket.send(message.as_bytes());
+    let mut answer = [0; 4096];
+    let length = (&socket).read(&mut answer).unwrap_or_default();
+    Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 
 fn open(mode: &str, address: SocketAddr) -> std::io::Result<Socket> {

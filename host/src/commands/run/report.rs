@@ -22,6 +22,8 @@ pub(super) struct Reporter<'a, 'b> {
     /// What has become of each port.
     states: Vec<State>,
     told: HashSet<(String, Method)>,
+    /// Why it is not by a stronger method.
+    notes: Vec<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -43,6 +45,7 @@ impl<'a, 'b> Reporter<'a, 'b> {
             pid: 0,
             states: Vec::new(),
             told: HashSet::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a, 'b> Reporter<'a, 'b> {
             "method": weakest.map(|state| state.method),
             "guarantee": weakest.map(|state| state.guarantee),
             "ports": ports.collect::<Vec<_>>(),
+            "notes": self.notes,
         })
     }
 }
@@ -99,9 +103,12 @@ impl Witness for Reporter<'_, '_> {
 
     fn news(&mut self, news: News) {
         match news {
-            News::FellBack { from, why } => self.printer.note(format_args!(
-                "no {from} here: {why}. Until the server listens, any program that sets SO_REUSEADDR can take the port"
-            )),
+            News::FellBack { from, why } => {
+                let rival = "Until the server listens, any program that sets SO_REUSEADDR can take the port";
+                let note = format!("no {from} here: {why}. {rival}");
+                self.printer.note(&note);
+                self.notes.push(note);
+            }
             News::Starting { pid, method, guarantee } => {
                 self.pid = pid;
                 let server = (method == Method::Fds).then_some(pid);

@@ -2,7 +2,7 @@
 //!
 //! Compose's schema is not part of this repository. Where `PORTKEEPER_COMPOSE_SCHEMA` names a copy of it (Apache-2.0,
 //! `schema/compose-spec.json` of the repository `compose-spec/compose-spec`), the files are checked against it; and where
-//! there is a `docker compose` that knows `!override`, it has the last word.
+//! there is a `docker compose` that knows `!override` (or `PORTKEEPER_DOCKER_COMPOSE` names one), it has the last word.
 
 mod cases;
 
@@ -138,26 +138,26 @@ fn composes_published_schema_accepts_the_override_and_what_it_is_merged_to() {
     });
 }
 
-/// Whether there is a `docker compose` that knows `!override`. It needs no daemon to merge files.
+/// The `docker compose` that knows `!override`: the program that `PORTKEEPER_DOCKER_COMPOSE` names, or Docker's own. It needs
+/// no daemon to merge files.
 #[track_caller]
-fn has_compose_or_skip() -> bool {
-    let asked = sandbox().shell("docker compose version --short").run();
+fn compose_or_skip() -> Option<String> {
+    let client = std::env::var("PORTKEEPER_DOCKER_COMPOSE").unwrap_or_else(|_| String::from("docker compose"));
+    let asked = sandbox().shell(&format!("{client} version --short")).run();
     let version = asked.stdout.trim().trim_start_matches('v');
     let parts: Vec<u32> = version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect();
-    let is_new = asked.status.success() && parts.as_slice() >= [2, 24, 4].as_slice();
-    if !is_new {
-        skipped("compose", &format!("there is no `docker compose` 2.24.4 or newer (found: `{version}`)"));
+    if asked.status.success() && parts.as_slice() >= [2, 24, 4].as_slice() {
+        return Some(client);
     }
-    is_new
+    skipped("compose", &format!("`{client}` is not 2.24.4 or newer (found: `{version}`)"));
+    None
 }
 
 #[test]
 fn docker_compose_itself_publishes_the_reserved_ports() {
-    if !has_compose_or_skip() {
-        return;
-    }
+    let Some(client) = compose_or_skip() else { return };
     each_case(|name, sandbox, effective| {
-        let merged = sandbox.shell("docker compose --project-name shop config --format json").ok().json();
+        let merged = sandbox.shell(&format!("{client} --project-name shop config --format json")).ok().json();
         for (service, ports) in effective.as_object().unwrap() {
             let published = merged["services"][service]["ports"].as_array().unwrap().iter().map(short_syntax);
             let normal = |port: &Value| port.as_str().unwrap().to_owned();

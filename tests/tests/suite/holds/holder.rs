@@ -1,6 +1,9 @@
 //! The holder: a small process, or the command itself.
 
-use portkeeper_tests::{HolderProcess, Outcome, Ports};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+
+use portkeeper_tests::{HolderProcess, Outcome, Ports, skipped};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -83,6 +86,34 @@ fn what_fails_leaves_neither_a_holder_nor_a_reservation() {
     assert!(is_bindable(&sandbox, ports.first()), "{failed}");
     assert!(sandbox.reserved().is_empty());
     assert_eq!(std::fs::read_dir(sandbox.holds()).unwrap().count(), 0);
+}
+
+/// Where the folder of holds is private, no other user gets as far as this. Here it was opened by mistake.
+#[test]
+fn another_users_process_is_not_listened_to() {
+    if !rustix::process::geteuid().is_root() {
+        skipped("root", "only root can become another user");
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let (_, holder) = hold(&sandbox, &format!("--hold --port {}", ports.first()));
+    for folder in sandbox.holds().ancestors().take_while(|folder| folder.starts_with(sandbox.root())) {
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut files = fs::read_dir(sandbox.holds()).unwrap().map(|entry| entry.unwrap().path());
+    let socket = files.find(|path| fs::metadata(path).unwrap().file_type().is_socket()).unwrap();
+    fs::set_permissions(&socket, Permissions::from_mode(0o777)).unwrap();
+
+    let forget = format!(r#"{{"forget":[["tcp",{}]]}}"#, ports.first());
+    let say = |who: &str| {
+        let stand_in = sandbox.stand_in_run(&format!("{who} say")).arg(&socket).arg(&forget);
+        stand_in.ok().stdout.trim().to_owned()
+    };
+    assert_eq!(say("as 65534"), "", "it hangs up");
+    assert!(holder.runs() && !is_bindable(&sandbox, ports.first()));
+    assert_eq!(say(""), r#""done""#, "and the same words of its own user count");
+    holder.ends();
+    assert!(is_bindable(&sandbox, ports.first()));
 }
 
 #[test]

@@ -102,6 +102,34 @@ fn an_ordinary_users_server_is_adopted_and_a_set_user_id_one_is_not() {
     run("--handover adopt -- ./set-id").refused(125).says("set-id");
 }
 
+/// Its system calls have other numbers, and so the filter does not see them.
+#[test]
+fn a_server_of_32_bits_binds_through_the_open_gate() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    sandbox.write("server.c", include_str!("server_i386.c"));
+    let options = "-m32 -O1 -ffreestanding -fno-stack-protector -fno-pic -no-pie -nostdlib -static";
+    let compiled = sandbox.shell(&format!("cc {options} -DPORT={} -o server server.c", ports.first())).run();
+    if compiled.code() != Some(0) {
+        skipped("i386", &format!("the C compiler makes no programs of 32 bits: {compiled}"));
+        return;
+    }
+    let why = "server is a 32-bit program, whose calls are not watched";
+    let port = ports.first();
+    sandbox.portkeeper(format!("run --port {port} --handover adopt -- ./server")).refused(125).says(why);
+
+    let server = Server::start(&sandbox, &format!("--port {port} -- ./server"));
+    let report = server.ready();
+    assert_eq!((&report["method"], &report["guarantee"]), (&"gated".into(), &"soft".into()));
+    assert!(report["notes"].to_string().contains(why), "{report}");
+    let _client = std::net::TcpStream::connect(address("127.0.0.1", &ports)).unwrap();
+    let _ = server.stop(Signal::TERM);
+
+    // Started by a program that is watched, it finds the port taken: nobody binds past a hold.
+    let within = sandbox.portkeeper(format!("run --port {port} -- sh -c")).arg("./server; echo it ended with $?");
+    let (outcome, in_use) = (within.ok(), rustix::io::Errno::ADDRINUSE.raw_os_error());
+    assert!(outcome.stdout.contains(&format!("it ended with {in_use}")), "{outcome}");
+}
+
 #[test]
 fn released_the_port_is_free_and_that_is_said() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
