@@ -27,8 +27,9 @@ mod built_in_formats {
 
     use super::compiler;
 
-    /// Writes `OUT_DIR/FORMAT.compiled` for each component in `builtin/`. Where this build's code generator does not know the
-    /// target's processor the file is empty, and the host compiles the format when it is first used.
+    /// Writes for each component in `builtin/` three files to `OUT_DIR`: `FORMAT.component`, deflated; `FORMAT.digest`, its SHA-256
+    /// in digits; and `FORMAT.code`, what it compiles to, deflated. Where this build's code generator does not know the target's
+    /// processor the last is empty, and the host compiles the format when it is first used.
     pub(crate) fn compile() {
         for source in ["builtin", "src/plugins/compiler.rs", "src/plugins/limits.rs"] {
             println!("cargo::rerun-if-changed={source}");
@@ -38,9 +39,15 @@ mod built_in_formats {
         for entry in fs::read_dir("builtin").expect("the components stand in builtin/") {
             let component = entry.expect("builtin/ can be listed").path();
             if component.extension().is_some_and(|extension| extension == "wasm") {
-                let code = engine.as_ref().map_or_else(|_| Vec::new(), |engine| precompile(engine, &component));
-                let name = component.with_extension("compiled");
-                fs::write(out.join(name.file_name().expect("it has a name")), code).expect("OUT_DIR can be written");
+                let bytes = fs::read(&component).expect("the component can be read");
+                let name = Path::new(component.file_name().expect("it has a name"));
+                let write = |extension, content: &[u8]| {
+                    fs::write(out.join(name.with_extension(extension)), content).expect("OUT_DIR can be written");
+                };
+                let compile = |engine: &Engine| deflate(&precompile(engine, &bytes, name));
+                write("component", &deflate(&bytes));
+                write("digest", digest_of(&component).as_bytes());
+                write("code", &engine.as_ref().map_or_else(|_| Vec::new(), compile));
             }
         }
     }
@@ -52,8 +59,19 @@ mod built_in_formats {
         Engine::new(compiler::config().target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
     }
 
-    fn precompile(engine: &Engine, component: &Path) -> Vec<u8> {
-        let bytes = fs::read(component).expect("the component can be read");
-        engine.precompile_component(&bytes).unwrap_or_else(|error| panic!("{}: {error:#}", component.display()))
+    fn precompile(engine: &Engine, bytes: &[u8], name: &Path) -> Vec<u8> {
+        engine.precompile_component(bytes).unwrap_or_else(|error| panic!("{}: {error:#}", name.display()))
+    }
+
+    /// As small as it gets.
+    fn deflate(bytes: &[u8]) -> Vec<u8> {
+        miniz_oxide::deflate::compress_to_vec(bytes, 10)
+    }
+
+    /// What is written beside the component of the one that it was built as. A test looks whether it is true.
+    fn digest_of(component: &Path) -> String {
+        let text = fs::read_to_string(component.with_extension("digest")).expect("beside each component is its digest");
+        let digest = text.lines().find_map(|line| line.strip_prefix("component: "));
+        digest.expect("one of its lines says it").to_owned()
     }
 }

@@ -7,7 +7,6 @@ use clap::Args;
 use crate::app::{CommandResult, Context, Format, OccupiedView, StatusView, Table, age, lease_text};
 use crate::model::{Protocol, Reservation};
 use crate::os::inspect::user_text;
-use crate::probe::SocketState;
 use crate::registry::{Store, Transaction};
 use crate::reserve::{Machine, Occupied, World, holder_of, recover};
 
@@ -55,17 +54,12 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Most ports have no listener: the tables tell so at once, and processes are looked up only for those that have one.
 fn listeners(machine: &Machine, reservation: &Reservation) -> Vec<Occupied> {
     let Reservation { protocol, port, addresses, .. } = reservation;
-    if !machine.is_listening(*protocol, *port, addresses) {
-        return Vec::new();
-    }
-    let mut occupied = machine.occupied_by(*protocol, *port, addresses);
+    let mut occupied = machine.listeners(*protocol, *port, addresses);
     // A UDP socket that only holds the port looks like any other.
     let holder = reservation.hold.as_ref().filter(|_| *protocol == Protocol::Udp).map(|hold| hold.holder.pid);
-    occupied
-        .retain(|occupied| occupied.state == SocketState::Listening && (holder.is_none() || occupied.pid != holder));
+    occupied.retain(|occupied| holder.is_none() || occupied.pid != holder);
     occupied
 }
 

@@ -81,14 +81,12 @@ impl Check<'_> {
                 )
             })?;
         }
-        let allowed: Option<Vec<_>> = match (schema.get("const"), list(schema, "enum")) {
-            (Some(only), _) => Some(vec![only]),
-            (None, Some(values)) => Some(values.iter().collect()),
-            (None, None) => None,
-        };
-        let Some(allowed) = allowed else { return Ok(()) };
-        self.spend(allowed.len())?;
-        unless(allowed.iter().any(|allowed| same(allowed, value)), || Violation::choice(at.clone(), &allowed, value))
+        for allowed in [schema.get("const").map(std::slice::from_ref), list(schema, "enum")].into_iter().flatten() {
+            self.spend(allowed.len())?;
+            let is_one = allowed.iter().any(|allowed| same(allowed, value));
+            unless(is_one, || Violation::choice(at.clone(), &allowed.iter().collect::<Vec<_>>(), value))?;
+        }
+        Ok(())
     }
 
     fn object(

@@ -51,6 +51,15 @@ fn what_is_wrong_is_said_with_its_place_and_what_was_meant() {
 }
 
 #[test]
+fn a_value_has_to_be_the_constant_and_one_of_the_enumerated() {
+    let only = |schema: Value| OptionsSchema::parse(&json!({ "properties": { "a": schema } }).to_string()).unwrap();
+    let both = only(json!({ "const": "x", "enum": ["y"] }));
+    let options = |value: &str| json!({ "a": value }).as_object().unwrap().clone();
+    assert!(both.check(&options("x")).is_err() && both.check(&options("y")).is_err());
+    only(json!({ "const": "x", "enum": ["x", "y"] })).check(&options("x")).unwrap();
+}
+
+#[test]
 fn defaults_are_filled_in_where_nothing_is_said() {
     let mut options = json!({ "services": {}, "indent": 4, "style": {} }).as_object().unwrap().clone();
     schema().fill_defaults(&mut options);

@@ -10,6 +10,8 @@ mod generated {
         path: "wit/v0.1",
         world: "output-plugin",
         imports: { default: trappable },
+        // The cache keeps what plugins say of themselves.
+        additional_derives: [serde::Serialize, serde::Deserialize],
     });
 }
 

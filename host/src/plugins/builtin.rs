@@ -1,27 +1,52 @@
 //! The formats that portkeeper brings along, embedded as the components that `plugins/*` were built into.
 
-/// A plugin that is part of portkeeper.
+use crate::model::Digest;
+
+/// A plugin that is part of portkeeper. The build script deflated its bytes (RFC 1951): once they are compiled they are in the cache,
+/// so few commands ever need them.
 #[derive(Debug)]
 pub(super) struct BuiltIn {
     /// The values of an output's `type` that it renders, its own name first. The same as its `describe` says, kept here so
     /// that finding it runs nothing.
     pub(super) types: &'static [&'static str],
-    /// The component.
-    pub(super) component: &'static [u8],
-    /// What the build script compiled it to; empty where it could not or need not.
+    /// The component's SHA-256, as digits.
+    digest: &'static str,
+    /// The component, deflated.
+    component: &'static [u8],
+    /// What the build script compiled it to, deflated; empty where it could not or need not.
     code: &'static [u8],
 }
 
 impl BuiltIn {
-    /// What the build script compiled the component to, where it could.
-    pub(super) fn compiled(&self) -> Option<&'static [u8]> {
-        (!self.code.is_empty()).then_some(self.code)
+    /// The component's digest.
+    pub(super) fn digest(&self) -> Digest {
+        self.digest.parse().expect("the build script wrote it")
     }
+
+    /// The component.
+    pub(super) fn component(&self) -> Vec<u8> {
+        inflate(self.component)
+    }
+
+    /// What the build script compiled the component to, where it could.
+    pub(super) fn code(&self) -> Option<Vec<u8>> {
+        (!self.code.is_empty()).then(|| inflate(self.code))
+    }
+}
+
+fn inflate(deflated: &[u8]) -> Vec<u8> {
+    miniz_oxide::inflate::decompress_to_vec(deflated).expect("the build script deflated it")
+}
+
+macro_rules! made {
+    ($file:literal, $extension:literal) => {
+        concat!(env!("OUT_DIR"), "/", $file, $extension)
+    };
 }
 
 macro_rules! built_in {
     ($file:literal, $($type:literal),+) => {
-        built_in!($file with include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".compiled")), $($type),+)
+        built_in!($file with include_bytes!(made!($file, ".code")), $($type),+)
     };
     // Native code takes five times the room of a component, so formats that fewer people use are compiled on their first use and kept in
     // the cache, like those of third parties.
@@ -31,7 +56,8 @@ macro_rules! built_in {
     ($file:literal with $code:expr, $($type:literal),+) => {
         BuiltIn {
             types: &[$($type),+],
-            component: include_bytes!(concat!("../../builtin/", $file, ".wasm")),
+            digest: include_str!(made!($file, ".digest")),
+            component: include_bytes!(made!($file, ".component")),
             code: $code,
         }
     };
@@ -72,6 +98,7 @@ mod tests {
         for built_in in BUILT_IN {
             let plugin = catalogue.find(built_in.types[0]).unwrap();
             assert_eq!(plugin.metadata().output_types, built_in.types);
+            assert_eq!(*plugin.digest(), Digest::of(&built_in.component()));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The cache of compiled plugins.
 //!
 //! A compiled plugin is native code: reading an entry back is as good as running it, and wasmtime does not notice a flipped bit.
-//! So the folder and its files must be the user's alone, and each entry carries the digest of its code. Whatever is wrong with
-//! an entry or the folder, the plugin is compiled anew and nobody is bothered.
+//! So the folder and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
+//! folder, the plugin is compiled anew and nobody is bothered.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -15,7 +15,9 @@ use crate::model::Digest;
 /// A folder of compiled plugins.
 ///
 /// An entry is a file named after what went into it: the component's digest, and the compiler's version and settings. After an
-/// upgrade nothing finds the old ones; they go after a month. The file holds the code, then the code's digest.
+/// upgrade nothing finds the old ones; they go after a month. The file holds the code, a note, the note's length (32 bits, little
+/// endian), and a checksum of all that (CRC-32, the same). The checksum is for disks that forget; against people, there is the
+/// folder.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
@@ -23,8 +25,16 @@ pub(super) struct Cache {
     compiler: String,
 }
 
-/// The length of the digest after the code, in bytes.
-const TRAILER: usize = 32;
+/// An entry that can be trusted.
+pub(super) struct Entry {
+    /// A file that begins with the code.
+    ///
+    /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between the check and the mapping only
+    /// the user could change the file: nobody else may write into the folder.
+    pub(super) code: PathBuf,
+    /// The note that was kept with the code.
+    pub(super) note: Vec<u8>,
+}
 
 /// The longest entry that is read, in bytes: a plugin of 32 MiB compiles to several times that.
 const LARGEST: u64 = 512 * 1024 * 1024;
@@ -40,20 +50,17 @@ impl Cache {
         Self { folder, compiler }
     }
 
-    /// The file with the code that the component was compiled to; none when there is no entry, or none to be trusted.
-    ///
-    /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between this check and the mapping
-    /// only the user could change the file: nobody else may write into the folder.
-    pub(super) fn get(&self, component: &Digest) -> Option<PathBuf> {
-        let path = self.path(component);
-        let sound = private::is_private_folder(&self.folder) && is_sound(&path).unwrap_or(false);
-        sound.then_some(path)
+    /// What the component was compiled to; none when there is no entry, or none to be trusted.
+    pub(super) fn get(&self, component: &Digest) -> Option<Entry> {
+        let code = self.path(component);
+        let note = private::is_private_folder(&self.folder).then(|| note_of(&code).ok().flatten())??;
+        Some(Entry { code, note })
     }
 
-    /// Keeps the code. It is no loss if that fails.
-    pub(super) fn put(&self, component: &Digest, code: &[u8]) {
+    /// Keeps the code, with a note. It is no loss if that fails.
+    pub(super) fn put(&self, component: &Digest, code: &[u8], note: &[u8]) {
         if private::create_folder(&self.folder).is_ok() && private::is_private_folder(&self.folder) {
-            let _ = self.write(component, code);
+            let _ = self.write(component, code, note);
             let _ = self.drop_old();
         }
     }
@@ -63,10 +70,15 @@ impl Cache {
     }
 
     /// Written beside its place and renamed, so that nobody reads half an entry. It need not survive a crash.
-    fn write(&self, component: &Digest, code: &[u8]) -> io::Result<()> {
+    fn write(&self, component: &Digest, code: &[u8], note: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(note.len()).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes();
+        let mut checksum = crc32fast::Hasher::new();
         let mut file = tempfile::Builder::new().suffix(EXTENSION).tempfile_in(&self.folder)?;
-        file.write_all(code)?;
-        file.write_all(Digest::of(code).as_bytes())?;
+        for part in [code, note, &length] {
+            checksum.update(part);
+            file.write_all(part)?;
+        }
+        file.write_all(&checksum.finalize().to_le_bytes())?;
         file.persist(self.path(component))?;
         Ok(())
     }
@@ -141,18 +153,24 @@ impl Cached {
     }
 }
 
-/// Whether the file is the user's alone, and ends in the digest of the rest.
-fn is_sound(path: &Path) -> io::Result<bool> {
-    let mut file = private::open(path)?;
+/// The note in the file, if the file is the user's alone and its checksum is right.
+fn note_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = private::open(path)?;
     let metadata = file.metadata()?;
-    let Some(length) = metadata.len().checked_sub(TRAILER as u64) else { return Ok(false) };
-    if !metadata.is_file() || length > LARGEST || !private::is_ours_alone(&metadata) {
-        return Ok(false);
+    if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
+        return Ok(None);
     }
-    let code = Digest::of_reader(&mut (&file).take(length))?;
-    let mut trailer = [0; TRAILER];
-    file.read_exact(&mut trailer)?;
-    Ok(trailer == *code.as_bytes())
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(note(&bytes).map(<[u8]>::to_vec))
+}
+
+fn note(bytes: &[u8]) -> Option<&[u8]> {
+    let (rest, checksum) = bytes.split_last_chunk()?;
+    let (rest, length) =
+        (crc32fast::hash(rest) == u32::from_le_bytes(*checksum)).then(|| rest.split_last_chunk())??;
+    let start = rest.len().checked_sub(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    Some(&rest[start..])
 }
 
 /// Whether a folder or file can have been written by the user alone.

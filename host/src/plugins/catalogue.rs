@@ -1,14 +1,13 @@
 //! Which plugin a `type` means.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::ScopedJoinHandle;
+use std::sync::{Mutex, PoisonError};
+use std::{fs, iter, panic, thread};
 
 use indexmap::IndexMap;
 
-use super::builtin::BuiltIn;
-use super::files::{Candidate, PROJECT_FOLDER, plugin_files, read};
+use super::files::{Candidate, Content, PROJECT_FOLDER, plugin_files, read};
 use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
 
@@ -93,17 +92,12 @@ impl<'a> Catalogue<'a> {
                 distinct.push((name, self.resolve(name)?));
             }
         }
-        // Side by side, because loading compiled code is mostly copying, and compiling does not keep all cores busy all the time.
-        let loaded: Vec<_> = std::thread::scope(|scope| {
-            let load = |(name, candidate)| (name, scope.spawn(move || self.load(name, candidate)));
-            let threads: Vec<_> = distinct.into_iter().map(load).collect();
-            let join = |(name, thread): (_, ScopedJoinHandle<'_, _>)| {
-                (name, thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            };
-            threads.into_iter().map(join).collect()
-        });
-        let plugin = |(name, plugin): (_, Result<Plugin, _>)| Ok((name, plugin?));
-        let plugins = loaded.into_iter().map(plugin).collect::<Result<BTreeMap<_, _>, _>>()?;
+        // Side by side, because neither reading code nor compiling it keeps all cores busy.
+        let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
+        let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate);
+        let loaded = side_by_side(names_of.iter().zip(candidates), load);
+        let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));
+        let plugins = plugins.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
         Ok(names.iter().map(|name| plugins[name].clone()).collect())
     }
 
@@ -145,12 +139,8 @@ impl<'a> Catalogue<'a> {
             return candidate.ok_or_else(|| PluginError::missing(name, &plugin.path));
         }
         if let Some(plugin) = builtin::of_type(name) {
-            let bytes = plugin.component;
-            return Ok(Candidate {
-                origin: Origin::BuiltIn(plugin.types[0]),
-                bytes: bytes.into(),
-                digest: Digest::of(bytes),
-            });
+            let origin = Origin::BuiltIn(plugin.types[0]);
+            return Ok(Candidate { origin, content: Content::BuiltIn(plugin), digest: plugin.digest() });
         }
         if !paths::is_type_name(name) {
             return Err(self.unknown(name));
@@ -209,13 +199,8 @@ impl<'a> Catalogue<'a> {
     }
 
     fn load(&self, name: &str, candidate: Candidate) -> Result<Plugin, PluginError> {
-        let Candidate { origin, bytes, digest } = candidate;
-        let compiled = match origin {
-            Origin::BuiltIn(name) => builtin::of_type(name).and_then(BuiltIn::compiled),
-            _ => None,
-        };
-        let loaded =
-            self.engine.load(&bytes, &digest, compiled).map_err(|error| PluginError::of_load(error, origin.clone()))?;
+        let Candidate { origin, content, digest } = candidate;
+        let loaded = self.engine.load(content, &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         let serves = &loaded.metadata().output_types;
         if !serves.iter().any(|other| other == name) {
             return Err(PluginError::OtherTypes { name: name.to_owned(), origin, serves: serves.clone() });
@@ -239,4 +224,25 @@ impl<'a> Catalogue<'a> {
         let pinned_in = pins.map(|pins| pins.lockfile.clone());
         PluginError::Unknown { name: name.to_owned(), nearest, types, pinned_in }
     }
+}
+
+/// Does the work for each of the items, on as many threads as the machine has for us, and gives the results in the items' order.
+fn side_by_side<T: Send, R: Send>(
+    items: impl ExactSizeIterator<Item = T> + Send,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, Into::into).min(items.len());
+    let queue = Mutex::new(items.enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let drain = || iter::from_fn(next).map(|(index, item)| (index, work(item))).collect::<Vec<_>>();
+    let mut results = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(drain)).collect();
+        let mut results = drain();
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        }
+        results
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
 }

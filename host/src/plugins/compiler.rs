@@ -19,6 +19,8 @@ pub(super) fn config() -> Config {
         .memory_reservation(limits::MEMORY as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(0)
+        // Each instance lives for one call: an image of its memory to share would be made for nobody.
+        .memory_init_cow(false)
         // Checks in the code instead of a SIGSEGV handler for the whole process, which a library should not install.
         .signals_based_traps(false)
         // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasSelf, Linker};
 
-use super::bindings::{OutputPlugin, OutputPluginPre};
+use super::bindings::{Metadata, OutputPlugin, OutputPluginPre};
 use super::cache::Cache;
+use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
-use super::loaded::Loaded;
+use super::loaded::{Caller, Loaded};
 use super::sandbox::Sandbox;
+use super::ticker::Ticker;
 use super::{Limits, compiler};
 use crate::model::Digest;
 
@@ -59,20 +61,18 @@ impl Engine {
         Self { counts: true, ..Self::new(None, limits) }
     }
 
-    /// The plugin of these bytes, whose digest the caller has. `compiled` is what they were compiled to when portkeeper was built.
-    pub(super) fn load(
-        &self,
-        bytes: &[u8],
-        digest: &Digest,
-        compiled: Option<&'static [u8]>,
-    ) -> Result<Arc<Loaded>, LoadError> {
-        if let Some(loaded) = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+    /// The plugin with this content, whose digest the caller has.
+    pub(super) fn load(&self, content: Content, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
+        if let Some(loaded) = self.loaded().get(digest) {
             return Ok(Arc::clone(loaded));
         }
         let runtime = self.runtime()?;
-        let component = match compiled.and_then(|code| runtime.embedded(code)).or_else(|| runtime.cached(digest)) {
+        if let Some((component, description)) = runtime.cached(digest) {
+            return self.remember(Loaded::new(runtime.caller(&component, &self.limits)?, description)?, digest);
+        }
+        let component = match content.code().and_then(|code| runtime.shipped(&code)) {
             Some(component) => component,
-            None => runtime.compile(bytes, digest)?.component,
+            None => runtime.compile(&content.into_bytes())?.component,
         };
         self.describe(runtime, &component, digest)
     }
@@ -80,14 +80,26 @@ impl Engine {
     /// The same from its bytes alone, whatever was compiled before; with what was found out on the way.
     pub(super) fn load_anew(&self, bytes: &[u8], digest: &Digest) -> Result<(Arc<Loaded>, Compiled), LoadError> {
         let runtime = self.runtime()?;
-        let compiled = runtime.compile(bytes, digest)?;
+        let compiled = runtime.compile(bytes)?;
         Ok((self.describe(runtime, &compiled.component, digest)?, compiled))
     }
 
+    /// Asks a plugin that is new here who it is.
     fn describe(&self, runtime: &Runtime, component: &Component, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
-        let loaded = Arc::new(Loaded::new(runtime.link(component)?, self.limits.deadline)?);
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, Arc::clone(&loaded));
+        let caller = runtime.caller(component, &self.limits)?;
+        let description = caller.describe()?;
+        runtime.keep(component, &description, digest);
+        self.remember(Loaded::new(caller, description)?, digest)
+    }
+
+    fn remember(&self, loaded: Loaded, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
+        let loaded = Arc::new(loaded);
+        self.loaded().insert(*digest, Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn runtime(&self) -> Result<&Runtime, LoadError> {
@@ -112,6 +124,7 @@ pub(super) struct Compiled {
 struct Runtime {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
+    ticker: Ticker,
     cache: Option<Cache>,
     compiling: Duration,
 }
@@ -128,47 +141,55 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
-        Ok(Self { engine, linker, cache, compiling })
+        Ok(Self { engine, linker, ticker: Ticker::default(), cache, compiling })
     }
 
     /// Everything up to the point where only instances are missing.
-    fn link(&self, component: &Component) -> Result<OutputPluginPre<Sandbox>, Refusal> {
+    fn caller(&self, component: &Component, limits: &Limits) -> Result<Caller, Refusal> {
         let misfit = |error: wasmtime::Error| {
             let reason = format!("it does not fit the plugin interface: {}", super::text::line(&format!("{error:#}")));
             Refusal::with_help(reason, "build it with the portkeeper-plugin-sdk of this portkeeper's version")
         };
-        self.linker.instantiate_pre(component).and_then(OutputPluginPre::new).map_err(misfit)
+        let pre = self.linker.instantiate_pre(component).and_then(OutputPluginPre::new).map_err(misfit)?;
+        Ok(Caller { pre, deadline: limits.deadline, ticker: self.ticker.clone() })
     }
 
-    /// None when the code asks for more than this processor has.
-    fn embedded(&self, code: &'static [u8]) -> Option<Component> {
+    /// The component of a built-in plugin's code. None when the code asks for more than this processor has.
+    fn shipped(&self, code: &[u8]) -> Option<Component> {
         // SAFETY: `deserialize` wants what `serialize` or `precompile_component` made. The build script made this with the same
         // wasmtime, and it is as much a part of this program as any other of its code.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a cold start fast")]
         unsafe { Component::deserialize(&self.engine, code) }.ok()
     }
 
-    fn cached(&self, digest: &Digest) -> Option<Component> {
-        let code = self.cache.as_ref()?.get(digest)?;
+    /// What was kept of the component.
+    fn cached(&self, digest: &Digest) -> Option<(Component, Metadata)> {
+        let entry = self.cache.as_ref()?.get(digest)?;
+        let description = serde_json::from_slice(&entry.note).ok()?;
         // SAFETY: `deserialize_file` wants what `serialize` made, unchanged as long as it is mapped. The file is one that only this
-        // user can have written, in a folder that only this user can write to, and it ends in the digest of the rest; only
-        // `compile` below writes such files, from what `serialize` gave it, and replaces them by renaming, never in place. A
+        // user can have written, in a folder that only this user can write to, and it ends in a checksum of the rest; only
+        // `keep` below writes such files, from what `serialize` gave it, and replaces them by renaming, never in place. A
         // user who forges a file in the own cache gains nothing that the user could not do anyway.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a warm start fast")]
-        unsafe { Component::deserialize_file(&self.engine, code) }.ok()
+        let component = unsafe { Component::deserialize_file(&self.engine, entry.code) }.ok()?;
+        Some((component, description))
     }
 
-    fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Compiled, Refusal> {
+    /// Keeps the component, and what it says of itself. It is no loss if that fails.
+    fn keep(&self, component: &Component, description: &Metadata, digest: &Digest) {
+        let Some(cache) = &self.cache else { return };
+        if let (Ok(code), Ok(description)) = (component.serialize(), serde_json::to_vec(description)) {
+            cache.put(digest, &code, &description);
+        }
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Compiled, Refusal> {
         let kind = inspect::kind(bytes)?;
         let bytes = component_of(bytes)?;
         let (interface, size) = (inspect::component(&bytes)?, bytes.len());
         let start = Instant::now();
         let component = self.compile_in_time(bytes.into_owned())?;
-        let compiled = Compiled { component, kind, interface, size, time: start.elapsed() };
-        if let Some((cache, code)) = self.cache.as_ref().zip(compiled.component.serialize().ok()) {
-            cache.put(digest, &code);
-        }
-        Ok(compiled)
+        Ok(Compiled { component, kind, interface, size, time: start.elapsed() })
     }
 
     /// Compiling cannot be interrupted. When it takes too long the thread is left behind, and whatever it finds is dropped.

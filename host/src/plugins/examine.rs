@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::engine::{LoadError, component_of};
+use super::files::Content;
 use super::inspect::Refusal;
 use super::{Catalogue, Engine, Interface, Kind, Origin, Plugin, PluginError, files};
 use crate::model::Digest;
@@ -44,17 +45,22 @@ impl Engine {
     /// They are no plugin for this host.
     pub fn examine_bytes(&self, bytes: Vec<u8>, path: &Path) -> Result<Examined, PluginError> {
         let digest = Digest::of(&bytes);
-        self.examine_candidate(files::Candidate { origin: Origin::File(path.to_owned()), bytes: bytes.into(), digest })
+        self.examine_candidate(files::Candidate {
+            origin: Origin::File(path.to_owned()),
+            content: Content::File(bytes),
+            digest,
+        })
     }
 
     fn examine_candidate(&self, candidate: files::Candidate) -> Result<Examined, PluginError> {
-        let files::Candidate { origin, bytes, digest } = candidate;
+        let files::Candidate { origin, content, digest } = candidate;
+        let bytes = content.into_bytes();
         let (loaded, compiled) =
             self.load_anew(&bytes, &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         Ok(Examined {
             plugin: Plugin { loaded, origin, digest },
             kind: compiled.kind,
-            bytes: bytes.into_owned(),
+            bytes,
             component_size: compiled.size,
             interface: compiled.interface,
             compile_time: compiled.time,

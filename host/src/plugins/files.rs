@@ -1,10 +1,10 @@
 //! Plugins as files: where a project has them, which a folder has, and the bytes of one.
 
-use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::builtin::BuiltIn;
 use super::{Origin, PluginError, limits, paths};
 use crate::fs::PathError;
 use crate::model::Digest;
@@ -12,11 +12,37 @@ use crate::model::Digest;
 /// Where a project's plugins are, in the project's folder.
 pub const PROJECT_FOLDER: &str = ".portkeeper/plugins";
 
-/// The bytes of a plugin. Whether they may run, the catalogue says.
+/// A plugin that was found. Whether it may run, the catalogue says.
 pub(super) struct Candidate {
     pub(super) origin: Origin,
-    pub(super) bytes: Cow<'static, [u8]>,
+    pub(super) content: Content,
     pub(super) digest: Digest,
+}
+
+/// What a plugin is made of.
+pub(super) enum Content {
+    /// The bytes of its file.
+    File(Vec<u8>),
+    /// It is a part of portkeeper.
+    BuiltIn(&'static BuiltIn),
+}
+
+impl Content {
+    /// The plugin's bytes.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::File(bytes) => bytes,
+            Self::BuiltIn(plugin) => plugin.component(),
+        }
+    }
+
+    /// What it was compiled to when portkeeper was built.
+    pub(super) fn code(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::File(_) => None,
+            Self::BuiltIn(plugin) => plugin.code(),
+        }
+    }
 }
 
 /// The file's bytes, read once: what is hashed is what is trusted is what runs. None when there is no such file.
@@ -35,7 +61,7 @@ pub(super) fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, Plug
         return Err(PluginError::Unusable { origin, reason, help: None });
     };
     let digest = Digest::of(&bytes);
-    Ok(Some(Candidate { origin, bytes: bytes.into(), digest }))
+    Ok(Some(Candidate { origin, content: Content::File(bytes), digest }))
 }
 
 /// None when there is more than a plugin may have.

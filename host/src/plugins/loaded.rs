@@ -7,12 +7,12 @@ use wasmtime::{Store, Trap};
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::inspect::Refusal;
 use super::sandbox::{Excess, Sandbox};
-use super::{LogLine, Metadata, Rendered, Request, Usage, answer, limits, text, ticker};
+use super::ticker::Ticker;
+use super::{LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
 
 /// A plugin that was compiled and linked and said who it is. Each call gets a fresh instance.
 pub(super) struct Loaded {
-    pre: OutputPluginPre<Sandbox>,
-    deadline: Duration,
+    caller: Caller,
     metadata: Metadata,
 }
 
@@ -30,11 +30,10 @@ pub(super) struct Outcome<T> {
 }
 
 impl Loaded {
-    /// Asks the plugin who it is.
-    pub(super) fn new(pre: OutputPluginPre<Sandbox>, deadline: Duration) -> Result<Self, Refusal> {
-        let described = call(&pre, deadline, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
-        let metadata = described.result.and_then(answer::metadata).map_err(Refusal::new)?;
-        Ok(Self { pre, deadline, metadata })
+    /// The plugin that said this of itself.
+    pub(super) fn new(caller: Caller, description: bindings::Metadata) -> Result<Self, Refusal> {
+        let metadata = answer::metadata(description).map_err(Refusal::new)?;
+        Ok(Self { caller, metadata })
     }
 
     pub(super) fn metadata(&self) -> &Metadata {
@@ -45,7 +44,7 @@ impl Loaded {
     pub(super) fn render(&self, request: &Request) -> Outcome<Result<Rendered, super::Failure>> {
         let wire = request.into();
         let Outcome { result, log, usage } =
-            call(&self.pre, self.deadline, |plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
+            self.caller.call(|plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
         let result = result.and_then(|answer| match answer {
             Ok(response) => answer::rendered(request, response).map(Ok),
             Err(failure) => Ok(Err(failure.into())),
@@ -54,25 +53,36 @@ impl Loaded {
     }
 }
 
-/// One call in a store and an instance of its own, with the clock running from the first instruction.
-fn call<T>(
-    pre: &OutputPluginPre<Sandbox>,
-    deadline: Duration,
-    function: impl FnOnce(&OutputPlugin, &mut Store<Sandbox>) -> wasmtime::Result<T>,
-) -> Outcome<T> {
-    let engine = pre.engine();
-    let start = Instant::now();
-    let mut store = Sandbox::store(engine, deadline);
-    let result = ticker::while_ticking(engine, || {
-        let plugin = pre.instantiate(&mut store)?;
-        function(&plugin, &mut store)
-    });
-    let result = match result {
-        Ok(result) => result.map_err(|error| explain(&error)),
-        Err(error) => Err(format!("the system gives it no thread: {error}")),
-    };
-    let usage = Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store) };
-    Outcome { result, log: store.into_data().into_log(), usage }
+/// What it takes to call a plugin that was compiled and linked.
+pub(super) struct Caller {
+    pub(super) pre: OutputPluginPre<Sandbox>,
+    pub(super) deadline: Duration,
+    pub(super) ticker: Ticker,
+}
+
+impl Caller {
+    /// Asks the plugin who it is.
+    pub(super) fn describe(&self) -> Result<bindings::Metadata, Refusal> {
+        let described = self.call(|plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
+        described.result.map_err(Refusal::new)
+    }
+
+    /// One call in a store and an instance of its own, with the clock running from the first instruction.
+    fn call<T>(&self, function: impl FnOnce(&OutputPlugin, &mut Store<Sandbox>) -> wasmtime::Result<T>) -> Outcome<T> {
+        let engine = self.pre.engine();
+        let start = Instant::now();
+        let mut store = Sandbox::store(engine, self.deadline);
+        let result = self.ticker.during(engine, || {
+            let plugin = self.pre.instantiate(&mut store)?;
+            function(&plugin, &mut store)
+        });
+        let result = match result {
+            Ok(result) => result.map_err(|error| explain(&error)),
+            Err(error) => Err(format!("the system gives it no thread: {error}")),
+        };
+        let usage = Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store) };
+        Outcome { result, log: store.into_data().into_log(), usage }
+    }
 }
 
 /// What the plugin did, in words that its user understands.

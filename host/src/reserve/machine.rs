@@ -10,7 +10,7 @@ use crate::hold::{HoldError, HoldFolder, Keeper};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::policy::{KernelPorts, good_ports};
-use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets};
+use crate::probe::{self, Occupant, PortState, ProbeError, Processes, SocketState, Sockets};
 
 /// This machine, as seen from this process.
 ///
@@ -19,13 +19,30 @@ use crate::probe::{self, PortState, ProbeError, Processes, SocketState, Sockets}
 #[derive(Debug)]
 pub struct Machine {
     place: Arc<Place>,
-    tcp: OnceCell<Option<Sockets>>,
-    udp: OnceCell<Option<Sockets>>,
+    tables: Tables,
+    /// What tells of listeners only.
+    listeners: Tables,
     processes: OnceCell<Processes>,
     holds: Option<HoldFolder>,
     /// One holder may have many ports, and is looked at once.
     holders: RefCell<HashMap<HoldId, Liveness>>,
     keeper: Option<Box<dyn Keeper>>,
+}
+
+/// The kernel's socket tables, as they were when something first asked.
+#[derive(Debug, Default)]
+struct Tables {
+    tcp: OnceCell<Option<Sockets>>,
+    udp: OnceCell<Option<Sockets>>,
+}
+
+impl Tables {
+    fn of(&self, protocol: Protocol) -> &OnceCell<Option<Sockets>> {
+        match protocol {
+            Protocol::Tcp => &self.tcp,
+            Protocol::Udp => &self.udp,
+        }
+    }
 }
 
 impl Machine {
@@ -34,8 +51,8 @@ impl Machine {
     pub fn here() -> Self {
         Self {
             place: Arc::new(os::place()),
-            tcp: OnceCell::new(),
-            udp: OnceCell::new(),
+            tables: Tables::default(),
+            listeners: Tables::default(),
             processes: OnceCell::new(),
             holds: None,
             holders: RefCell::default(),
@@ -59,11 +76,32 @@ impl Machine {
 
     /// The kernel's socket tables; none where they can't be read.
     pub fn sockets(&self, protocol: Protocol) -> Option<&Sockets> {
-        let cell = match protocol {
-            Protocol::Tcp => &self.tcp,
-            Protocol::Udp => &self.udp,
-        };
-        cell.get_or_init(|| Sockets::read(protocol).ok()).as_ref()
+        self.tables.of(protocol).get_or_init(|| Sockets::read(protocol).ok()).as_ref()
+    }
+
+    /// What is known of listeners, with as little reading as possible.
+    fn listening_sockets(&self, protocol: Protocol) -> Option<&Sockets> {
+        let read = || self.listeners.of(protocol).get_or_init(|| Sockets::read_listeners(protocol).ok()).as_ref();
+        self.tables.of(protocol).get().map_or_else(read, Option::as_ref)
+    }
+
+    /// Who listens at the port now.
+    pub fn listeners(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
+        let sockets = self.listening_sockets(protocol);
+        let mut occupants = sockets.map(|sockets| sockets.occupants(port, &ours(addresses))).unwrap_or_default();
+        occupants.retain(|occupant| occupant.state == SocketState::Listening);
+        occupants.into_iter().map(|occupant| self.occupied(port, &occupant)).collect()
+    }
+
+    fn occupied(&self, port: Port, occupant: &Occupant) -> Occupied {
+        let process = occupant.inode.and_then(|inode| self.processes().of(inode));
+        Occupied {
+            address: SocketAddr::new(occupant.address, port.get()),
+            state: occupant.state,
+            uid: occupant.uid,
+            pid: process.as_ref().map(|process| process.pid),
+            command: process.map(|process| process.command),
+        }
     }
 
     /// The processes behind all sockets.
@@ -104,7 +142,7 @@ impl World for Machine {
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
         // On another machine's address nobody here can listen, whatever the wildcards say.
         let ours = ours(addresses);
-        !ours.is_empty() && self.sockets(protocol).is_none_or(|sockets| sockets.listening(port, &ours))
+        !ours.is_empty() && self.listening_sockets(protocol).is_none_or(|sockets| sockets.listening(port, &ours))
     }
 
     fn occupied_by(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<Occupied> {
@@ -114,19 +152,7 @@ impl World for Machine {
         // Remnants are nobody's. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();
-        occupants
-            .into_iter()
-            .map(|occupant| {
-                let process = occupant.inode.and_then(|inode| self.processes().of(inode));
-                Occupied {
-                    address: SocketAddr::new(occupant.address, port.get()),
-                    state: occupant.state,
-                    uid: occupant.uid,
-                    pid: process.as_ref().map(|process| process.pid),
-                    command: process.map(|process| process.command),
-                }
-            })
-            .collect()
+        occupants.into_iter().map(|occupant| self.occupied(port, &occupant)).collect()
     }
 
     fn liveness(&self, process: &ProcessId) -> Liveness {

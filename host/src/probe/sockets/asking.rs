@@ -21,6 +21,14 @@ impl Sockets {
         Ok(Self(protocol))
     }
 
+    /// The same: asking for less is no faster.
+    ///
+    /// # Errors
+    /// None on this platform.
+    pub fn read_listeners(protocol: Protocol) -> Result<Self, ProbeError> {
+        Self::read(protocol)
+    }
+
     /// Whether someone listens at the port: a TCP listener answers, a UDP socket keeps us from binding.
     #[must_use]
     pub fn listening(&self, port: Port, addresses: &[IpAddr]) -> bool {

@@ -17,6 +17,9 @@ use crate::model::Protocol;
 /// Every state, with `TCP_BOUND_INACTIVE` (13), which the crate does not know yet. Kernels before 6.8 ignore it.
 const ALL_STATES: StateFlags = StateFlags::from_bits_retain((1 << 14) - 1);
 
+/// `TCP_LISTEN` (10) alone. It spares the kernel the walk through its table of connections, which is the larger by far.
+const LISTENING: StateFlags = StateFlags::from_bits_retain(1 << 10);
+
 /// The kernel fills at most so much at a time (netlink(7)).
 const BUFFER: usize = 32 * 1024;
 
@@ -25,28 +28,40 @@ const BUFFER: usize = 32 * 1024;
 /// # Errors
 /// What the kernel says: ENOENT without the sock_diag modules, EPERM or EPROTONOSUPPORT in some sandboxes.
 pub(super) fn read(protocol: Protocol) -> io::Result<Vec<Row>> {
+    read_states(protocol, ALL_STATES)
+}
+
+/// Those that take whoever comes. UDP has one small table for all.
+///
+/// # Errors
+/// As for [`read`].
+pub(super) fn read_listeners(protocol: Protocol) -> io::Result<Vec<Row>> {
+    read_states(protocol, if protocol == Protocol::Tcp { LISTENING } else { ALL_STATES })
+}
+
+fn read_states(protocol: Protocol, states: StateFlags) -> io::Result<Vec<Row>> {
     let kernel = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
     let mut rows = Vec::new();
-    ask(&kernel, protocol, AF_INET, SocketId::new_v4(), &mut rows)?;
+    let (v4, v6) = (SocketId::new_v4(), SocketId::new_v6());
+    ask(&kernel, &request(protocol, AF_INET, states.clone(), v4), &mut rows)?;
     // A kernel without IPv6 has no table of it.
-    match ask(&kernel, protocol, AF_INET6, SocketId::new_v6(), &mut rows) {
+    match ask(&kernel, &request(protocol, AF_INET6, states, v6), &mut rows) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         other => other?,
     }
     Ok(rows)
 }
 
-fn ask(kernel: &OwnedFd, protocol: Protocol, family: u8, socket_id: SocketId, rows: &mut Vec<Row>) -> io::Result<()> {
-    let number = match protocol {
+fn request(protocol: Protocol, family: u8, states: StateFlags, socket_id: SocketId) -> Vec<u8> {
+    let protocol = match protocol {
         Protocol::Tcp => IPPROTO_TCP,
         Protocol::Udp => IPPROTO_UDP,
     };
-    let extensions = ExtensionFlags::empty();
-    send(
-        kernel,
-        &packet(InetRequest { family, protocol: number, extensions, states: ALL_STATES, socket_id }),
-        SendFlags::empty(),
-    )?;
+    packet(InetRequest { family, protocol, extensions: ExtensionFlags::empty(), states, socket_id })
+}
+
+fn ask(kernel: &OwnedFd, request: &[u8], rows: &mut Vec<Row>) -> io::Result<()> {
+    send(kernel, request, SendFlags::empty())?;
     let mut buffer = vec![0; BUFFER];
     loop {
         let (length, _) = recv(kernel, &mut buffer[..], RecvFlags::empty())?;

@@ -7,7 +7,7 @@ use crate::sandbox;
 
 /// A program that writes down every signal, and ends with SIGTERM.
 const LISTEN: &str = "
-import os, signal, sys
+import signal, sys, time
 def note(number, _):
     with open('signals', 'a') as file:
         file.write(signal.Signals(number).name + '\\n')
@@ -16,8 +16,9 @@ def note(number, _):
 for name in ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGTSTP', 'SIGALRM', 'SIGTERM']:
     signal.signal(getattr(signal, name), note)
 open('signals', 'w').close()
+# Not pause(2): a signal just before it would be noted only after the next.
 while True:
-    signal.pause()
+    time.sleep(0.05)
 ";
 
 /// Starts it, and waits until it listens to signals.
@@ -30,15 +31,26 @@ fn start(sandbox: &Sandbox, ports: &Ports) -> Server {
 
 #[track_caller]
 fn wait_for(sandbox: &Sandbox, expected: &str) {
+    wait_until(expected, || if sandbox.has("signals") { sandbox.read("signals") } else { "nothing".to_owned() });
+}
+
+#[track_caller]
+fn wait_until(expected: &str, found: impl Fn() -> String) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
-        let said = if sandbox.has("signals") { Some(sandbox.read("signals")) } else { None };
-        if said.as_deref() == Some(expected) {
+        let found = found();
+        if found == expected {
             return;
         }
-        assert!(std::time::Instant::now() < deadline, "{said:?} is not {expected:?}");
+        assert!(std::time::Instant::now() < deadline, "{found:?} is not {expected:?}");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+}
+
+/// The process' state as one letter (proc_pid_stat(5)).
+fn state_of(pid: u32) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
 #[test]
@@ -68,6 +80,8 @@ fn each_signal_is_passed_on_once() {
     server.signal(Signal::TSTP);
     expected += "SIGTSTP\n";
     wait_for(&sandbox, &expected);
+    // Whoever lets it go on knows from its parent that it has stopped.
+    wait_until("T", || state_of(server.pid()));
     server.signal(Signal::CONT);
     expected += "SIGCONT\n";
     wait_for(&sandbox, &expected);
