@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(target_os = "linux")]
 use crate::app::HOLDER;
-use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise};
+use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise, report_crashes};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
 use crate::commands::{
@@ -59,6 +59,7 @@ pub(crate) fn main() -> ExitCode {
         // Before anything is opened: a holder closes everything.
         return holder::run();
     }
+    report_crashes();
     let cli = match Cli::try_parse_from(normalise(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {

@@ -2,6 +2,7 @@
 
 mod args;
 mod context;
+mod crash;
 mod error;
 mod holding;
 mod names;
@@ -19,6 +20,7 @@ mod view;
 
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
 pub(crate) use context::Context;
+pub(crate) use crash::report_crashes;
 pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
 pub(crate) use holding::HOLDER;

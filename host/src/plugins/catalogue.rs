@@ -7,6 +7,7 @@ use std::{fs, iter, panic, thread};
 
 use indexmap::IndexMap;
 
+use super::crash::entering_compiler;
 use super::files::{Candidate, Content, PROJECT_FOLDER, plugin_files, read};
 use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
@@ -200,6 +201,7 @@ impl<'a> Catalogue<'a> {
 
     fn load(&self, name: &str, candidate: Candidate) -> Result<Plugin, PluginError> {
         let Candidate { origin, content, digest } = candidate;
+        let _in_compiler = entering_compiler(&origin);
         let loaded = self.engine.load(content, &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         let serves = &loaded.metadata().output_types;
         if !serves.iter().any(|other| other == name) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::crash::entering_compiler;
 use super::engine::{LoadError, component_of};
 use super::files::Content;
 use super::inspect::Refusal;
@@ -55,6 +56,7 @@ impl Engine {
     fn examine_candidate(&self, candidate: files::Candidate) -> Result<Examined, PluginError> {
         let files::Candidate { origin, content, digest } = candidate;
         let bytes = content.into_bytes();
+        let _in_compiler = entering_compiler(&origin);
         let (loaded, compiled) =
             self.load_anew(&bytes, &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         Ok(Examined {
@@ -83,6 +85,8 @@ impl Catalogue<'_> {
 /// # Errors
 /// They are neither, or a module that was not built for the interface.
 pub fn to_component(bytes: &[u8], path: &Path) -> Result<Vec<u8>, PluginError> {
-    let unusable = |refusal: Refusal| PluginError::of_load(LoadError::Refused(refusal), Origin::File(path.to_owned()));
+    let origin = Origin::File(path.to_owned());
+    let _in_compiler = entering_compiler(&origin);
+    let unusable = |refusal: Refusal| PluginError::of_load(LoadError::Refused(refusal), origin);
     component_of(bytes).map(std::borrow::Cow::into_owned).map_err(unusable)
 }

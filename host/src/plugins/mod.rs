@@ -6,7 +6,7 @@
 //!
 //! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they
 //! are, `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
-//! checks what comes back. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
+//! checks what comes back; `crash` knows whom to blame. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
 //!
 //! How the interface grows, and how a second version of it will stand beside the first, is written in `wit/README.md`.
 
@@ -16,6 +16,7 @@ mod builtin;
 mod cache;
 mod catalogue;
 mod compiler;
+mod crash;
 mod engine;
 mod error;
 mod examine;
@@ -35,6 +36,7 @@ mod types;
 pub use builtin::is_built_in;
 pub use cache::{CacheEntry, Cached};
 pub use catalogue::{Catalogue, ExplicitPlugin, Pins, Sources, TypeInfo};
+pub use crash::in_compiler;
 pub use engine::Engine;
 pub use error::{Broken, PluginError, RenderError};
 pub use examine::{Examined, to_component};
