@@ -22,6 +22,9 @@ pub struct Trial {
     pub usage: Usage,
 }
 
+/// The files that a plugin gives, or its own no.
+type Answer = Result<BTreeMap<String, String>, Failure>;
+
 /// Puts the plugin to the fixture.
 #[must_use]
 pub fn try_fixture(plugin: &Plugin, fixture: &Fixture) -> Trial {
@@ -46,9 +49,7 @@ impl Trial {
     fn run(&mut self, plugin: &Plugin, request: &Request) {
         let Some(first) = self.render(plugin, request) else { return };
         let Some(second) = self.render(plugin, request) else { return };
-        if first != second {
-            self.flaws.push(Flaw::NotDeterministic);
-        }
+        self.flaws.extend(compare_answers(&first, &second));
         if let Ok(texts) = &first {
             self.again(plugin, request, texts);
         }
@@ -58,8 +59,8 @@ impl Trial {
         });
     }
 
-    /// The files that the plugin gives, or its own no; nothing when it does not work.
-    fn render(&mut self, plugin: &Plugin, request: &Request) -> Option<Result<BTreeMap<String, String>, Failure>> {
+    /// The plugin's answer; none when it does not work.
+    fn render(&mut self, plugin: &Plugin, request: &Request) -> Option<Answer> {
         let (result, usage) = plugin.measure(request);
         self.usage.fuel = self.usage.fuel.max(usage.fuel);
         self.usage.memory = self.usage.memory.max(usage.memory);
@@ -141,6 +142,11 @@ fn texts(rendered: Rendered) -> BTreeMap<String, String> {
     rendered.files.into_iter().map(|file| (file.path, file.text)).collect()
 }
 
+/// Both answers are to the same request, so they have to be the same.
+fn compare_answers(first: &Answer, second: &Answer) -> Option<Flaw> {
+    (first != second).then_some(Flaw::NotDeterministic)
+}
+
 fn compare(expected: Option<&Expected>, found: &Expected) -> Vec<Flaw> {
     match (expected, found) {
         (None, _) => vec![Flaw::NothingExpected],
@@ -166,4 +172,41 @@ fn compare_files(expected: &BTreeMap<String, String>, found: &BTreeMap<String, S
 
 fn diff(old: &str, new: &str) -> String {
     Difference::between(old, new).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(texts: &[(&str, &str)]) -> Answer {
+        Ok(texts.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect())
+    }
+
+    fn failure(message: &str) -> Answer {
+        Err(Failure { code: "bad-map".into(), message: message.into(), help: None, line: None })
+    }
+
+    /// No plugin can be made for this: each call has a new instance with an empty memory, and the one import, the log, answers nothing.
+    /// There is no clock, no chance and no former call to see; the time and the instructions that a call takes are not shown to it,
+    /// and what reaches a limit is broken instead. Only a machine that has no memory for one of the two calls could do it. The promise
+    /// is tested for an interface that gives more.
+    #[test]
+    fn two_answers_to_the_same_request_break_a_promise() {
+        let answers = [
+            files(&[]),
+            files(&[("a", "1")]),
+            files(&[("a", "2")]),
+            files(&[("b", "1")]),
+            files(&[("a", "1"), ("b", "1")]),
+            failure("no"),
+            failure("never"),
+        ];
+        for (index, first) in answers.iter().enumerate() {
+            for (other, second) in answers.iter().enumerate() {
+                let expected = (index != other).then_some(Flaw::NotDeterministic);
+                assert_eq!(compare_answers(first, second), expected, "{first:?}, {second:?}");
+            }
+        }
+        assert!(Flaw::NotDeterministic.breaks_promises(), "nothing should be expected from such a plugin");
+    }
 }
