@@ -21,6 +21,7 @@ mod server;
 mod skip;
 mod snapshot;
 mod stand_in;
+mod terminal;
 mod usage;
 mod wat_plugin;
 
@@ -38,5 +39,6 @@ pub use server::{Server, ask};
 pub use skip::{program_or_skip, skipped, tell};
 pub use snapshot::Snapshot;
 pub use stand_in::StandIn;
+pub use terminal::{Terminal, left_on_screen};
 pub use usage::Usage;
 pub use wat_plugin::WatPlugin;

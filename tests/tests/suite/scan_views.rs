@@ -1,6 +1,6 @@
 //! How a scan is shown.
 
-use portkeeper_tests::{Kind, Lan};
+use portkeeper_tests::{Kind, Lan, Terminal, left_on_screen};
 use serde_json::{Value, json};
 
 use crate::sandbox;
@@ -82,4 +82,28 @@ fn json_lines_are_hosts() {
         .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["address"].clone())
         .collect();
     assert_eq!(addresses, [json!("10.77.0.1"), json!("10.77.0.253")], "{outcome}");
+}
+
+#[test]
+fn a_scan_that_takes_long_shows_a_terminal_how_far_it_is() {
+    let sandbox = sandbox();
+    let Some(mut lan) = Lan::or_skip(&sandbox) else { return };
+    lan.host(1, Kind::Normal, &[8005]);
+    // It takes a second of asking again to be sure of the silence.
+    lan.host(2, Kind::Silent, &[]);
+    let run = sandbox.portkeeper("scan --range 8000-8050 --open --format table").env("TERM", "xterm");
+    let run = run.inside(lan.scanner());
+    let (status, shown) = Terminal::start(&run).ends();
+    assert!(status.success(), "{shown}");
+    let bar = ["█", "254/254 addresses, ", "3 hosts, ", " probes, ", "/s, ", " s left"];
+    bar.iter().for_each(|part| assert!(shown.contains(part), "{part} was never shown:\n{shown}"));
+    let left = left_on_screen(&shown);
+    assert_eq!(left.len(), 3, "the heading, a host and the summary: {left:#?}");
+    for (line, start) in left.iter().zip(["ADDRESS ", "10.77.0.1 ", "1 host at 254 addresses, "]) {
+        assert!(line.starts_with(start), "{start} {left:#?}");
+    }
+
+    let piped = run.ok();
+    assert_eq!(piped.stdout.lines().count(), 2, "{piped}");
+    assert!(piped.stderr.starts_with("1 host at") && piped.stderr.lines().count() == 1, "{piped}");
 }

@@ -1,81 +1,8 @@
 //! Under a terminal: keys reach the command once, and a shell's job control works.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
-
-use portkeeper_tests::{Ports, Run, program_or_skip};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use portkeeper_tests::{Ports, Terminal, program_or_skip};
 
 use crate::sandbox;
-
-/// A program on a terminal of its own, and somebody who types and reads.
-struct Terminal {
-    child: Child,
-    keyboard: File,
-    screen: Arc<Mutex<String>>,
-}
-
-impl Terminal {
-    fn start(run: &Run<'_>) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).expect("a terminal");
-        unlockpt(&master).expect("a terminal");
-        let slave = ptsname(&master, Vec::new()).expect("its name").into_string().expect("its name");
-        let slave: OwnedFd = File::options().read(true).write(true).open(slave).expect("a terminal").into();
-        let mut command = run.command();
-        command
-            .stdin(Stdio::from(slave.try_clone().expect("a copy")))
-            .stdout(Stdio::from(slave.try_clone().expect("a copy")));
-        let child = command.stderr(Stdio::from(slave)).spawn().expect("a program");
-        let keyboard = File::from(master);
-        let screen = Arc::new(Mutex::new(String::new()));
-        let mut output = keyboard.try_clone().expect("a copy");
-        thread::spawn({
-            let screen = Arc::clone(&screen);
-            move || {
-                let mut bytes = [0; 4096];
-                // The terminal hangs up with its last program.
-                while let Ok(length @ 1..) = output.read(&mut bytes) {
-                    screen.lock().expect("the screen").push_str(&String::from_utf8_lossy(&bytes[..length]));
-                }
-            }
-        });
-        Self { child, keyboard, screen }
-    }
-
-    fn types(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("a keyboard");
-    }
-
-    #[track_caller]
-    fn shows(&self, text: &str, times: usize) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let screen = self.screen.lock().expect("the screen").clone();
-            if screen.matches(text).count() >= times {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{text} is not there {times} times:\n{screen}");
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn count(&self, text: &str) -> usize {
-        self.screen.lock().expect("the screen").matches(text).count()
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Says how often it was interrupted, and ends with the third time.
 const COUNT: &str = "
@@ -109,8 +36,9 @@ fn an_interrupt_key_reaches_the_command_once() {
         terminal.types("\x03");
         terminal.shows(&format!("interrupt {count}"), 1);
     }
-    assert_eq!(terminal.child.wait().unwrap().code(), Some(4));
-    assert_eq!(terminal.count("interrupt"), 3);
+    let (status, screen) = terminal.ends();
+    assert_eq!(status.code(), Some(4), "{screen}");
+    assert_eq!(screen.matches("interrupt").count(), 3, "{screen}");
 }
 
 #[test]
