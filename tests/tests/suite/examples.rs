@@ -42,6 +42,23 @@ fn the_example_server_answers_on_its_reserved_port() {
 }
 
 #[test]
+fn the_example_of_run_serves_on_every_port_and_gives_all_of_them_back() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let script = std::fs::read_to_string(in_repository("examples/run.sh")).unwrap();
+    let outcome = sandbox().shell(&script).ok();
+    let served = outcome.stdout.lines().filter(|line| line.ends_with("/ says: served"));
+    let ports: Vec<_> = served.filter_map(|line| line.strip_prefix("http://127.0.0.1:")?.split('/').next()).collect();
+    let [_, api, web, reported] = ports[..] else { panic!("{outcome}") };
+    assert!(outcome.stdout.contains(&format!("API_PORT={api}\nWEB_PORT={web}\n")), "{outcome}");
+    let report = outcome.stdout.lines().find(|line| line.starts_with("{\"pid\":")).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(report).expect("JSON");
+    assert_eq!(report["ports"][0]["port"].to_string(), reported, "{outcome}");
+    assert!(outcome.stdout.trim_end().ends_with("[]"), "{outcome}");
+}
+
+#[test]
 fn the_rust_example_writes_its_files_and_gives_its_port_back() {
     let sandbox = sandbox();
     let outcome = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-basic-reserve"))).ok();
