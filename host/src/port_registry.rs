@@ -108,7 +108,7 @@ impl PortRegistry {
     /// This machine, with something that holds ports for this process.
     fn keeping_machine(&self) -> (Rc<InProcess>, Machine) {
         let keeper = Rc::new(InProcess::new());
-        let machine = self.machine().with_keeper(Rc::clone(&keeper));
+        let machine = self.machine().with_keeper(keeper.clone());
         (keeper, machine)
     }
 

@@ -50,6 +50,8 @@ impl Context {
     /// The same, able to start a holder.
     #[cfg(target_os = "linux")]
     pub(crate) fn holding_machine(&self, store: &FileStore<'_>) -> Result<Machine, CommandError> {
+        use std::rc::Rc;
+
         use crate::hold::Background;
 
         // This very program, even if its file was replaced meanwhile.
@@ -62,7 +64,7 @@ impl Context {
             std::env::current_exe().map_err(unknown)?
         };
         let keeper = Background::new(HoldFolder::beside(store.path()), program, [HOLDER]);
-        Ok(self.machine(store).with_keeper(keeper))
+        Ok(self.machine(store).with_keeper(Rc::new(keeper)))
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -157,7 +157,7 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
 
     let store = context.store()?;
     let keeper = Rc::new(Foreground::new(HoldFolder::beside(store.path())));
-    let machine = context.machine(&store).with_keeper(Rc::clone(&keeper));
+    let machine = context.machine(&store).with_keeper(keeper.clone());
     let granted = select_on(context, &args.names, &args.selection, &args.hold, &store, &machine)?;
     let holder = keeper.take_holder()?;
     answer(context, args, &granted)?;

@@ -3,20 +3,17 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use super::birth::Birth;
 use super::channel::{Channel, Message};
-use super::keeper::Claims;
 use super::moving::Moving;
 use super::newborn::allow_many_files;
-use super::{HeldPort, HoldError, HoldFolder, Keeper};
-use crate::model::{HoldKind, Port, Protocol, Reservation};
+use super::{Claims, HeldPort, HoldError, HoldFolder, Keeper};
+use crate::model::{HoldKind, Reservation};
 use crate::os;
-use crate::probe::{PortState, ProbeError};
 
 /// Starts a holder process for what was claimed.
 #[derive(Debug)]
@@ -74,15 +71,8 @@ impl Background {
 }
 
 impl Keeper for Background {
-    fn claim(
-        &self,
-        kind: HoldKind,
-        protocol: Protocol,
-        port: Port,
-        addresses: &[IpAddr],
-        lingering: bool,
-    ) -> Result<PortState, ProbeError> {
-        self.claims.claim(kind, protocol, port, addresses, lingering)
+    fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<(), HoldError> {

@@ -2,16 +2,13 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::IpAddr;
 
 use super::birth::Birth;
-use super::keeper::Claims;
 use super::moving::Moving;
 use super::newborn::allow_many_files;
-use super::{HeldPort, HoldError, HoldFolder, Holder, Keeper};
-use crate::model::{HoldKind, Port, Protocol, Reservation};
+use super::{Claims, HeldPort, HoldError, HoldFolder, Holder, Keeper};
+use crate::model::{HoldKind, Reservation};
 use crate::os;
-use crate::probe::{PortState, ProbeError};
 
 /// Makes this process a holder of what was claimed.
 #[derive(Debug)]
@@ -43,15 +40,8 @@ impl Foreground {
 }
 
 impl Keeper for Foreground {
-    fn claim(
-        &self,
-        kind: HoldKind,
-        protocol: Protocol,
-        port: Port,
-        addresses: &[IpAddr],
-        lingering: bool,
-    ) -> Result<PortState, ProbeError> {
-        self.claims.claim(kind, protocol, port, addresses, lingering)
+    fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<(), HoldError> {

@@ -1,13 +1,10 @@
 //! Holds by this very process: a program that reserves ports for itself, and `--foreground`.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 
-use super::keeper::Claims;
-use super::{HeldPort, HoldError, Keeper};
-use crate::model::{Hold, HoldKind, Port, Protocol, Reservation};
+use super::{Claims, HeldPort, HoldError, Keeper};
+use crate::model::{Hold, HoldKind, Reservation};
 use crate::os;
-use crate::probe::{PortState, ProbeError};
 
 /// Keeps what was claimed in this process, until [`InProcess::take`] hands it on.
 #[derive(Debug, Default)]
@@ -31,15 +28,8 @@ impl InProcess {
 }
 
 impl Keeper for InProcess {
-    fn claim(
-        &self,
-        kind: HoldKind,
-        protocol: Protocol,
-        port: Port,
-        addresses: &[IpAddr],
-        lingering: bool,
-    ) -> Result<PortState, ProbeError> {
-        self.claims.claim(kind, protocol, port, addresses, lingering)
+    fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     fn copy(&self, reservation: &Reservation, _: HoldKind) -> Result<(), HoldError> {

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use super::{Claim, HeldPort, HoldError, claim};
 use crate::model::{HoldKind, Port, Protocol, Reservation};
@@ -15,6 +14,9 @@ use crate::probe::{PortState, ProbeError};
 /// [`begin`](Keeper::begin), all within a transaction of the registry; after it [`commit`](Keeper::commit), or
 /// [`cancel`](Keeper::cancel) if it failed.
 pub trait Keeper: fmt::Debug {
+    /// What was claimed or copied, and is not held yet.
+    fn claims(&self) -> &Claims;
+
     /// Whether the port is free; if so it is held from now on. One on which old connections linger is held only if `lingering`
     /// says so.
     ///
@@ -27,7 +29,15 @@ pub trait Keeper: fmt::Debug {
         port: Port,
         addresses: &[IpAddr],
         lingering: bool,
-    ) -> Result<PortState, ProbeError>;
+    ) -> Result<PortState, ProbeError> {
+        Ok(match claim(kind, protocol, port, addresses, lingering)? {
+            Claim::Held(held) => {
+                self.claims().add(held);
+                PortState::Free
+            }
+            Claim::NotHeld(state) => state,
+        })
+    }
 
     /// Takes copies of the sockets of a reservation's hold, to keep them in another way. The old holder forgets its own at the
     /// [`commit`](Keeper::commit).
@@ -53,65 +63,19 @@ pub trait Keeper: fmt::Debug {
     fn cancel(&self);
 }
 
-/// A keeper that somebody else asks for what it has.
-impl<K: Keeper> Keeper for Rc<K> {
-    fn claim(
-        &self,
-        kind: HoldKind,
-        protocol: Protocol,
-        port: Port,
-        addresses: &[IpAddr],
-        lingering: bool,
-    ) -> Result<PortState, ProbeError> {
-        (**self).claim(kind, protocol, port, addresses, lingering)
-    }
-
-    fn copy(&self, reservation: &Reservation, kind: HoldKind) -> Result<(), HoldError> {
-        (**self).copy(reservation, kind)
-    }
-
-    fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
-        (**self).begin(reservations)
-    }
-
-    fn commit(&self) -> Result<(), HoldError> {
-        (**self).commit()
-    }
-
-    fn cancel(&self) {
-        (**self).cancel();
-    }
-}
-
 /// Sockets that were claimed for ports, some of which will not be chosen after all.
 #[derive(Debug, Default)]
-pub(super) struct Claims(RefCell<Vec<HeldPort>>);
+pub struct Claims(RefCell<Vec<HeldPort>>);
 
 impl Claims {
-    /// See [`Keeper::claim`].
-    pub(super) fn claim(
-        &self,
-        kind: HoldKind,
-        protocol: Protocol,
-        port: Port,
-        addresses: &[IpAddr],
-        lingering: bool,
-    ) -> Result<PortState, ProbeError> {
-        Ok(match claim(kind, protocol, port, addresses, lingering)? {
-            Claim::Held(held) => {
-                self.add(held);
-                PortState::Free
-            }
-            Claim::NotHeld(state) => state,
-        })
-    }
-
-    pub(super) fn add(&self, held: HeldPort) {
+    /// One more.
+    pub fn add(&self, held: HeldPort) {
         self.0.borrow_mut().push(held);
     }
 
     /// The sockets of these reservations, in their order. The others are closed.
-    pub(super) fn take(&self, reservations: &[Reservation]) -> Vec<HeldPort> {
+    #[must_use]
+    pub fn take(&self, reservations: &[Reservation]) -> Vec<HeldPort> {
         let mut claimed = self.0.take();
         let of = |reservation: &Reservation| {
             let is_its = |held: &HeldPort| {
@@ -123,7 +87,8 @@ impl Claims {
         reservations.iter().filter_map(of).collect()
     }
 
-    pub(super) fn clear(&self) {
+    /// Lets go of all.
+    pub fn clear(&self) {
         self.0.take();
     }
 }

@@ -44,7 +44,7 @@ pub use foreground::Foreground;
 #[cfg(target_os = "linux")]
 pub use holder::{End, Holder};
 pub use in_process::InProcess;
-pub use keeper::Keeper;
+pub use keeper::{Claims, Keeper};
 #[cfg(target_os = "linux")]
 pub use newborn::be_holder;
 pub use sockets::{Claim, HeldPort, HeldSocket, claim};

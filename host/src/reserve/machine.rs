@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
@@ -26,7 +27,7 @@ pub struct Machine {
     holds: Option<HoldFolder>,
     /// One holder may have many ports, and is looked at once.
     holders: RefCell<HashMap<HoldId, Liveness>>,
-    keeper: Option<Box<dyn Keeper>>,
+    keeper: Option<Rc<dyn Keeper>>,
 }
 
 /// The kernel's socket tables, as they were when something first asked.
@@ -69,8 +70,8 @@ impl Machine {
 
     /// The same, able to hold.
     #[must_use]
-    pub fn with_keeper(mut self, keeper: impl Keeper + 'static) -> Self {
-        self.keeper = Some(Box::new(keeper));
+    pub fn with_keeper(mut self, keeper: Rc<dyn Keeper>) -> Self {
+        self.keeper = Some(keeper);
         self
     }
 

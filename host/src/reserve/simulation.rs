@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::world::{Occupied, Presence, World};
 use super::{Choice, Request};
-use crate::hold::{HoldError, Keeper};
+use crate::hold::{Claims, HoldError, Keeper};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange,
     ProcessId, Project, Protocol, Reservation,
@@ -157,6 +157,10 @@ pub(super) struct Holders {
 }
 
 impl Keeper for Holders {
+    fn claims(&self) -> &Claims {
+        unreachable!("it claims without sockets")
+    }
+
     fn claim(
         &self,
         kind: HoldKind,
