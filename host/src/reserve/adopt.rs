@@ -1,7 +1,8 @@
 //! Takes over reservations that were made elsewhere: each by itself, with the port that it has.
 
-use super::grant::{Granted, Request, find_name, serve};
+use super::grant::{find_name, serve};
 use super::pick::live_on;
+use super::request::{Granted, Request};
 use super::world::World;
 use super::{Blocker, ReserveError};
 use crate::model::{Lease, Reservation};

@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 
 use super::ReserveError;
-use super::grant::Granted;
 use super::recover::let_go;
+use super::request::Granted;
 use super::world::World;
 use super::{Blocker, stale::why_stale};
 use crate::model::{Lease, LeaseName, Reservation};

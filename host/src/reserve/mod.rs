@@ -13,6 +13,8 @@ mod naming;
 mod pick;
 mod recover;
 mod release;
+mod request;
+mod search;
 mod stale;
 mod world;
 
@@ -26,12 +28,13 @@ mod tests;
 pub use adopt::{Adopted, adopt};
 pub use choice::Choice;
 pub use confirm::{abandon, confirm, orphans};
-pub use grant::{Granted, Outcome, Request, rehearse, reserve};
+pub use grant::{rehearse, reserve};
 pub use machine::Machine;
 pub use naming::{Naming, NamingRules, names_of, reserve_names};
 pub use pick::{Pick, PickError, live_on, pick};
 pub use recover::{Refusal, let_go, recover};
 pub use release::{Release, Released, collect, release, would_collect};
+pub use request::{Granted, Outcome, Request};
 pub use stale::{Stale, holder_of, why_stale};
 pub use world::{Occupied, Presence, World, presence};
 

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::grant::{Granted, Outcome, Request, find_name, grant, hold_through, serve, users};
+use super::grant::{find_name, grant, hold_through, serve, users};
+use super::request::{Granted, Outcome, Request};
 use super::world::World;
 use super::{Blocker, Choice, ReserveError};
 use crate::model::{HoldKind, Host, Lease, LeaseName, Name, Project, Protocol, Reservation};

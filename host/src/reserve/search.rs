@@ -1,0 +1,218 @@
+//! The search for a port that is free.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::request::Request;
+use super::stale::why_stale;
+use super::world::World;
+use super::{Blocker, Choice, ReserveError};
+use crate::hold::Keeper;
+use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Reservation};
+use crate::probe::{PortState, ProbeError};
+use crate::registry::Transaction;
+
+/// Who sits where: the ports that live reservations keep.
+pub(super) struct Seats<'a, W> {
+    transaction: &'a mut Transaction,
+    world: &'a W,
+    keeper: Option<&'a dyn Keeper>,
+    /// The reservations that were there before, by port.
+    before: Vec<(Protocol, Port, usize)>,
+    /// This transaction's own reservations. They are alive, however short their leases are.
+    own: HashMap<(Protocol, Port), Vec<usize>>,
+    stale: HashSet<usize>,
+    caller: Option<Caller>,
+    searches: HashMap<(Choice, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
+}
+
+/// How far the search for one kind of request has come. No port becomes free during a transaction, so the next request of the kind
+/// goes on where the last one ended.
+struct Search {
+    rest: Box<dyn Iterator<Item = Port>>,
+    /// Ports that others prefer, and ports on which old connections linger.
+    last_resorts: VecDeque<Port>,
+    tally: Tally,
+}
+
+impl<'a, W: World> Seats<'a, W> {
+    pub(super) fn new(transaction: &'a mut Transaction, world: &'a W, keeper: Option<&'a dyn Keeper>) -> Self {
+        let (here, all) = (world.place(), transaction.reservations().iter().enumerate());
+        let here = all.filter(|(_, reservation)| here.shares_ports_with(&reservation.place));
+        let mut before: Vec<_> =
+            here.map(|(index, reservation)| (reservation.protocol, reservation.port, index)).collect();
+        before.sort_unstable();
+        let (own, stale, searches) = (HashMap::new(), HashSet::new(), HashMap::new());
+        Self { transaction, world, keeper, before, own, stale, caller: world.caller(), searches }
+    }
+
+    /// Takes the first free port of the request's choice. Last resorts come last.
+    pub(super) fn choose(
+        &mut self,
+        request: &Request,
+        claimed: &HashSet<(Protocol, Port)>,
+    ) -> Result<Reservation, ReserveError> {
+        let kind = (request.choice, request.protocol, request.addresses.clone(), request.hold);
+        let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
+        let port = self.next_free(request, claimed, &mut search)?;
+        let reservation = self.take(request, port);
+        search.tally.reserved(&reservation);
+        self.searches.insert(kind, search);
+        Ok(reservation)
+    }
+
+    fn search(&self, request: &Request) -> Search {
+        // The policy's ports are asked for when nothing better was found.
+        let good = || -> Box<dyn Iterator<Item = Port>> {
+            Box::new(self.world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
+        };
+        let rest = request.choice.candidates(good);
+        Search { rest, last_resorts: VecDeque::new(), tally: Tally::default() }
+    }
+
+    fn next_free(
+        &mut self,
+        request: &Request,
+        claimed: &HashSet<(Protocol, Port)>,
+        search: &mut Search,
+    ) -> Result<Port, ReserveError> {
+        let own = request.choice.preferred();
+        for port in search.rest.by_ref() {
+            if let Some(reservation) = self.live(request, port) {
+                search.tally.reserved(reservation);
+                continue;
+            }
+            if Some(port) != own && claimed.contains(&(request.protocol, port)) {
+                search.last_resorts.push_back(port);
+                continue;
+            }
+            match self.is_to_be_had(request, port, false) {
+                Ok(PortState::Free) => return Ok(port),
+                Ok(PortState::Lingering) => search.last_resorts.push_back(port),
+                Ok(PortState::Taken) => search.tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) if request.choice.only().is_none() => search.tally.denied += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        while let Some(port) = search.last_resorts.pop_front() {
+            if let Some(reservation) = self.live(request, port) {
+                search.tally.reserved(reservation);
+                continue;
+            }
+            match self.is_to_be_had(request, port, true) {
+                Ok(PortState::Free | PortState::Lingering) => return Ok(port),
+                Ok(PortState::Taken) => search.tally.in_use += 1,
+                Err(ProbeError::Denied { .. }) => search.tally.denied += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(self.refusal(request, &search.tally))
+    }
+
+    /// Whether the port is free. One that shall be held is held from now on, if it is.
+    fn is_to_be_had(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
+        let Request { protocol, ref addresses, hold, choice, .. } = *request;
+        match (self.keeper, hold) {
+            (Some(keeper), Some(kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
+            (_, None) if choice.accepts_used_ports() => Ok(PortState::Free),
+            _ => self.world.probe(protocol, port, addresses),
+        }
+    }
+
+    /// The live reservation that keeps the port, if one does.
+    fn live(&mut self, request: &Request, port: Port) -> Option<&Reservation> {
+        let seat = (request.protocol, port);
+        let covers = |reservation: &Reservation| reservation.covers(request.protocol, port, &request.addresses);
+        let start = self.before.partition_point(|&(protocol, port, _)| (protocol, port) < seat);
+        let here = self.before[start..].iter().take_while(|&&(protocol, port, _)| (protocol, port) == seat);
+        for &(_, _, index) in here {
+            let reservation = &self.transaction.reservations()[index];
+            if self.stale.contains(&index) || !covers(reservation) {
+                continue;
+            }
+            if why_stale(reservation, self.world).is_none() {
+                return Some(&self.transaction.reservations()[index]);
+            }
+            self.stale.insert(index);
+        }
+        let own = self.own.get(&seat)?.iter().map(|&index| &self.transaction.reservations()[index]);
+        own.into_iter().find(|reservation| covers(reservation))
+    }
+
+    fn take(&mut self, request: &Request, port: Port) -> Reservation {
+        let now = self.world.now();
+        let mut reservation = Reservation {
+            host: request.host.clone(),
+            port,
+            protocol: request.protocol,
+            addresses: request.addresses.clone(),
+            owner: request.owner.clone(),
+            lease: request.lease.clone(),
+            hold: None,
+            place: Arc::clone(self.world.place()),
+            created: now.wall,
+            created_since_boot: now.since_boot,
+            caller: self.caller.clone(),
+        };
+        stamp(&mut reservation, self.world, &request.lease);
+        let index = self.transaction.reservations().len();
+        self.own.entry((request.protocol, port)).or_default().push(index);
+        self.transaction.insert(reservation.clone());
+        reservation
+    }
+
+    fn refusal(&self, request: &Request, tally: &Tally) -> ReserveError {
+        let host = request.host.clone();
+        if let Some(port) = request.choice.only() {
+            let sockets = || Blocker::Sockets(self.world.occupied_by(request.protocol, port, &request.addresses));
+            let by = Box::new(tally.blocker.clone().map_or_else(sockets, Blocker::Reservation));
+            return ReserveError::NotFree { port, host, by };
+        }
+        let name = match &request.lease {
+            Lease::Named(name) => Some(name.name.clone()),
+            _ => None,
+        };
+        let &Tally { reserved, in_use, denied, .. } = tally;
+        ReserveError::NoneFree { name, choice: request.choice, host, reserved, in_use, denied }
+    }
+
+    /// Removes what was found stale on the way.
+    pub(super) fn finish(self) {
+        let mut position = 0..;
+        self.transaction.remove(|_| position.next().is_some_and(|index| self.stale.contains(&index)));
+    }
+}
+
+/// Why candidates were passed over.
+#[derive(Default)]
+struct Tally {
+    reserved: usize,
+    in_use: usize,
+    denied: usize,
+    blocker: Option<Reservation>,
+}
+
+impl Tally {
+    fn reserved(&mut self, reservation: &Reservation) {
+        self.reserved += 1;
+        self.blocker.get_or_insert_with(|| reservation.clone());
+    }
+}
+
+/// Starts a lease now.
+pub(super) fn stamp(reservation: &mut Reservation, world: &impl World, lease: &Lease) {
+    let now = world.now();
+    reservation.created = now.wall;
+    reservation.created_since_boot = now.since_boot;
+    reservation.place = Arc::clone(world.place());
+    reservation.lease = match *lease {
+        Lease::Timed { length, .. } => {
+            let span = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+            Lease::Timed { until: now.wall.saturating_add(span).unwrap_or(now.wall), length }
+        }
+        _ => lease.clone(),
+    };
+}
