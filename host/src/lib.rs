@@ -18,6 +18,8 @@ pub mod model;
 pub mod document;
 pub mod fs;
 pub mod os;
+#[cfg(feature = "plugins")]
+mod threads;
 
 #[cfg(feature = "plugins")]
 pub mod options;

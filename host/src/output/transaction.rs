@@ -15,6 +15,7 @@ use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
 use crate::fs::{PathContext, PathError, folder_of, sync_folder};
+use crate::threads::side_by_side;
 
 use super::{place, read};
 
@@ -146,27 +147,11 @@ impl Written {
     }
 }
 
-/// Stages every change, each in a thread of its own: a sync is waiting, and a file system does many at the cost of one.
-fn stage_all(mut changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
-    /// More at once gain nothing.
-    const THREADS: usize = 16;
-    let mut staged = Vec::with_capacity(changes.len());
-    while !changes.is_empty() {
-        let rest = changes.split_off(changes.len().min(THREADS));
-        let batch = std::mem::replace(&mut changes, rest);
-        let results: Vec<_> = match batch.len() {
-            1 => batch.into_iter().map(stage).collect(),
-            _ => std::thread::scope(|scope| {
-                let threads: Vec<_> = batch.into_iter().map(|change| scope.spawn(|| stage(change))).collect();
-                threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                    .collect()
-            }),
-        };
-        staged.extend(results.into_iter().collect::<Result<Vec<_>, _>>()?);
-    }
-    Ok(staged)
+/// Stages every change, several at once: a sync is waiting, and a file system does many at the cost of one.
+fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
+    /// More gain nothing: starting them takes longer than the sync.
+    const THREADS: usize = 4;
+    side_by_side(THREADS, changes.into_iter(), stage).into_iter().collect()
 }
 
 fn stage(change: Change) -> Result<Staged, PathError> {

@@ -4,8 +4,8 @@
 //! So the folder and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
 //! folder, the plugin is compiled anew and nobody is bothered.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +35,13 @@ pub(super) struct Entry {
     /// The note that was kept with the code.
     pub(super) note: Vec<u8>,
 }
+
+/// What a checksum takes, and before it the length of the note, in bytes.
+const CHECKSUM: u64 = 4;
+const LENGTH: u64 = 4;
+
+/// How much of an entry is read at a time, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// The longest entry that is read, in bytes: a plugin of 32 MiB compiles to several times that.
 const LARGEST: u64 = 512 * 1024 * 1024;
@@ -155,22 +162,37 @@ impl Cached {
 
 /// The note in the file, if the file is the user's alone and its checksum is right.
 fn note_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = private::open(path)?;
+    let mut file = private::open(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
+    let Some(length_at) = metadata.len().checked_sub(LENGTH + CHECKSUM) else { return Ok(None) };
+    if !metadata.is_file() || length_at > LARGEST || !private::is_ours_alone(&metadata) {
         return Ok(None);
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    file.take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(note(&bytes).map(<[u8]>::to_vec))
+    // Piece by piece: the code is mapped later, and need not be in memory a second time.
+    let mut checksum = crc32fast::Hasher::new();
+    let (mut piece, mut rest) = (vec![0; PIECE], (&file).take(length_at + LENGTH));
+    loop {
+        match rest.read(&mut piece)? {
+            0 => break,
+            length => checksum.update(&piece[..length]),
+        }
+    }
+    if read_u32(&mut file)? != checksum.finalize() {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(length_at))?;
+    let length = read_u32(&mut file)?;
+    let start = length_at.checked_sub(length.into()).ok_or(io::ErrorKind::InvalidData)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut note = Vec::new();
+    file.take(length.into()).read_to_end(&mut note)?;
+    Ok(Some(note))
 }
 
-fn note(bytes: &[u8]) -> Option<&[u8]> {
-    let (rest, checksum) = bytes.split_last_chunk()?;
-    let (rest, length) =
-        (crc32fast::hash(rest) == u32::from_le_bytes(*checksum)).then(|| rest.split_last_chunk())??;
-    let start = rest.len().checked_sub(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    Some(&rest[start..])
+fn read_u32(file: &mut File) -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    file.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
 }
 
 /// Whether a folder or file can have been written by the user alone.

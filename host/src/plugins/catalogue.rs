@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::{fs, iter, panic, thread};
+use std::{fs, thread};
 
 use indexmap::IndexMap;
 
@@ -11,6 +10,7 @@ use super::crash::entering_compiler;
 use super::files::{Candidate, Content, PROJECT_FOLDER, plugin_files, read};
 use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
+use crate::threads::side_by_side;
 
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
@@ -96,7 +96,8 @@ impl<'a> Catalogue<'a> {
         // Side by side, because neither reading code nor compiling it keeps all cores busy.
         let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
         let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate);
-        let loaded = side_by_side(names_of.iter().zip(candidates), load);
+        let cores = thread::available_parallelism().map_or(1, Into::into);
+        let loaded = side_by_side(cores, names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));
         let plugins = plugins.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
         Ok(names.iter().map(|name| plugins[name].clone()).collect())
@@ -226,25 +227,4 @@ impl<'a> Catalogue<'a> {
         let pinned_in = pins.map(|pins| pins.lockfile.clone());
         PluginError::Unknown { name: name.to_owned(), nearest, types, pinned_in }
     }
-}
-
-/// Does the work for each of the items, on as many threads as the machine has for us, and gives the results in the items' order.
-fn side_by_side<T: Send, R: Send>(
-    items: impl ExactSizeIterator<Item = T> + Send,
-    work: impl Fn(T) -> R + Sync,
-) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, Into::into).min(items.len());
-    let queue = Mutex::new(items.enumerate());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let drain = || iter::from_fn(next).map(|(index, item)| (index, work(item))).collect::<Vec<_>>();
-    let mut results = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(drain)).collect();
-        let mut results = drain();
-        for other in others {
-            results.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
-        }
-        results
-    });
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
 }

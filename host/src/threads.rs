@@ -1,0 +1,59 @@
+//! Work on several threads at once.
+
+use std::sync::{Mutex, PoisonError};
+use std::{iter, panic, thread};
+
+/// Does the work for each of the items, on as many threads as wanted and not more than there are items, this one among them; gives the
+/// results in the items' order. A panic in one of them is a panic here.
+pub(crate) fn side_by_side<T, R>(
+    threads: usize,
+    items: impl ExactSizeIterator<Item = T> + Send,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R>
+where
+    T: Send,
+    R: Send,
+{
+    let others = threads.min(items.len()).saturating_sub(1);
+    let queue = Mutex::new(items.enumerate());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let drain = || iter::from_fn(next).map(|(index, item)| (index, work(item))).collect::<Vec<_>>();
+    let mut results = thread::scope(|scope| {
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(drain)).collect();
+        let mut results = drain();
+        for other in others {
+            results.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+        }
+        results
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        for threads in [0, 1, 2, 7, 100] {
+            let doubled = side_by_side(threads, 0..20, |item| item * 2);
+            assert_eq!(doubled, (0..20).map(|item| item * 2).collect::<Vec<_>>(), "{threads}");
+        }
+        assert!(side_by_side(4, Vec::<u8>::new().into_iter(), |item| item).is_empty());
+    }
+
+    #[test]
+    fn it_is_done_at_once() {
+        // Nobody passes before all are here.
+        let barrier = Barrier::new(3);
+        let ids = side_by_side(3, 0..3, |_| {
+            barrier.wait();
+            thread::current().id()
+        });
+        assert_eq!(ids.into_iter().collect::<HashSet<_>>().len(), 3);
+    }
+}
