@@ -103,6 +103,13 @@ impl<'a> Run<'a> {
         self.started_by(&["sh", "-c", &script, "sh"])
     }
 
+    /// Runs it under a limit of the memory that it writes to (`RLIMIT_DATA`), as on a machine that has no more.
+    #[must_use]
+    pub fn with_memory(self, bytes: u64) -> Self {
+        let script = format!("ulimit -d {}; exec \"$@\"", bytes / 1024);
+        self.started_by(&["sh", "-c", &script, "sh"])
+    }
+
     fn started_by(mut self, words: &[&str]) -> Self {
         let program = std::mem::replace(&mut self.program, words[0].into());
         let others = words[1..].iter().map(OsString::from);

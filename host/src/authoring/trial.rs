@@ -188,8 +188,7 @@ mod tests {
 
     /// No plugin can be made for this: each call has a new instance with an empty memory, and the one import, the log, answers nothing.
     /// There is no clock, no chance and no former call to see; the time and the instructions that a call takes are not shown to it,
-    /// and what reaches a limit is broken instead. Only a machine that has no memory for one of the two calls could do it. The promise
-    /// is tested for an interface that gives more.
+    /// and who reaches a limit, or gets no memory of the system, is broken instead. The promise is tested for an interface that gives more.
     #[test]
     fn two_answers_to_the_same_request_break_a_promise() {
         let answers = [

@@ -23,6 +23,8 @@ pub(super) enum Excess {
     Time(Duration),
     #[error("it wanted more than {} MiB of memory", limits::MEMORY >> 20)]
     Memory,
+    #[error("the system does not give it the memory that it wants")]
+    NoMemory,
     #[error("it wanted tables of more than {} elements", limits::TABLE_ELEMENTS)]
     Table,
     #[error("it logged more than {} lines or {} MiB", limits::LOG_LINES, limits::LOG_BYTES >> 20)]
@@ -64,7 +66,7 @@ impl Sandbox {
 }
 
 /// Growth beyond a limit is an error and not a refusal that the plugin could handle: a plugin that comes so far is broken, and
-/// the user should hear of it.
+/// the user should hear of it. So is growth that the system does not allow: an answer must not depend on how much memory is free.
 impl ResourceLimiter for Sandbox {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
@@ -80,6 +82,14 @@ impl ResourceLimiter for Sandbox {
         }
         self.table_elements = self.table_elements.saturating_add(desired.saturating_sub(current));
         if self.table_elements > limits::TABLE_ELEMENTS { Err(Excess::Table.into()) } else { Ok(true) }
+    }
+
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(Excess::NoMemory.into())
+    }
+
+    fn table_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(Excess::NoMemory.into())
     }
 
     fn instances(&self) -> usize {

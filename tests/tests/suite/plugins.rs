@@ -149,3 +149,16 @@ fn a_plugin_that_never_ends_is_ended() {
     let hostile = harmful(TYPE).into_iter().find(|hostile| hostile.message == "did not finish");
     assert_harmless(&hostile.expect("a loop among the hostile plugins"));
 }
+
+/// A plugin must not see how much memory the machine has: its answer would be another one there.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_plugin_that_gets_no_memory_gives_no_answer() {
+    let ports = Ports::take(1);
+    let sandbox = project(&ports);
+    let grow = "(drop (memory.grow (i32.const 896))) (return (call $text (local.get $request)))";
+    put(&sandbox, &sandbox.plugins(), &WatPlugin::new(TYPE).on_render(grow).component());
+    let outcome = sandbox.portkeeper("prepare").with_memory(32 << 20).exits(3);
+    outcome.is_one_clear_error().says("the system does not give it the memory that it wants");
+    let _ = sandbox.portkeeper("prepare").ok();
+}
