@@ -56,7 +56,8 @@ mod built_in_formats {
     /// Here it may take its time, so it is made small.
     fn engine() -> Result<Engine> {
         let target = env::var("TARGET").expect("cargo sets TARGET");
-        Engine::new(compiler::config().target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
+        let for_windows = env::var_os("CARGO_CFG_WINDOWS").is_some();
+        Engine::new(compiler::config(for_windows).target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
     }
 
     fn precompile(engine: &Engine, bytes: &[u8], name: &Path) -> Vec<u8> {

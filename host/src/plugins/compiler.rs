@@ -5,8 +5,8 @@ use wasmtime::{Config, OptLevel};
 
 use super::limits;
 
-/// The settings of the sandbox and of the code that runs in it.
-pub(super) fn config() -> Config {
+/// The settings of the sandbox and of the code that runs in it. Windows takes no code without the means to unwind it.
+pub(super) fn config(for_windows: bool) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -26,6 +26,7 @@ pub(super) fn config() -> Config {
         // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
+        .native_unwind_info(for_windows)
         // A render takes a fraction of a millisecond either way, compiling for it takes hundreds.
         .cranelift_opt_level(OptLevel::None)
         .concurrency_support(false);

@@ -137,7 +137,7 @@ impl std::fmt::Debug for Runtime {
 
 impl Runtime {
     fn start(cache: Option<PathBuf>, counts: bool, compiling: Duration) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(compiler::config().consume_fuel(counts))?;
+        let engine = wasmtime::Engine::new(compiler::config(cfg!(windows)).consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
