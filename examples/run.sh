@@ -36,14 +36,14 @@ for port in ports:
 PYTHON
 
 say 'A port for one server. {HOST} and {PORT} are replaced in the arguments; the environment has HOST and PORT.'
-run portkeeper run --profile service -- python3 server.py {HOST} {PORT}
+run portkeeper run -- python3 server.py {HOST} {PORT}
 
 say 'The ports of a config. Its files are written first; each key is a variable and a {KEY}.'
 cat > pk.config.json <<'JSON'
 {
   "ports": [
-    { "key": "API_PORT", "preferred": 8888, "range": [8888, 8988] },
-    { "key": "WEB_PORT", "preferred": 8080, "range": [8080, 8180] }
+    { "key": "API_PORT", "preferred": 8600, "range": [8600, 8699] },
+    { "key": "WEB_PORT", "preferred": 8700, "range": [8700, 8799] }
   ],
   "outputs": [{ "type": "env" }]
 }
