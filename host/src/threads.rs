@@ -1,7 +1,14 @@
 //! Work on several threads at once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::{iter, panic, thread};
+
+/// How many threads can run at once, as the machine and the limits of our group have it.
+pub(crate) fn cores() -> usize {
+    // Asking means reading several files.
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, Into::into))
+}
 
 /// Does the work for each of the items, on as many threads as wanted and not more than there are items, this one among them; gives the
 /// results in the items' order. A panic in one of them is a panic here.

@@ -1,5 +1,7 @@
 //! What a prepare is surrounded by, owned.
 
+use std::mem::ManuallyDrop;
+
 use super::{CommandError, Context};
 use crate::fs::Patience;
 use crate::model::Host;
@@ -11,7 +13,8 @@ use crate::trust::Trust;
 /// What a prepare is surrounded by: the environment, the plugins, and what the user trusts.
 pub(crate) struct Stage {
     host: Host,
-    engine: Engine,
+    /// Never dropped: the process ends with it, and gives all of its memory back at once.
+    engine: ManuallyDrop<Engine>,
     settings: Settings,
     trust: Trust,
     patience: Patience<'static>,
@@ -22,7 +25,7 @@ impl Stage {
         let settings = context.settings()?;
         Ok(Self {
             host: context.default_host()?,
-            engine: Engine::new(Some(settings.cache.clone()), Limits::default()),
+            engine: ManuallyDrop::new(Engine::new(Some(settings.cache.clone()), Limits::default())),
             trust: Trust::load(&settings.trust_file())?,
             settings,
             patience: context.patience(),

@@ -72,6 +72,12 @@ pub enum TargetError {
 }
 
 impl Target {
+    /// Whether both mean the same file, however they are written.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.real == other.real
+    }
+
     /// The file without symbolic links, absolute.
     #[must_use]
     pub fn real(&self) -> &Path {

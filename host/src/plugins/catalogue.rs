@@ -1,8 +1,8 @@
 //! Which plugin a `type` means.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, thread};
 
 use indexmap::IndexMap;
 
@@ -10,7 +10,7 @@ use super::crash::entering_compiler;
 use super::files::{Candidate, Content, PROJECT_FOLDER, plugin_files, read};
 use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
-use crate::threads::side_by_side;
+use crate::threads::{cores, side_by_side};
 
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
@@ -96,8 +96,7 @@ impl<'a> Catalogue<'a> {
         // Side by side, because neither reading code nor compiling it keeps all cores busy.
         let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
         let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate);
-        let cores = thread::available_parallelism().map_or(1, Into::into);
-        let loaded = side_by_side(cores, names_of.iter().zip(candidates), load);
+        let loaded = side_by_side(cores(), names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));
         let plugins = plugins.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
         Ok(names.iter().map(|name| plugins[name].clone()).collect())

@@ -8,6 +8,7 @@ use crate::document::FieldPath;
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
 use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
+use crate::threads::{cores, side_by_side};
 
 /// An output whose plugin and files are known.
 pub(super) struct Resolved {
@@ -74,7 +75,8 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
     formats.iter().enumerate().map(find).collect()
 }
 
-/// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text.
+/// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text. Those that have
+/// nothing to do with each other are rendered at once.
 pub(super) fn render(
     job: &Job<'_>,
     around: &Surroundings<'_>,
@@ -88,7 +90,11 @@ pub(super) fn render(
     let reservations = reservations(job, granted);
     let variables = Variables::new(&keys, around.environment);
     let project = project_name(job);
-    let render = |(index, (output, resolved)): (usize, (&Output, &Resolved))| {
+    let (mut reports, mut batch) = (Vec::new(), Vec::<Rendering<'_>>::new());
+    for (index, (output, resolved)) in job.outputs().iter().zip(outputs).enumerate() {
+        if batch.iter().any(|earlier| resolved.reads_what_is_written_by(earlier.resolved)) {
+            reports.extend(render_batch(job, std::mem::take(&mut batch), files)?);
+        }
         let map = match &output.map {
             Some(map) if !job.has_variables() => map.clone(),
             Some(map) => expand_map(map, &variables).map_err(|error| {
@@ -107,11 +113,41 @@ pub(super) fn render(
             options: json(&resolved.options),
             attrs: Vec::new(),
         };
-        let rendered = resolved.plugin.render(&request).map_err(|error| explain(job, index, resolved, error))?;
-        put(output, resolved, rendered, files)
-    };
-    let reports = job.outputs().iter().zip(outputs).enumerate().map(render);
-    Ok(reports.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        batch.push(Rendering { index, output, resolved, request });
+    }
+    reports.extend(render_batch(job, batch, files)?);
+    Ok(reports)
+}
+
+/// An output that is about to be rendered.
+struct Rendering<'a> {
+    index: usize,
+    output: &'a Output,
+    resolved: &'a Resolved,
+    request: Request,
+}
+
+impl Resolved {
+    fn reads_what_is_written_by(&self, earlier: &Self) -> bool {
+        let mut read = std::iter::once(&self.target).chain(&self.inputs);
+        read.any(|target| {
+            earlier.target.is_same_file(target) || earlier.further.iter().any(|file| file.is_same_file(target))
+        })
+    }
+}
+
+fn render_batch(
+    job: &Job<'_>,
+    batch: Vec<Rendering<'_>>,
+    files: &mut FileSet,
+) -> Result<Vec<OutputReport>, PrepareError> {
+    let rendered = side_by_side(cores(), batch.iter(), |one| one.resolved.plugin.render(&one.request));
+    let mut reports = Vec::new();
+    for (Rendering { index, output, resolved, .. }, rendered) in batch.into_iter().zip(rendered) {
+        let rendered = rendered.map_err(|error| explain(job, index, resolved, error))?;
+        reports.extend(put(output, resolved, rendered, files)?);
+    }
+    Ok(reports)
 }
 
 fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
