@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(target_os = "linux")]
 use crate::app::HOLDER;
-use crate::app::{CommandError, CommandResult, Context, GlobalArgs, normalise, report_crashes};
+use crate::app::{CommandError, CommandResult, Context, Deferred, GlobalArgs, normalise, report_crashes};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
 use crate::commands::{
@@ -28,28 +28,121 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Reserve(reserve::ReserveArgs),
-    Port(port::PortArgs),
-    Run(Box<run::RunArgs>),
-    Release(release::ReleaseArgs),
-    Status(status::StatusArgs),
-    List(list::ListArgs),
-    Pick(pick::PickArgs),
-    Gc(gc::GcArgs),
-    Wait(wait::WaitArgs),
+    /// Reserve a port, or several, and print them as JSON
+    ///
+    /// A reservation keeps every other user of portkeeper away from the port. With a NAME it lasts until it is released, and the same
+    /// name always gives the same port. Without one, and without --ttl, --for-pid or --write-env, it lasts while something listens on the
+    /// port, and for 60 seconds in any case: time enough to start a server. With --hold the kernel keeps other programs away as well,
+    /// until the port is released.
+    Reserve(Deferred<reserve::ReserveArgs>),
+    /// Reserve a port, or several, and print the bare numbers
+    ///
+    /// For command lines: `python3 -m http.server $(portkeeper port web)`. With a NAME it is the same port every time.
+    Port(Deferred<port::PortArgs>),
+    /// Reserve a port, and run a server that gets it
+    ///
+    /// The port is the server's from before it starts until it ends: no other program can take it, not even while the server restarts.
+    /// In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are {PORT1},
+    /// {PORT2} and so on, with a config each key: {SERVICE_PORT}. Signals are passed on, and the command's exit code comes back; 125 means that
+    /// portkeeper itself failed, 126 that the command can't be run, 127 that there is none, 128+n that signal n has ended it.
+    ///
+    /// Unless --handover says otherwise, the server is handed the port in the best way that works:
+    ///
+    ///   adopt    the server's own bind gets a socket that listens already. Any server; the port is never free, early clients wait
+    ///   fds      the sockets are passed as systemd does: for servers that take LISTEN_FDS. The same guarantee
+    ///   gated    the server binds beside sockets that keep everyone else out. Early clients are refused
+    ///   release  the port is let go just before the server starts. No guarantee
+    #[command(verbatim_doc_comment)]
+    Run(Box<Deferred<run::RunArgs>>),
+    /// End reservations, and say which
+    ///
+    /// A port or a name that is not reserved is an error (exit code 1); the others are released all the same. Reservations of other
+    /// machines, containers and network namespaces that share the registry stay.
+    Release(Deferred<release::ReleaseArgs>),
+    /// Show the reservations, and what listens on them now
+    Status(Deferred<status::StatusArgs>),
+    /// List names and their ports, as `name: port`
+    ///
+    /// Those of the project that the current folder is in, whether a command gave them or a config; outside of any project your global
+    /// ones. `status` shows all reservations, and what listens on them.
+    List(Deferred<list::ListArgs>),
+    /// Pick free ports without reserving them, and print the bare numbers
+    ///
+    /// Ports that are reserved or in use are passed over. Nobody else is kept from taking a port that was only picked: `reserve` and
+    /// `port` make one yours.
+    Pick(Deferred<pick::PickArgs>),
+    /// End the reservations that are stale, and say why
+    ///
+    /// Stale is only what is proven: the process has ended, the time is up, nothing listens after the grace, the project's folder
+    /// is gone. Every reserve collects most of them on its way, too.
+    Gc(Deferred<gc::GcArgs>),
+    /// Wait until servers listen, or until ports are free
+    ///
+    /// A port is occupied when any address of its host takes a connection. It is free when none does and, on this machine, nothing is
+    /// bound there; what is left of closed connections does not count. With several targets, each of them has to be as wished once.
+    ///
+    /// Silent and 0 when it is so. When the time is up, a line for each target on stderr and exit code 1. Looks at least once; without
+    /// --timeout it waits for ever.
+    Wait(Deferred<wait::WaitArgs>),
+    /// Say everything about a port: who has it, for whom it is reserved, and what to do
+    ///
+    /// Looks at the registry, at the listening and bound sockets of this network namespace with their processes, at the kernel's settings
+    /// and at the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.
     #[command(visible_alias = "who")]
-    Explain(explain::ExplainArgs),
-    Kill(kill::KillArgs),
-    Doctor(doctor::DoctorArgs),
-    Prepare(prepare::PrepareArgs),
-    Import(import::ImportArgs),
-    Plugin(plugin::PluginArgs),
-    Scan(scan::ScanArgs),
-    ReserveNetwork(reserve_network::ReserveNetworkArgs),
-    Trust(trust::TrustArgs),
-    Schema(schema::SchemaArgs),
-    Completions(completions::CompletionsArgs),
-    Man(man::ManArgs),
+    Explain(Deferred<explain::ExplainArgs>),
+    /// End what has a port
+    ///
+    /// Without --force only the listener of a reservation of this project; for a reservation that belongs to no project, one that works in
+    /// this project or comes from whoever reserved the port. It is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
+    /// On a terminal it is shown first, and you are asked; elsewhere --yes says that you want it.
+    ///
+    /// Never killed: portkeeper itself, pid 1, what this command runs in, containers and what listens for them. It says what to do
+    /// instead.
+    Kill(Deferred<kill::KillArgs>),
+    /// Look for what may be wrong, and say what helps
+    ///
+    /// The registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. Nothing is
+    /// changed. Exit code 1 when there is a problem; notes are none.
+    Doctor(Deferred<doctor::DoctorArgs>),
+    /// Reserve the ports of a whole stack, and write them into its files
+    ///
+    /// One config names the ports and the files. All ports are reserved or none; everything is rendered before anything is written,
+    /// and everything is written or nothing. Run again it gives the same ports and writes only what changed. A key that is no longer
+    /// in the config is released.
+    Prepare(Deferred<prepare::PrepareArgs>),
+    /// Take over what the Python tools have recorded
+    ///
+    /// What cannot be taken over is skipped, said with its place, and makes the exit code 1: an entry that is damaged, and one whose name
+    /// or port is here already with something else. What is here stays as it is. The file is only read.
+    Import(Deferred<import::ImportArgs>),
+    /// Use, look at and make plugins: WebAssembly components that render further output types
+    Plugin(Deferred<plugin::PluginArgs>),
+    /// Show which hosts are in the local network, and which of their ports are open or free
+    ///
+    /// Without --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners
+    /// agree. `free` means that the host said so now; a firewall's answer or none means nothing.
+    Scan(Deferred<scan::ScanArgs>),
+    /// Reserve a port on a host of the local network
+    ///
+    /// On an address of this machine the port is tested by binding it. On another machine it counts as free when a scan finds it closed;
+    /// the reservation keeps it from others who ask this registry, and from nobody on that machine. Without --port, --range and --profile
+    /// it is one of 8000-9000.
+    ReserveNetwork(Deferred<reserve_network::ReserveNetworkArgs>),
+    /// Let a project's plugin run, or let a project write a file that is not in it
+    ///
+    /// A plugin that comes with a repository or a config is other people's code: it runs only after you have said so here, as it
+    /// is now; changed, it has to be trusted anew. Any other file becomes one that the configs of the current project may write, though
+    /// it is not in the project's folder.
+    Trust(Deferred<trust::TrustArgs>),
+    /// Print the JSON Schema of the config, for editors
+    ///
+    /// It knows the options of every installed format. Those of a plugin that may not run are left out, and so are those of a type that
+    /// is not installed: a config may have any. Save it and name it in the config: `"$schema": "./pk.schema.json"`.
+    Schema(Deferred<schema::SchemaArgs>),
+    /// Print a completion script for a shell
+    Completions(Deferred<completions::CompletionsArgs>),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(Deferred<man::ManArgs>),
 }
 
 /// Parses the process' arguments, runs the command, and says how it ended.

@@ -3,6 +3,7 @@
 mod args;
 mod context;
 mod crash;
+mod deferred;
 mod error;
 mod holding;
 mod names;
@@ -21,6 +22,7 @@ mod view;
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
 pub(crate) use context::Context;
 pub(crate) use crash::report_crashes;
+pub(crate) use deferred::Deferred;
 pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
 pub(crate) use holding::HOLDER;

@@ -7,7 +7,6 @@ use clap_complete::Shell;
 
 use crate::app::{CommandResult, Context};
 
-/// Print a completion script for a shell
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell

@@ -9,10 +9,6 @@ use crate::app::{CommandResult, Context, Format};
 use crate::doctor::{self, Finding, Severity};
 use crate::os;
 
-/// Look for what may be wrong, and say what helps
-///
-/// The registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. Nothing is
-/// changed. Exit code 1 when there is a problem; notes are none.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 

@@ -17,10 +17,6 @@ use crate::policy::Reason;
 use crate::registry::Store;
 use crate::who::Portrait;
 
-/// Say everything about a port: who has it, for whom it is reserved, and what to do
-///
-/// Looks at the registry, at the listening and bound sockets of this network namespace with their processes, at the kernel's settings
-/// and at the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The port, or its name in this project

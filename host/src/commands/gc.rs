@@ -9,10 +9,6 @@ use crate::app::{CommandResult, Context, Format};
 use crate::registry::Store;
 use crate::reserve::{Released, collect, would_collect};
 
-/// End the reservations that are stale, and say why
-///
-/// Stale is only what is proven: the process has ended, the time is up, nothing listens after the grace, the project's folder
-/// is gone. Every reserve collects most of them on its way, too.
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
     /// Only say what would be released

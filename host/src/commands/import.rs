@@ -17,10 +17,6 @@ use crate::model::{Host, Lease, LeaseName, Name, Port, Protocol, Reservation};
 use crate::probe;
 use crate::reserve::{Adopted, Choice, GRACE, Granted, Request, adopt, described};
 
-/// Take over what the Python tools have recorded
-///
-/// What cannot be taken over is skipped, said with its place, and makes the exit code 1: an entry that is damaged, and one whose name
-/// or port is here already with something else. What is here stays as it is. The file is only read.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true))]
 pub(crate) struct ImportArgs {

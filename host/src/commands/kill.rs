@@ -14,14 +14,6 @@ use crate::kill::{Ended, How, Plan, Refusal, plan};
 use crate::model::{Port, Protocol};
 use crate::registry::Store;
 
-/// End what has a port
-///
-/// Without --force only the listener of a reservation of this project; for a reservation that belongs to no project, one that works in
-/// this project or comes from whoever reserved the port. It is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
-/// On a terminal it is shown first, and you are asked; elsewhere --yes says that you want it.
-///
-/// Never killed: portkeeper itself, pid 1, what this command runs in, containers and what listens for them. It says what to do
-/// instead.
 #[derive(Debug, Args)]
 pub(crate) struct KillArgs {
     /// The port, or its name in this project

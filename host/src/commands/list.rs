@@ -11,10 +11,6 @@ use crate::model::{Place, Reservation};
 use crate::registry::{Snapshot, Store};
 use crate::reserve::{Machine, World, names_of};
 
-/// List names and their ports, as `name: port`
-///
-/// Those of the project that the current folder is in, whether a command gave them or a config; outside of any project your global
-/// ones. `status` shows all reservations, and what listens on them.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]

@@ -8,7 +8,6 @@ use clap::Args;
 use crate::app::{CommandResult, Context};
 use crate::fs::PathContext;
 
-/// Print the manual page, or write those of all commands into a folder
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
     /// Write one page for each command into this folder

@@ -13,10 +13,6 @@ use crate::probe::{self, PortState, ProbeError};
 use crate::registry::{Snapshot, Store};
 use crate::reserve::{Machine, Pick, World, described, live_on, pick};
 
-/// Pick free ports without reserving them, and print the bare numbers
-///
-/// Ports that are reserved or in use are passed over. Nobody else is kept from taking a port that was only picked: `reserve` and
-/// `port` make one yours.
 #[derive(Debug, Args)]
 pub(crate) struct PickArgs {
     /// Among which ports: `8000`, `8000-8010`, `8000,8080,9000-9010`, or `-1` for any good one [default: -1]

@@ -7,9 +7,6 @@ use clap::Args;
 use super::reserve::select;
 use crate::app::{CommandResult, Context, HoldArgs, NameArgs, SelectionArgs};
 
-/// Reserve a port, or several, and print the bare numbers
-///
-/// For command lines: `python3 -m http.server $(portkeeper port web)`. With a NAME it is the same port every time.
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     #[command(flatten)]

@@ -13,11 +13,6 @@ use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
 use crate::reserve::Granted;
 
-/// Reserve the ports of a whole stack, and write them into its files
-///
-/// One config names the ports and the files. All ports are reserved or none; everything is rendered before anything is written,
-/// and everything is written or nothing. Run again it gives the same ports and writes only what changed. A key that is no longer
-/// in the config is released.
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
     /// The config [default: pk.config.json, .yaml or .yml in this folder or the nearest above]

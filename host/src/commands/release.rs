@@ -12,10 +12,6 @@ use crate::model::{Host, Name, Port, Project, Reservation};
 use crate::registry::Store;
 use crate::reserve::{Release, release};
 
-/// End reservations, and say which
-///
-/// A port or a name that is not reserved is an error (exit code 1); the others are released all the same. Reservations of other
-/// machines, containers and network namespaces that share the registry stay.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct ReleaseArgs {

@@ -17,12 +17,6 @@ use crate::probe;
 use crate::registry::FileStore;
 use crate::reserve::{Granted, Machine, NamingRules, Request, World, reserve, reserve_names};
 
-/// Reserve a port, or several, and print them as JSON
-///
-/// A reservation keeps every other user of portkeeper away from the port. With a NAME it lasts until it is released, and the same
-/// name always gives the same port. Without one, and without --ttl, --for-pid or --write-env, it lasts while something listens on the
-/// port, and for 60 seconds in any case: time enough to start a server. With --hold the kernel keeps other programs away as well,
-/// until the port is released.
 #[derive(Debug, Args)]
 pub(crate) struct ReserveArgs {
     #[command(flatten)]

@@ -15,11 +15,6 @@ use crate::reserve::{Choice, Granted};
 use crate::reserve_network::{Candidate, Established, Prefer, first_with_a_free_port};
 use crate::scan::{Ending, Options, Report, ScanError, Targets, Wanted, scan};
 
-/// Reserve a port on a host of the local network
-///
-/// On an address of this machine the port is tested by binding it. On another machine it counts as free when a scan finds it closed;
-/// the reservation keeps it from others who ask this registry, and from nobody on that machine. Without --port, --range and --profile
-/// it is one of 8000-9000.
 #[derive(Debug, Args)]
 pub(crate) struct ReserveNetworkArgs {
     #[command(flatten)]

@@ -17,10 +17,6 @@ use crate::app::{
 use crate::model::{Host, PortRange, PortSet};
 use crate::scan::{Ending, Event, Names, Options, PortState, Report, scan};
 
-/// Show which hosts are in the local network, and which of their ports are open or free
-///
-/// Without --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners
-/// agree. `free` means that the host said so now; a firewall's answer or none means nothing.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which ports"))]
 pub(crate) struct ScanArgs {

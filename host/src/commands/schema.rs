@@ -10,10 +10,6 @@ use crate::config;
 use crate::options::{self, OptionsSchema};
 use crate::plugins::{Catalogue, Metadata, PluginError};
 
-/// Print the JSON Schema of the config, for editors
-///
-/// It knows the options of every installed format. Those of a plugin that may not run are left out, and so are those of a type that
-/// is not installed: a config may have any. Save it and name it in the config: `"$schema": "./pk.schema.json"`.
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Leave out plugins: the same answer in every folder and for every user

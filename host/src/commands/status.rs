@@ -10,7 +10,6 @@ use crate::os::inspect::user_text;
 use crate::registry::{Store, Transaction};
 use crate::reserve::{Machine, Occupied, World, holder_of, recover};
 
-/// Show the reservations, and what listens on them now
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Leave out reservations of other machines, containers and network namespaces that share the registry

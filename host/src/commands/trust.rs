@@ -15,11 +15,6 @@ use crate::model::Digest;
 use crate::plugins::{LARGEST_PLUGIN, is_plugin};
 use crate::trust::Trust;
 
-/// Let a project's plugin run, or let a project write a file that is not in it
-///
-/// A plugin that comes with a repository or a config is other people's code: it runs only after you have said so here, as it
-/// is now; changed, it has to be trusted anew. Any other file becomes one that the configs of the current project may write, though
-/// it is not in the project's folder.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct TrustArgs {

@@ -13,13 +13,6 @@ use crate::reserve::World;
 use crate::wait::{Asked, State, Target, TargetError, WaitError, Wish, wait};
 use crate::who::{self, OnPort, Ownership, Portrait};
 
-/// Wait until servers listen, or until ports are free
-///
-/// A port is occupied when any address of its host takes a connection. It is free when none does and, on this machine, nothing is
-/// bound there; what is left of closed connections does not count. With several targets, each of them has to be as wished once.
-///
-/// Silent and 0 when it is so. When the time is up, a line for each target on stderr and exit code 1. Looks at least once; without
-/// --timeout it waits for ever.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
     /// What to wait for: a port, a host and a port, or a name of this project: 8080, localhost:8080, [::1]:8080, web.

@@ -13,6 +13,18 @@ const PREFIX: &str = ".portkeeper-";
 
 /// Writes and syncs a temporary file beside `path`, with mode and owner of `like` or, for a new file, those that the system gives to one.
 pub(super) fn stage(path: &Path, bytes: &[u8], like: Option<&Metadata>, sensitive: bool) -> io::Result<NamedTempFile> {
+    let file = stage_unsynced(path, bytes, like, sensitive)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// The same without the sync, which the caller owes.
+pub(super) fn stage_unsynced(
+    path: &Path,
+    bytes: &[u8],
+    like: Option<&Metadata>,
+    sensitive: bool,
+) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     let permissions = new_file(sensitive);
     builder.prefix(PREFIX);
@@ -24,7 +36,6 @@ pub(super) fn stage(path: &Path, bytes: &[u8], like: Option<&Metadata>, sensitiv
     if let Some(like) = like {
         take_after(file.as_file(), like)?;
     }
-    file.as_file().sync_all()?;
     Ok(file)
 }
 

@@ -15,7 +15,6 @@ use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
 use crate::fs::{PathContext, PathError, folder_of, sync_folder};
-use crate::threads::side_by_side;
 
 use super::{place, read};
 
@@ -147,17 +146,20 @@ impl Written {
     }
 }
 
-/// Stages every change, several at once: a sync is waiting, and a file system does many at the cost of one.
+/// Stages every change. First all are written and then all are synced: the first sync of a journalling file system does most of the work
+/// for the others.
 fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
-    /// More gain nothing: starting them takes longer than the sync.
-    const THREADS: usize = 4;
-    side_by_side(THREADS, changes.into_iter(), stage).into_iter().collect()
+    let staged = changes.into_iter().map(stage).collect::<Result<Vec<_>, _>>()?;
+    for Staged { change, file, .. } in &staged {
+        file.as_file().sync_all().at(&change.path)?;
+    }
+    Ok(staged)
 }
 
 fn stage(change: Change) -> Result<Staged, PathError> {
     let path = &change.path;
     let metadata = change.old.as_ref().map(|_| place::writable(path).at(path)).transpose()?;
-    let file = place::stage(path, &change.new, metadata.as_ref(), change.sensitive).at(path)?;
+    let file = place::stage_unsynced(path, &change.new, metadata.as_ref(), change.sensitive).at(path)?;
     Ok(Staged { change, metadata, file })
 }
 

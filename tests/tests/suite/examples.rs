@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use portkeeper_tests::{Kind, Lan, Namespace, Own, Sandbox, blocks_for_testing, program_or_skip};
+use portkeeper_tests::{Kind, Lan, Namespace, Own, Run, Sandbox, blocks_for_testing, program_or_skip};
 
 use crate::sandbox;
 
@@ -36,7 +36,8 @@ fn the_example_server_answers_on_its_reserved_port() {
     }
     let sandbox = sandbox();
     let script = std::fs::read_to_string(in_repository("examples/run_server.sh")).unwrap();
-    let outcome = sandbox.shell(&script).ok();
+    let network = own_network();
+    let outcome = in_network(sandbox.shell(&script), network.as_ref()).ok();
     assert!(outcome.stdout.contains("says: served on a reserved port"), "{outcome}");
     assert!(sandbox.reserved().is_empty(), "{outcome}");
 }
@@ -47,7 +48,8 @@ fn the_example_of_run_serves_on_every_port_and_gives_all_of_them_back() {
         return;
     }
     let script = std::fs::read_to_string(in_repository("examples/run.sh")).unwrap();
-    let outcome = sandbox().shell(&script).ok();
+    let (sandbox, network) = (sandbox(), own_network());
+    let outcome = in_network(sandbox.shell(&script), network.as_ref()).ok();
     let served = outcome.stdout.lines().filter(|line| line.ends_with("/ says: served"));
     let ports: Vec<_> = served.filter_map(|line| line.strip_prefix("http://127.0.0.1:")?.split('/').next()).collect();
     let [_, api, web, reported] = ports[..] else { panic!("{outcome}") };
@@ -71,7 +73,9 @@ fn the_rust_example_writes_its_files_and_gives_its_port_back() {
 #[test]
 fn the_rust_example_of_a_server_answers_on_its_reserved_port() {
     let sandbox = sandbox();
-    let outcome = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-run-server"))).ok();
+    let network = own_network();
+    let run = sandbox.shell(&format!("'{}'", env!("CARGO_BIN_EXE_example-run-server")));
+    let outcome = in_network(run, network.as_ref()).ok();
     assert!(outcome.stdout.contains("says: served on a reserved port"), "{outcome}");
     assert!(sandbox.reserved().is_empty(), "{outcome}");
 }
@@ -88,6 +92,19 @@ fn the_examples_of_the_network_find_its_hosts_and_a_port() {
     let bash = sandbox.shell(&script).inside(lan.scanner()).ok();
     assert!(bash.stdout.contains("open: {\"event\":\"port\",\"address\":\"10.77.0.1\",\"port\":8005"), "{bash}");
     assert!(bash.stdout.lines().any(|line| line.starts_with("{\"host\":\"10.77.0.253\"")), "{bash}");
+}
+
+/// Examples take ports of the profiles, and their servers bind them a moment later: in the network of all tests, others with a registry
+/// of their own may be trying the same port just then. Where no network can be made they have to take their chance.
+fn own_network() -> Option<Namespace> {
+    Namespace::or_skip(Own::Network)
+}
+
+fn in_network<'a>(run: Run<'a>, network: Option<&'a Namespace>) -> Run<'a> {
+    match network {
+        Some(network) => run.inside(network),
+        None => run,
+    }
 }
 
 /// The README's transcripts are what the script prints, word for word.
@@ -112,8 +129,9 @@ fn run_marked_blocks(sandbox: &Sandbox, document: &str) {
     let text = std::fs::read_to_string(in_repository(document)).unwrap();
     let blocks = blocks_for_testing(&text);
     assert!(blocks.len() >= 4, "{document} has lost its marks");
+    let network = own_network();
     for block in blocks {
-        let outcome = sandbox.shell(&block.script).run();
+        let outcome = in_network(sandbox.shell(&block.script), network.as_ref()).run();
         assert!(outcome.status.success(), "{document}, line {}\n{outcome}", block.line);
     }
 }

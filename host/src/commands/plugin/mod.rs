@@ -14,7 +14,6 @@ use clap::{Args, Subcommand};
 
 use crate::app::{CommandResult, Context};
 
-/// Use, look at and make plugins: WebAssembly components that render further output types
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct PluginArgs {
