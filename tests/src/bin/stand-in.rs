@@ -3,6 +3,7 @@
 //! `stand-in live`, `stand-in listen ADDRESS:PORT...`, `stand-in bind ADDRESS:PORT...` (bound, not listening),
 //! `stand-in udp ADDRESS:PORT...`. IPv6 sockets take no IPv4 connections, but in the mode `dual`. In the mode `reuseport` others
 //! may listen beside it. In the mode `fork` two processes more have its sockets, and say nothing; they outlive it by a minute.
+//! In the mode `accept` it takes every client, and lets it go at once.
 //! `stand-in http STATUS ADDRESS:PORT` answers every request with that status.
 //!
 //! `stand-in say SOCKET MESSAGE` says one message to a Unix socket (SEQPACKET) and prints the answer; nothing where the other side hangs up.
@@ -24,6 +25,7 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::FdFlags;
 use socket2::{Domain, Socket, Type};
 
@@ -55,6 +57,9 @@ fn main() -> std::io::Result<()> {
         share(&sockets)?;
     }
     writeln!(stdout(), "ready")?;
+    if mode == "accept" {
+        return accept(sockets);
+    }
     if mode == "http" {
         return sockets.into_iter().try_for_each(|socket| answer(&socket.into(), &status));
     }
@@ -89,7 +94,28 @@ fn open(mode: &str, address: SocketAddr) -> std::io::Result<Socket> {
     if ["listen", "dual", "reuseport", "fork", "http"].contains(&mode) {
         socket.listen(16)?;
     }
+    if mode == "accept" {
+        socket.listen(1024)?;
+        socket.set_nonblocking(true)?;
+    }
     Ok(socket)
+}
+
+/// Takes clients until the standard input ends, so that no queue of a listener is ever full.
+fn accept(sockets: Vec<Socket>) -> std::io::Result<()> {
+    let listeners: Vec<TcpListener> = sockets.into_iter().map(Into::into).collect();
+    loop {
+        let input = stdin();
+        let mut waiting = vec![PollFd::new(&input, PollFlags::IN)];
+        waiting.extend(listeners.iter().map(|listener| PollFd::new(listener, PollFlags::IN)));
+        poll(&mut waiting, None)?;
+        if !waiting[0].revents().is_empty() {
+            return Ok(());
+        }
+        for (listener, _) in listeners.iter().zip(&waiting[1..]).filter(|(_, waiting)| !waiting.revents().is_empty()) {
+            while listener.accept().is_ok() {}
+        }
+    }
 }
 
 /// As a server that forks: its workers have the same sockets.

@@ -117,7 +117,7 @@ impl<'a> Lan<'a> {
     /// One program for all of these servers.
     #[track_caller]
     fn listen(&self, namespace: &Namespace, servers: &[String]) -> Option<StandIn> {
-        let run = || self.sandbox.stand_in_run(&format!("listen {}", servers.join(" "))).inside(namespace);
+        let run = || self.sandbox.stand_in_run(&format!("accept {}", servers.join(" "))).inside(namespace);
         (!servers.is_empty()).then(|| StandIn::start(run().command()))
     }
 
