@@ -13,6 +13,12 @@ const WINDOW: usize = 768;
 /// How long an unresolved address stays in the table: three questions, a second apart (`mcast_solicit`, arp(7)).
 const LIFE: Duration = Duration::from_millis(3_100);
 
+/// When the system asks an address again (`retrans_time_ms`, arp(7)).
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How many times the slowest answer the others have: their first one may wait behind other packets.
+const SLOWER: u32 = 2;
+
 /// A question for an address.
 #[derive(Debug, Clone, Copy)]
 struct Question {
@@ -25,8 +31,10 @@ struct Question {
 /// Who was asked, and since when.
 #[derive(Debug)]
 pub(super) struct Asking {
-    /// How long after the last question an answer is waited for.
-    patience: Duration,
+    /// How long after the last question an answer is waited for, at least and at most.
+    patience: (Duration, Duration),
+    /// The longest that anyone took to answer the first time that the system asked.
+    slowest: Option<Duration>,
     questions: HashMap<Address, Question>,
     in_order: VecDeque<(Duration, Address)>,
     unresolved: usize,
@@ -38,9 +46,10 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn new(patience: Duration) -> Self {
+    pub(super) fn new(patience: (Duration, Duration)) -> Self {
         Self {
             patience,
+            slowest: None,
             questions: HashMap::new(),
             in_order: VecDeque::new(),
             unresolved: 0,
@@ -72,10 +81,28 @@ impl Asking {
         }
     }
 
-    /// The target that has answered, and when it was asked; none when it was not, or had answered before.
-    pub(super) fn answered(&mut self, address: Address) -> Option<(Target, Duration)> {
+    /// The target that has answered the question, and when it was asked; none when it was not, or had answered before.
+    pub(super) fn answered(&mut self, address: Address, now: Duration) -> Option<(Target, Duration)> {
+        let (target, since) = self.settled(address)?;
+        if let Some(took) = now.checked_sub(since).filter(|took| *took < AGAIN) {
+            self.slowest = self.slowest.max(Some(took));
+        }
+        Some((target, since))
+    }
+
+    /// The same where it is known without an answer, which tells nothing of distances.
+    pub(super) fn settled(&mut self, address: Address) -> Option<(Target, Duration)> {
         self.freed(address);
         self.questions.remove(&address).map(|question| (question.target, question.since))
+    }
+
+    /// How long after the last question an answer is waited for. In a network where everybody is near nobody is waited for who might
+    /// be far away; one that nobody has answered yet gets the most.
+    fn patience(&self) -> Duration {
+        let (least, most) = self.patience;
+        // What the system's further questions take is no matter of distance.
+        let again = Duration::from_secs(least.as_secs());
+        self.slowest.map_or(most, |slowest| (again + slowest * SLOWER).clamp(least, most))
     }
 
     /// The address no longer takes up room.
@@ -91,19 +118,20 @@ impl Asking {
         let gone: Vec<_> = self.questions.values().filter(|question| question.target.interface == interface).collect();
         let gone: Vec<Address> = gone.into_iter().map(|question| question.target.address).collect();
         for address in gone {
-            self.answered(address);
+            self.settled(address);
         }
     }
 
     /// Whether the last question has had its time.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         self.to_greet.is_empty()
-            && (self.questions.is_empty() || self.last.is_none_or(|last| now >= last + self.patience))
+            && (self.questions.is_empty() || self.last.is_none_or(|last| now >= last + self.patience()))
     }
 
     /// When something changes by time alone.
     pub(super) fn next(&self, now: Duration) -> Option<Duration> {
-        let over = self.last.map(|last| last + self.patience).filter(|&over| over > now && !self.questions.is_empty());
+        let over =
+            self.last.map(|last| last + self.patience()).filter(|&over| over > now && !self.questions.is_empty());
         let room = self.in_order.front().filter(|_| !self.has_room()).map(|(since, _)| *since + LIFE);
         [over, room].into_iter().flatten().min()
     }
@@ -113,7 +141,7 @@ impl Asking {
         while let Some(&(since, address)) = self.in_order.front().filter(|(since, _)| *since + LIFE <= now) {
             self.in_order.pop_front();
             if self.questions.get(&address).is_some_and(|question| question.since == since)
-                && let Some((target, _)) = self.answered(address)
+                && let Some((target, _)) = self.settled(address)
             {
                 self.in_vain(target);
             }

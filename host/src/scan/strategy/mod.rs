@@ -137,11 +137,17 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
     /// for late that only waited for us.
     pub(in crate::scan) fn hear(&mut self, signal: Signal, now: Duration) {
         match signal {
-            Signal::Cached(address, mac) if self.asking.contains(address) => self.neighbour(address, mac, now),
+            Signal::Cached(address, mac) if self.asking.contains(address) => {
+                let asked = self.asking.settled(address);
+                self.neighbour(address, mac, asked, now);
+            }
             Signal::Cached(address, mac) => {
                 self.cached.insert(address, mac);
             }
-            Signal::Neighbour(address, mac) => self.neighbour(address, mac, now),
+            Signal::Neighbour(address, mac) => {
+                let asked = self.asking.answered(address, now);
+                self.neighbour(address, mac, asked, now);
+            }
             Signal::NoNeighbour(address) => self.asking.freed(address),
             Signal::Echo(address, rtt) => {
                 self.pings = self.pings.saturating_sub(1);
@@ -280,8 +286,8 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
         index
     }
 
-    fn neighbour(&mut self, address: Address, mac: Option<Mac>, now: Duration) {
-        match self.asking.answered(address) {
+    fn neighbour(&mut self, address: Address, mac: Option<Mac>, asked: Option<(Target, Duration)>, now: Duration) {
+        match asked {
             Some((target, since)) => {
                 self.bucket.answered();
                 let host = self.found(target, UpBy::NEIGHBOUR, mac);
@@ -295,7 +301,7 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
 
     fn volunteer(&mut self, address: Address) {
         if !self.by_address.contains_key(&address) {
-            let target = match self.asking.answered(address) {
+            let target = match self.asking.settled(address) {
                 Some((target, _)) => target,
                 None => Target { address, on_link: true, named: false, interface: address.zone },
             };

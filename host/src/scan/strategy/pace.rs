@@ -22,13 +22,15 @@ const UNANSWERED_PER_SECOND: f64 = 20_000.0;
 const BURST: f64 = 256.0;
 
 impl Pace {
-    /// How long after its question an address may answer. The kernel asks again after one second (`retrans_time_ms`, arp(7)).
-    pub(super) const fn discovery(self) -> Duration {
-        Duration::from_millis(match self {
-            Self::Fast => 300,
-            Self::Normal => 1_200,
-            Self::Thorough => 2_300,
-        })
+    /// How long after its question an address may answer: the least, and the most. The kernel asks again after one second
+    /// (`retrans_time_ms`, arp(7)); what there is beyond whole seconds is for the way there and back.
+    pub(super) const fn discovery(self) -> (Duration, Duration) {
+        let (least, most) = match self {
+            Self::Fast => (180, 300),
+            Self::Normal => (1_050, 1_200),
+            Self::Thorough => (2_100, 2_300),
+        };
+        (Duration::from_millis(least), Duration::from_millis(most))
     }
 
     /// How long an echo request may take.

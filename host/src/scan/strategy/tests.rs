@@ -51,6 +51,23 @@ fn nobody_waits_longer_than_for_one_late_answer() {
 }
 
 #[test]
+fn where_everybody_is_near_nobody_far_away_is_waited_for() {
+    let far = |millis| Simulated { rtt: Duration::from_millis(millis), ..Simulated::new(Manner::Rst) };
+    for (pace, least, most) in [(Pace::Fast, 180, 300), (Pace::Normal, 1_050, 1_200)] {
+        // Half of the addresses are absent, and the last question goes out some milliseconds after the first.
+        let mut took = [far(0), far(150)].map(|slowest| {
+            let near = (2..=120).map(|number| (number, Simulated::new(Manner::Rst)));
+            let mut simulation = Simulation::new(near.chain([(1, slowest)]), 1);
+            let found = scan_link(&mut simulation, 254, pace);
+            assert_eq!((found.hosts.len(), found.count(1, PortState::Closed)), (120, PORTS.len() - 1), "{pace:?}");
+            found.took.as_millis()
+        });
+        took.iter_mut().for_each(|millis| *millis = millis.saturating_sub(20));
+        assert!(took[0] < least && took[1] + 20 >= most && took[1] < most + 600, "{pace:?}: {took:?}");
+    }
+}
+
+#[test]
 fn a_limit_on_rsts_costs_time_and_no_port() {
     let limited = Simulated { rst_limit: Some(250), ..Simulated::new(Manner::Rst) };
     let mut simulation = Simulation::new([(1, limited)], 1);
