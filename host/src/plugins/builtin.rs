@@ -1,4 +1,4 @@
-//! The formats that portkeeper brings along, embedded as the components that `plugins/*` were built into.
+//! The formats that portkeeper brings along: the components that `plugins/*` were built into, and native code of some of them.
 
 use crate::model::Digest;
 
