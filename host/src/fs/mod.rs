@@ -6,6 +6,7 @@ mod network;
 mod path_error;
 mod private;
 mod worktree;
+mod writeback;
 
 pub use atomic::{Staged, folder_of, sync_folder, write_atomic};
 pub use lock::{Lock, LockError, Patience, Waiting, is_locked};
@@ -14,3 +15,4 @@ pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};
 pub use private::{create_private, create_private_dir, open_private, read_private};
 pub use worktree::worktree_root;
+pub use writeback::begin_writing;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError, folder_of, sync_folder};
+use crate::fs::{PathContext, PathError, begin_writing, folder_of, sync_folder};
 
 use super::{place, read};
 
@@ -146,10 +146,10 @@ impl Written {
     }
 }
 
-/// Stages every change. First all are written and then all are synced: the first sync of a journalling file system does most of the work
-/// for the others.
+/// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.
 fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
     let staged = changes.into_iter().map(stage).collect::<Result<Vec<_>, _>>()?;
+    staged.iter().for_each(|staged| begin_writing(staged.file.as_file()));
     for Staged { change, file, .. } in &staged {
         file.as_file().sync_all().at(&change.path)?;
     }
