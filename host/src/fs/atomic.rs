@@ -1,7 +1,7 @@
 //! Writes that happen as a whole or not at all, and that are on the disk when they return.
 
 use std::fs::{File, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -35,15 +35,15 @@ impl Staged {
         let mut builder = Builder::new();
         let prefix = temporary_name(path) + ".";
         builder.prefix(&prefix);
-        Self::stage(&mut builder, path, bytes, mode)
+        Self::stage(&mut builder, path, &[bytes], mode)
     }
 
-    /// The same for whoever holds a lock that lets nobody else write the file. The temporary file always has the same name, so
-    /// what a killed writer left behind is overwritten by the next one.
+    /// The same, with the bytes in pieces, for whoever holds a lock that lets nobody else write the file. The temporary file always has
+    /// the same name, so what a killed writer left behind is overwritten by the next one.
     ///
     /// # Errors
     /// As [`Staged::new`].
-    pub fn under_lock(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
+    pub fn under_lock(path: &Path, pieces: &[impl AsRef<[u8]>], mode: Option<u32>) -> Result<Self, PathError> {
         let name = temporary_name(path);
         let left_behind = folder_of(path).join(&name);
         match std::fs::remove_file(&left_behind) {
@@ -52,20 +52,28 @@ impl Staged {
         }
         let mut builder = Builder::new();
         builder.prefix(&name).rand_bytes(0);
-        Self::stage(&mut builder, path, bytes, mode)
+        Self::stage(&mut builder, path, pieces, mode)
     }
 
-    fn stage(builder: &mut Builder<'_, '_>, path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
+    fn stage(
+        builder: &mut Builder<'_, '_>,
+        path: &Path,
+        pieces: &[impl AsRef<[u8]>],
+        mode: Option<u32>,
+    ) -> Result<Self, PathError> {
         let old = || Some(std::fs::metadata(path).ok()?.permissions());
         let mode = mode.and_then(permissions).or_else(old);
         if mode.is_none() {
             leave_to_umask(builder);
         }
-        let mut temp = builder.tempfile_in(folder_of(path)).at(folder_of(path))?;
+        let temp = builder.tempfile_in(folder_of(path)).at(folder_of(path))?;
         if let Some(mode) = mode {
             temp.as_file().set_permissions(mode).at(path)?;
         }
-        temp.write_all(bytes).at(path)?;
+        let mut writer = BufWriter::new(temp.as_file());
+        pieces.iter().try_for_each(|piece| writer.write_all(piece.as_ref())).at(path)?;
+        writer.flush().at(path)?;
+        drop(writer);
         temp.as_file().sync_all().at(path)?;
         Ok(Self { temp, target: path.to_owned() })
     }

@@ -101,7 +101,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Reservation>, String> {
 
 /// The bytes that [`read`] understands.
 pub(crate) fn write(reservations: &[Reservation]) -> Vec<u8> {
-    encode(reservations, None)
+    encode(reservations, None).concat()
 }
 
 /// Reads what can be understood of a newer format; none when it is not one.
@@ -168,8 +168,9 @@ fn read_lines(text: &str, lines: &[Range<usize>], tables: &Tables<'_>) -> Option
     lines.iter().map(read).collect()
 }
 
-/// Writes a registry file. What still stands in the source as it was read is taken from there.
-pub(super) fn encode(reservations: &[Reservation], source: Option<&Source>) -> Vec<u8> {
+/// The bytes of a registry file, in pieces. What still stands in the source as it was read is not copied: a change among ten thousand
+/// reservations makes three pieces.
+pub(super) fn encode<'a>(reservations: &[Reservation], source: Option<&'a Source>) -> Vec<Cow<'a, [u8]>> {
     let source = source.filter(|source| source.needs_all_rows(reservations));
     let mut places = Table::of(source.map_or(&[], |source| &source.layout.places));
     let mut projects = Table::of(source.map_or(&[], |source| &source.layout.projects));
@@ -185,28 +186,74 @@ pub(super) fn encode(reservations: &[Reservation], source: Option<&Source>) -> V
             }
         });
     }
-    let mut text = Vec::with_capacity(source.map_or(0, Source::len) + 4096);
+    let mut pieces = Pieces::default();
+    let text = pieces.text();
     text.extend_from_slice(format!("{{\"version\":{VERSION},").as_bytes());
-    table(&mut text, "places", &places.rows);
+    table(text, "places", &places.rows);
     text.push(b',');
-    table(&mut text, "projects", &projects.rows);
+    table(text, "projects", &projects.rows);
     text.push(b',');
     text.extend_from_slice(HEADING.as_bytes());
-    for (index, line) in lines.iter().enumerate() {
-        text.extend_from_slice(if index == 0 { b"\n" } else { BETWEEN });
+    for (index, line) in lines.into_iter().enumerate() {
+        let between = if index == 0 { b"\n" } else { BETWEEN };
         match line {
-            Line::AsItStood(line) => text.extend_from_slice(line),
-            Line::New(entry) => json(&mut text, entry.as_ref()),
+            Line::AsItStood(line) if pieces.goes_on_with(&line) => {}
+            Line::AsItStood(line) => {
+                pieces.text().extend_from_slice(between);
+                pieces.0.push(Piece::Kept(line));
+            }
+            Line::New(entry) => {
+                let text = pieces.text();
+                text.extend_from_slice(between);
+                json(text, entry.as_ref());
+            }
         }
     }
-    text.extend_from_slice(END.as_bytes());
-    text
+    pieces.text().extend_from_slice(END.as_bytes());
+    let bytes = |piece| match piece {
+        Piece::Text(text) => Cow::Owned(text),
+        Piece::Kept(range) => Cow::Borrowed(source.map_or(&[][..], |source| source.text(range))),
+    };
+    pieces.0.into_iter().map(bytes).collect()
 }
 
 /// A line to be written.
 enum Line<'a> {
-    AsItStood(&'a [u8]),
+    AsItStood(Range<usize>),
     New(Box<Entry<'a>>),
+}
+
+/// What a file is made of: new text, and stretches of the one that was read.
+#[derive(Default)]
+struct Pieces(Vec<Piece>);
+
+enum Piece {
+    Text(Vec<u8>),
+    Kept(Range<usize>),
+}
+
+impl Pieces {
+    /// Where new text goes on.
+    fn text(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.0.last(), Some(Piece::Text(_))) {
+            self.0.push(Piece::Text(Vec::new()));
+        }
+        match self.0.last_mut() {
+            Some(Piece::Text(text)) => text,
+            _ => unreachable!("it was just pushed"),
+        }
+    }
+
+    /// Whether the line is the one that followed in the source, too; then it is kept together with what stood between the two.
+    fn goes_on_with(&mut self, line: &Range<usize>) -> bool {
+        match self.0.last_mut() {
+            Some(Piece::Kept(kept)) if kept.end + BETWEEN.len() == line.start => {
+                kept.end = line.end;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A field with an array, one element a line.

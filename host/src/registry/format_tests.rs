@@ -26,7 +26,7 @@ const EXACT_TO_THE_NANOSECOND: u64 = 1 << 20;
 
 /// A file that is written from nothing.
 fn encode(reservations: &[Reservation]) -> Vec<u8> {
-    super::encode(reservations, None)
+    super::encode(reservations, None).concat()
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -260,7 +260,7 @@ proptest! {
             transaction.insert(reservation.clone());
             expected.push(reservation);
         }
-        let written = super::encode(transaction.reservations(), transaction.snapshot.source.as_ref());
+        let written = super::encode(transaction.reservations(), transaction.snapshot.source.as_ref()).concat();
         match decode(&written) {
             Ok(Decoded::Whole { reservations, .. }) => prop_assert_eq!(reservations, expected),
             _ => prop_assert!(false, "{}", String::from_utf8_lossy(&written)),

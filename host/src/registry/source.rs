@@ -30,14 +30,14 @@ impl Source {
         Self { text: Arc::new(text), layout }
     }
 
-    /// The text of the reservation at `index`, unless it was changed since.
-    pub(super) fn line(&self, index: usize) -> Option<&[u8]> {
-        self.text.get(self.layout.lines.get(index)?.clone()?)
+    /// The line of the reservation at `index`, unless it was changed since.
+    pub(super) fn line(&self, index: usize) -> Option<Range<usize>> {
+        self.layout.lines.get(index)?.clone()
     }
 
-    /// How many bytes there were.
-    pub(super) fn len(&self) -> usize {
-        self.text.len()
+    /// The text in a range that begins and ends with lines.
+    pub(super) fn text(&self, range: Range<usize>) -> &[u8] {
+        &self.text[range]
     }
 
     /// Another reservation is in this place, or one more at the end.
