@@ -14,7 +14,7 @@ pub(crate) fn report_crashes() {
         usual(panic);
         let plugins: Vec<_> = in_compiler().iter().map(ToString::to_string).collect();
         if !plugins.is_empty() {
-            end(&format!("the compiler crashed on {}: nothing was reserved or written", plugins.join(", or on ")));
+            end(&format!("the compiler crashed on {}: nothing was written", plugins.join(", or on ")));
         }
     }));
 }

@@ -4,10 +4,12 @@
 //! So the folder and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
 //! folder, the plugin is compiled anew and nobody is bothered.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use memmap2::Mmap;
 
 use crate::fs::{PathContext, PathError};
 use crate::model::Digest;
@@ -15,9 +17,9 @@ use crate::model::Digest;
 /// A folder of compiled plugins.
 ///
 /// An entry is a file named after what went into it: the component's digest, and the compiler's version and settings. After an
-/// upgrade nothing finds the old ones; they go after a month. The file holds the code, a note, the note's length (32 bits, little
-/// endian), and a checksum of all that (CRC-32, the same). The checksum is for disks that forget; against people, there is the
-/// folder.
+/// upgrade nothing finds the old ones; they go after a month. The file holds the code, a note, and three numbers (32 bits, little
+/// endian): the checksum of the code, the note's length, and the checksum of all that follows the code. So the note can be read without
+/// the code. The checksums (CRC-32) are for disks that forget; against people, there is the folder.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
@@ -25,23 +27,37 @@ pub(super) struct Cache {
     compiler: String,
 }
 
-/// An entry that can be trusted.
+/// An entry whose note can be trusted.
+#[derive(Debug)]
 pub(super) struct Entry {
-    /// A file that begins with the code.
+    path: PathBuf,
+    file: Mmap,
+    /// Where the code ends, and the note.
+    code_end: usize,
+    note_end: usize,
+}
+
+impl Entry {
+    /// The note that was kept with the code.
+    pub(super) fn note(&self) -> &[u8] {
+        &self.file[self.code_end..self.note_end]
+    }
+
+    /// A file that begins with the code; none when the code is not what was kept.
     ///
     /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between the check and the mapping only
     /// the user could change the file: nobody else may write into the folder.
-    pub(super) code: PathBuf,
-    /// The note that was kept with the code.
-    pub(super) note: Vec<u8>,
+    pub(super) fn code(self) -> Option<PathBuf> {
+        // All pages at once, where the system can, and not one fault for each few.
+        #[cfg(target_os = "linux")]
+        let _ = self.file.advise(memmap2::Advice::PopulateRead);
+        let checksum = number(&self.file, self.note_end)?;
+        (crc32fast::hash(&self.file[..self.code_end]) == checksum).then_some(self.path)
+    }
 }
 
-/// What a checksum takes, and before it the length of the note, in bytes.
-const CHECKSUM: u64 = 4;
-const LENGTH: u64 = 4;
-
-/// How much of an entry is read at a time, in bytes.
-const PIECE: usize = 64 * 1024;
+/// The numbers at the end of an entry, in bytes.
+const NUMBERS: usize = 12;
 
 /// The longest entry that is read, in bytes: a plugin of 32 MiB compiles to several times that.
 const LARGEST: u64 = 512 * 1024 * 1024;
@@ -57,11 +73,14 @@ impl Cache {
         Self { folder, compiler }
     }
 
-    /// What the component was compiled to; none when there is no entry, or none to be trusted.
+    /// Whether there is an entry for the component. What it is worth, [`get`](Self::get) says.
+    pub(super) fn has(&self, component: &Digest) -> bool {
+        self.path(component).exists()
+    }
+
+    /// What is kept of the component; none when there is no entry, or none to be trusted.
     pub(super) fn get(&self, component: &Digest) -> Option<Entry> {
-        let code = self.path(component);
-        let note = private::is_private_folder(&self.folder).then(|| note_of(&code).ok().flatten())??;
-        Some(Entry { code, note })
+        private::is_private_folder(&self.folder).then(|| open(self.path(component)))?
     }
 
     /// Keeps the code, with a note. It is no loss if that fails.
@@ -78,14 +97,14 @@ impl Cache {
 
     /// Written beside its place and renamed, so that nobody reads half an entry. It need not survive a crash.
     fn write(&self, component: &Digest, code: &[u8], note: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(note.len()).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes();
-        let mut checksum = crc32fast::Hasher::new();
+        let length = u32::try_from(note.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut end = note.to_vec();
+        end.extend(crc32fast::hash(code).to_le_bytes());
+        end.extend(length.to_le_bytes());
+        end.extend(crc32fast::hash(&end).to_le_bytes());
         let mut file = tempfile::Builder::new().suffix(EXTENSION).tempfile_in(&self.folder)?;
-        for part in [code, note, &length] {
-            checksum.update(part);
-            file.write_all(part)?;
-        }
-        file.write_all(&checksum.finalize().to_le_bytes())?;
+        file.write_all(code)?;
+        file.write_all(&end)?;
         file.persist(self.path(component))?;
         Ok(())
     }
@@ -160,39 +179,26 @@ impl Cached {
     }
 }
 
-/// The note in the file, if the file is the user's alone and its checksum is right.
-fn note_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file = private::open(path)?;
-    let metadata = file.metadata()?;
-    let Some(length_at) = metadata.len().checked_sub(LENGTH + CHECKSUM) else { return Ok(None) };
-    if !metadata.is_file() || length_at > LARGEST || !private::is_ours_alone(&metadata) {
-        return Ok(None);
+/// The entry in the file, if the file is the user's alone and what follows the code is what was kept.
+fn open(path: PathBuf) -> Option<Entry> {
+    let file = private::open(&path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
+        return None;
     }
-    // Piece by piece: the code is mapped later, and need not be in memory a second time.
-    let mut checksum = crc32fast::Hasher::new();
-    let (mut piece, mut rest) = (vec![0; PIECE], (&file).take(length_at + LENGTH));
-    loop {
-        match rest.read(&mut piece)? {
-            0 => break,
-            length => checksum.update(&piece[..length]),
-        }
-    }
-    if read_u32(&mut file)? != checksum.finalize() {
-        return Ok(None);
-    }
-    file.seek(SeekFrom::Start(length_at))?;
-    let length = read_u32(&mut file)?;
-    let start = length_at.checked_sub(length.into()).ok_or(io::ErrorKind::InvalidData)?;
-    file.seek(SeekFrom::Start(start))?;
-    let mut note = Vec::new();
-    file.take(length.into()).read_to_end(&mut note)?;
-    Ok(Some(note))
+    // SAFETY: a mapped file must not change. Only this user can write to it, and portkeeper replaces entries by renaming, never in
+    // place. wasmtime, which maps the file next, takes the same for granted.
+    #[expect(unsafe_code, reason = "to read a file that is mapped anyway takes as long as all the rest of loading it")]
+    let file = unsafe { Mmap::map(&file) }.ok()?;
+    let note_end = file.len().checked_sub(NUMBERS)?;
+    let code_end = note_end.checked_sub(usize::try_from(number(&file, note_end + 4)?).ok()?)?;
+    let checksum = number(&file, note_end + 8)?;
+    (crc32fast::hash(&file[code_end..note_end + 8]) == checksum).then_some(Entry { path, file, code_end, note_end })
 }
 
-fn read_u32(file: &mut File) -> io::Result<u32> {
-    let mut bytes = [0; 4];
-    file.read_exact(&mut bytes)?;
-    Ok(u32::from_le_bytes(bytes))
+/// The number at this place.
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 /// Whether a folder or file can have been written by the user alone.

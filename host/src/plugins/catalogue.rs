@@ -74,7 +74,7 @@ impl<'a> Catalogue<'a> {
         Self { engine, sources, is_trusted }
     }
 
-    /// The plugin of the type, compiled and asked who it is.
+    /// The plugin of the type, which has said who it is, just now or when it was compiled.
     ///
     /// # Errors
     /// There is none, it may not run, or it is no plugin that renders this type.
@@ -93,10 +93,11 @@ impl<'a> Catalogue<'a> {
                 distinct.push((name, self.resolve(name)?));
             }
         }
-        // Side by side, because neither reading code nor compiling it keeps all cores busy.
         let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
+        // Side by side, if any has to be compiled: to load one takes less than a thread.
+        let threads = if candidates.iter().all(|one| self.engine.knows(&one.digest)) { 1 } else { cores() };
         let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate);
-        let loaded = side_by_side(cores(), names_of.iter().zip(candidates), load);
+        let loaded = side_by_side(threads, names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));
         let plugins = plugins.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
         Ok(names.iter().map(|name| plugins[name].clone()).collect())

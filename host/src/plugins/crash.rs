@@ -2,7 +2,7 @@
 //!
 //! What makes native code of a plugin takes some of it on trust, and panics over what no tool would have written. Where panics unwind,
 //! that is caught and refuses the plugin. Where they abort, as in the program that is shipped, its panic hook can still say which
-//! plugin it was: nothing has been reserved or written by then.
+//! plugin it was: nothing has been written by then.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

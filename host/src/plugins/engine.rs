@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::{Metadata, OutputPlugin, OutputPluginPre};
-use super::cache::Cache;
+use super::cache::{Cache, Entry};
 use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
 use super::loaded::{Caller, Loaded};
@@ -28,7 +28,7 @@ pub struct Engine {
     cache: Option<PathBuf>,
     limits: Limits,
     counts: bool,
-    runtime: OnceLock<Result<Runtime, String>>,
+    runtime: OnceLock<Result<Arc<Runtime>, String>>,
     loaded: Mutex<HashMap<Digest, Arc<Loaded>>>,
 }
 
@@ -61,49 +61,47 @@ impl Engine {
         Self { counts: true, ..Self::new(None, limits) }
     }
 
-    /// The plugin with this content, whose digest the caller has.
+    /// The plugin with this content, whose digest the caller has. What was compiled before is not read yet.
     pub(super) fn load(&self, content: Content, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
         if let Some(loaded) = self.loaded().get(digest) {
             return Ok(Arc::clone(loaded));
         }
         let runtime = self.runtime()?;
-        if let Some((component, description)) = runtime.cached(digest) {
-            return self.remember(Loaded::new(runtime.caller(&component, &self.limits)?, description)?, digest);
-        }
-        let component = match content.code().and_then(|code| runtime.shipped(&code)) {
-            Some(component) => component,
-            None => runtime.compile(&content.into_bytes())?.component,
+        let loaded = match runtime.known(digest) {
+            Some((entry, description)) => {
+                let (runtime, digest) = (Arc::clone(runtime), *digest);
+                Loaded::later(description, move || runtime.wake(entry, content, &digest))
+            }
+            None => runtime.meet(&runtime.component(content)?, digest),
         };
-        self.describe(runtime, &component, digest)
+        Ok(self.remember(loaded?, digest))
+    }
+
+    /// Whether there is something to load the plugin from without compiling it.
+    pub(super) fn knows(&self, digest: &Digest) -> bool {
+        self.loaded().contains_key(digest)
+            || self.runtime().is_ok_and(|runtime| runtime.cache.as_ref().is_some_and(|cache| cache.has(digest)))
     }
 
     /// The same from its bytes alone, whatever was compiled before; with what was found out on the way.
     pub(super) fn load_anew(&self, bytes: &[u8], digest: &Digest) -> Result<(Arc<Loaded>, Compiled), LoadError> {
         let runtime = self.runtime()?;
         let compiled = runtime.compile(bytes)?;
-        Ok((self.describe(runtime, &compiled.component, digest)?, compiled))
+        Ok((self.remember(runtime.meet(&compiled.component, digest)?, digest), compiled))
     }
 
-    /// Asks a plugin that is new here who it is.
-    fn describe(&self, runtime: &Runtime, component: &Component, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
-        let caller = runtime.caller(component, &self.limits)?;
-        let description = caller.describe()?;
-        runtime.keep(component, &description, digest);
-        self.remember(Loaded::new(caller, description)?, digest)
-    }
-
-    fn remember(&self, loaded: Loaded, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
+    fn remember(&self, loaded: Loaded, digest: &Digest) -> Arc<Loaded> {
         let loaded = Arc::new(loaded);
         self.loaded().insert(*digest, Arc::clone(&loaded));
-        Ok(loaded)
+        loaded
     }
 
     fn loaded(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn runtime(&self) -> Result<&Runtime, LoadError> {
-        let start = || Runtime::start(self.cache.clone(), self.counts, self.limits.compiling);
+    fn runtime(&self) -> Result<&Arc<Runtime>, LoadError> {
+        let start = || Runtime::start(self.cache.clone(), self.counts, self.limits.clone()).map(Arc::new);
         let start = || start().map_err(|error| format!("{error:#}"));
         self.runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))
     }
@@ -126,7 +124,7 @@ struct Runtime {
     linker: Linker<Sandbox>,
     ticker: Ticker,
     cache: Option<Cache>,
-    compiling: Duration,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -136,22 +134,49 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<PathBuf>, counts: bool, compiling: Duration) -> wasmtime::Result<Self> {
+    fn start(cache: Option<PathBuf>, counts: bool, limits: Limits) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(compiler::config(cfg!(windows)).consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
-        Ok(Self { engine, linker, ticker: Ticker::default(), cache, compiling })
+        Ok(Self { engine, linker, ticker: Ticker::default(), cache, limits })
+    }
+
+    /// The component that the content holds, compiled.
+    fn component(&self, content: Content) -> Result<Component, Refusal> {
+        match content.code().and_then(|code| self.shipped(&code)) {
+            Some(component) => Ok(component),
+            None => Ok(self.compile(&content.into_bytes())?.component),
+        }
+    }
+
+    /// Asks a plugin that is new here who it is, and keeps what it says.
+    fn meet(&self, component: &Component, digest: &Digest) -> Result<Loaded, Refusal> {
+        let caller = self.caller(component)?;
+        let description = caller.describe()?;
+        self.keep(component, &description, digest);
+        Loaded::now(description, caller)
+    }
+
+    /// Loads the code of a plugin that was met before.
+    fn wake(&self, entry: Entry, content: Content, digest: &Digest) -> Result<Caller, Refusal> {
+        if let Some(component) = self.kept(entry) {
+            return self.caller(&component);
+        }
+        let component = self.component(content)?;
+        let caller = self.caller(&component)?;
+        self.keep(&component, &caller.describe()?, digest);
+        Ok(caller)
     }
 
     /// Everything up to the point where only instances are missing.
-    fn caller(&self, component: &Component, limits: &Limits) -> Result<Caller, Refusal> {
+    fn caller(&self, component: &Component) -> Result<Caller, Refusal> {
         let misfit = |error: wasmtime::Error| {
             let reason = format!("it does not fit the plugin interface: {}", super::text::line(&format!("{error:#}")));
             Refusal::with_help(reason, "build it with the portkeeper-plugin-sdk of this portkeeper's version")
         };
         let pre = self.linker.instantiate_pre(component).and_then(OutputPluginPre::new).map_err(misfit)?;
-        Ok(Caller { pre, deadline: limits.deadline, ticker: self.ticker.clone() })
+        Ok(Caller { pre, deadline: self.limits.deadline, ticker: self.ticker.clone() })
     }
 
     /// The component of a built-in plugin's code. None when the code asks for more than this processor has.
@@ -162,17 +187,22 @@ impl Runtime {
         unsafe { Component::deserialize(&self.engine, code) }.ok()
     }
 
-    /// What was kept of the component.
-    fn cached(&self, digest: &Digest) -> Option<(Component, Metadata)> {
+    /// What was kept of the component, and what it said of itself.
+    fn known(&self, digest: &Digest) -> Option<(Entry, Metadata)> {
         let entry = self.cache.as_ref()?.get(digest)?;
-        let description = serde_json::from_slice(&entry.note).ok()?;
+        let description = serde_json::from_slice(entry.note()).ok()?;
+        Some((entry, description))
+    }
+
+    /// The component that was kept.
+    fn kept(&self, entry: Entry) -> Option<Component> {
+        let code = entry.code()?;
         // SAFETY: `deserialize_file` wants what `serialize` made, unchanged as long as it is mapped. The file is one that only this
-        // user can have written, in a folder that only this user can write to, and it ends in a checksum of the rest; only
+        // user can have written, in a folder that only this user can write to, and it has the checksum of its code; only
         // `keep` below writes such files, from what `serialize` gave it, and replaces them by renaming, never in place. A
         // user who forges a file in the own cache gains nothing that the user could not do anyway.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a warm start fast")]
-        let component = unsafe { Component::deserialize_file(&self.engine, entry.code) }.ok()?;
-        Some((component, description))
+        unsafe { Component::deserialize_file(&self.engine, code) }.ok()
     }
 
     /// Keeps the component, and what it says of itself. It is no loss if that fails.
@@ -199,10 +229,10 @@ impl Runtime {
         let work = move || drop(sender.send(Component::from_binary(&engine, &bytes)));
         let started = thread::Builder::new().name("plugin-compiler".into()).spawn(work);
         started.map_err(|error| Refusal::new(format!("the system has no thread to compile it: {error}")))?;
-        match receiver.recv_timeout(self.compiling) {
+        match receiver.recv_timeout(self.limits.compiling) {
             Ok(component) => component.map_err(inspect::broken),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                Err(Refusal::new(format!("it takes longer than {} s to compile", self.compiling.as_secs_f64())))
+                Err(Refusal::new(format!("it takes longer than {} s to compile", self.limits.compiling.as_secs_f64())))
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Refusal::new("the compiler crashed on it")),
         }

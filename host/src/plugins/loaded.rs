@@ -1,5 +1,6 @@
 //! A plugin that is ready to be called.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use wasmtime::{Store, Trap};
@@ -10,11 +11,14 @@ use super::sandbox::{Excess, Sandbox};
 use super::ticker::Ticker;
 use super::{LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
 
-/// A plugin that was compiled and linked and said who it is. Each call gets a fresh instance.
+/// A plugin that said who it is, and whose code is loaded when it is first wanted. Each call gets a fresh instance.
 pub(super) struct Loaded {
-    caller: Caller,
     metadata: Metadata,
+    caller: LazyLock<Result<Caller, Refusal>, Load>,
 }
+
+/// What it takes to load the code.
+type Load = Box<dyn FnOnce() -> Result<Caller, Refusal> + Send>;
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,10 +34,23 @@ pub(super) struct Outcome<T> {
 }
 
 impl Loaded {
-    /// The plugin that said this of itself.
-    pub(super) fn new(caller: Caller, description: bindings::Metadata) -> Result<Self, Refusal> {
+    /// The plugin that said this of itself just now.
+    pub(super) fn now(description: bindings::Metadata, caller: Caller) -> Result<Self, Refusal> {
+        Self::later(description, || Ok(caller))
+    }
+
+    /// The plugin that said this of itself when it was met.
+    pub(super) fn later(
+        description: bindings::Metadata,
+        load: impl FnOnce() -> Result<Caller, Refusal> + Send + 'static,
+    ) -> Result<Self, Refusal> {
         let metadata = answer::metadata(description).map_err(Refusal::new)?;
-        Ok(Self { caller, metadata })
+        Ok(Self { metadata, caller: LazyLock::new(Box::new(load)) })
+    }
+
+    /// Loads the code, unless that was done. If it fails, the calls will say why.
+    pub(super) fn get_ready(&self) {
+        LazyLock::force(&self.caller);
     }
 
     pub(super) fn metadata(&self) -> &Metadata {
@@ -42,9 +59,15 @@ impl Loaded {
 
     /// The plugin's answer, or its own no; else what it did wrong.
     pub(super) fn render(&self, request: &Request) -> Outcome<Result<Rendered, super::Failure>> {
+        let caller = match &*self.caller {
+            Ok(caller) => caller,
+            Err(Refusal { reason, .. }) => {
+                return Outcome { result: Err(reason.clone()), log: Vec::new(), usage: Usage::default() };
+            }
+        };
         let wire = request.into();
         let Outcome { result, log, usage } =
-            self.caller.call(|plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
+            caller.call(|plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
         let result = result.and_then(|answer| match answer {
             Ok(response) => answer::rendered(request, response).map(Ok),
             Err(failure) => Ok(Err(failure.into())),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::crash::entering_compiler;
 use super::loaded::{Loaded, Outcome};
 use super::{Broken, Metadata, RenderError, Rendered, Request, Usage};
 use crate::model::Digest;
@@ -72,6 +73,13 @@ impl Plugin {
         &self.digest
     }
 
+    /// Loads the plugin's code, if that was put off: code that was compiled before is loaded when it is first wanted. If it fails, rendering
+    /// says why.
+    pub fn get_ready(&self) {
+        let _in_compiler = entering_compiler(&self.origin);
+        self.loaded.get_ready();
+    }
+
     /// What the plugin makes of the request. It runs in a fresh instance that remembers nothing.
     ///
     /// # Errors
@@ -85,6 +93,7 @@ impl Plugin {
     /// # Errors
     /// As for [`render`](Self::render).
     pub fn measure(&self, request: &Request) -> (Result<Rendered, RenderError>, Usage) {
+        self.get_ready();
         let Outcome { result, log, usage } = self.loaded.render(request);
         let result = match result {
             Ok(Ok(rendered)) => Ok(Rendered { log, ..rendered }),

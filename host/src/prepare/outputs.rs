@@ -1,5 +1,7 @@
 //! The outputs of a job: first which plugin and which file each means, then, when the ports are known, what goes into it.
 
+use std::thread;
+
 use serde_json::{Map, Value};
 
 use super::{Job, OutputReport, PrepareError, Surroundings, options};
@@ -73,6 +75,14 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
         })
     };
     formats.iter().enumerate().map(find).collect()
+}
+
+/// Begins to load the plugins' code, which can go on while the ports are reserved. What is not there when it is wanted is loaded then.
+pub(super) fn begin_loading(outputs: &[Resolved]) {
+    let plugins: Vec<_> = outputs.iter().map(|output| output.plugin.clone()).collect();
+    let load = move || plugins.iter().for_each(Plugin::get_ready);
+    // It is no loss if the system has no thread.
+    let _ = thread::Builder::new().name("plugin-loader".into()).spawn(load);
 }
 
 /// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text. Those that have
