@@ -1,9 +1,10 @@
 //! The command line as a whole: which commands there are, and what becomes of their errors.
 
-use std::io;
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::{io, mem};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(target_os = "linux")]
 use crate::app::HOLDER;
@@ -153,7 +154,7 @@ pub(crate) fn main() -> ExitCode {
         return holder::run();
     }
     report_crashes();
-    let cli = match Cli::try_parse_from(normalise(std::env::args_os())) {
+    let cli = match parse(&normalise(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // Usage errors are 2; help and version go to stdout and are 0.
@@ -166,6 +167,21 @@ pub(crate) fn main() -> ExitCode {
         context.printer.error(&error);
         error.exit_code()
     })
+}
+
+/// What the words mean.
+///
+/// clap makes every command that it knows ready before it looks at the words, which takes longer than to do what most commands do. So
+/// at first it knows only the command that is meant. Words that make no sense then, and calls for help, are left to the whole.
+fn parse(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut commands = Command::augment_subcommands(clap::Command::new("portkeeper"));
+    if let Some(meant) = words.iter().skip(1).find_map(|word| commands.find_subcommand_mut(word).map(mem::take)) {
+        let part = GlobalArgs::augment_args(clap::Command::new("portkeeper")).subcommand(meant);
+        if let Ok(cli) = part.try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches)) {
+            return Ok(cli);
+        }
+    }
+    Cli::try_parse_from(words)
 }
 
 fn run(context: &Context, command: &Command) -> CommandResult {
@@ -198,5 +214,32 @@ fn run(context: &Context, command: &Command) -> CommandResult {
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::environment(format_args!("the answer can't be written: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_word_is_a_command_where_one_stands() {
+        let cli = parsed("portkeeper --registry status list").unwrap();
+        assert_eq!(cli.globals.registry.unwrap(), std::path::Path::new("status"));
+        assert!(matches!(cli.command, Command::List(_)));
+        assert!(matches!(parsed("portkeeper who 8080").unwrap().command, Command::Explain(_)));
+        assert!(matches!(parsed("portkeeper release status").unwrap().command, Command::Release(_)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_explained_as_by_the_whole_command_line() {
+        for line in ["portkeeper", "portkeeper statsu", "portkeeper status --nowhere", "portkeeper help reserve"] {
+            let whole = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(parsed(line).unwrap_err().to_string(), whole.to_string());
+        }
+        assert!(parsed("portkeeper statsu").unwrap_err().to_string().contains("'status'"));
     }
 }
