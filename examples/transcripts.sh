@@ -8,7 +8,8 @@ set -eu
 if [ "${1-}" != inside ]; then
   root=$(mktemp -d)
   trap 'rm -rf "$root"' EXIT
-  user=$([ "$(id -u)" = 0 ] || echo --map-root-user)
+  # Who may not make namespaces may make them as root of a user namespace of their own.
+  user=$(unshare --net true 2>/dev/null || echo --map-root-user)
   # shellcheck disable=SC2086 # no option, or one
   unshare $user --net --mount --pid --fork --kill-child --mount-proc sh "$0" inside "$root" >"$root/out" 2>&1 || {
     cat "$root/out" >&2
