@@ -36,7 +36,7 @@ pub use release::release_build;
 pub use run::{Run, Running, all_at_once};
 pub use sandbox::{Programs, Sandbox};
 pub use server::{Server, ask};
-pub use skip::{program_or_skip, skipped, tell};
+pub use skip::{has_ipv6, ipv6_or_skip, program_or_skip, skipped, tell};
 pub use snapshot::Snapshot;
 pub use stand_in::StandIn;
 pub use terminal::{Terminal, left_on_screen};

@@ -1,6 +1,7 @@
 //! What a machine lacks is said aloud, and is an error where it was promised.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::Command;
 
 /// Says that a test could not run here, past the capture of `cargo test`.
@@ -36,4 +37,21 @@ pub fn program_or_skip(name: &str) -> Option<String> {
         return None;
     }
     Some(path)
+}
+
+/// Whether this machine has the loopback address of IPv6; many containers don't.
+#[must_use]
+pub fn has_ipv6() -> bool {
+    TcpListener::bind("[::1]:0").is_ok()
+}
+
+/// As [`has_ipv6`]. If not, says that the test is skipped.
+#[must_use]
+#[track_caller]
+pub fn ipv6_or_skip() -> bool {
+    let has = has_ipv6();
+    if !has {
+        skipped("IPV6", "this machine has no IPv6: `::1` can't be bound");
+    }
+    has
 }

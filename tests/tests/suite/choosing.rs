@@ -3,13 +3,16 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use portkeeper_tests::{Ports, StandIn, program_or_skip};
+use portkeeper_tests::{Ports, StandIn, ipv6_or_skip, program_or_skip};
 use serde_json::json;
 
 use crate::sandbox;
 
 #[test]
 fn the_answer_is_one_json_object() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let answer = sandbox.portkeeper(format!("reserve --port {ports} --owner me", ports = ports.first())).ok();
     answer.is_silent();
@@ -115,6 +118,9 @@ fn two_users_do_not_start_at_the_same_port() {
 
 #[test]
 fn hosts_that_overlap_never_share_a_port() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let hosts = ["localhost", "127.0.0.1", "0.0.0.0", "::1", "::"];
     for first in hosts {
         for second in hosts {
@@ -132,6 +138,9 @@ fn hosts_that_overlap_never_share_a_port() {
 
 #[test]
 fn each_host_lists_the_addresses_it_stands_for() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let sandbox = sandbox();
     let both = json!(["127.0.0.1", "::1"]);
     for (host, addresses) in [
@@ -148,6 +157,9 @@ fn each_host_lists_the_addresses_it_stands_for() {
 
 #[test]
 fn two_loopback_addresses_of_their_own_share_a_port() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     for host in ["127.0.0.2", "127.0.0.3", "::1"] {
         let answer = sandbox.portkeeper(format!("reserve --port {} --host {host}", ports.first())).ok();
@@ -167,6 +179,9 @@ fn tcp_and_udp_share_a_port() {
 
 #[test]
 fn the_default_host_can_be_set_in_the_environment() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let sandbox = sandbox();
     let reserve = sandbox.portkeeper("reserve").env("PORTKEEPER_HOST", "127.0.0.2");
     assert_eq!(reserve.ok().json()["host"], "127.0.0.2");

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
-use portkeeper_tests::{Namespace, Own, Ports, Sandbox, StandIn, program_or_skip, skipped};
+use portkeeper_tests::{Namespace, Own, Ports, Sandbox, StandIn, ipv6_or_skip, program_or_skip, skipped};
 use serde_json::{Value, json};
 
 use crate::sandbox;
@@ -37,6 +37,9 @@ fn a_free_port_is_free_and_the_answer_is_no_failure() {
 
 #[test]
 fn a_server_is_named_with_all_that_is_known_of_it() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let project = sandbox.folder("shop-2/.git").parent().unwrap().to_owned();
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{0} [::1]:{0}", ports.first())).within(&project);

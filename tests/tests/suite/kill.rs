@@ -1,6 +1,6 @@
 //! `kill`: ends what has a port, if it may.
 
-use portkeeper_tests::{Ports, Run, Sandbox, StandIn, program_or_skip};
+use portkeeper_tests::{Ports, Run, Sandbox, StandIn, ipv6_or_skip, program_or_skip};
 use serde_json::json;
 
 use crate::sandbox;
@@ -24,6 +24,9 @@ fn is_alive(process: &StandIn) -> bool {
 
 #[test]
 fn the_listener_of_this_project_is_ended() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
     let folder = project(&sandbox, port);

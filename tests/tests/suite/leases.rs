@@ -1,6 +1,6 @@
 //! Why a reservation is alive, and when it ends.
 
-use portkeeper_tests::{Ports, Sandbox};
+use portkeeper_tests::{Ports, Sandbox, ipv6_or_skip};
 use serde_json::json;
 
 use crate::sandbox;
@@ -60,6 +60,9 @@ fn grace_is_over_when_its_time_is_and_nothing_listens() {
 
 #[test]
 fn grace_lasts_as_long_as_somebody_listens_on_any_of_its_addresses() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.first())).ok();
     let listener = sandbox.listener("::1", ports.first());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use portkeeper_tests::{Namespace, Own, Ports};
+use portkeeper_tests::{Namespace, Own, Ports, ipv6_or_skip};
 use serde_json::json;
 
 use crate::sandbox;
@@ -48,6 +48,9 @@ fn random_is_any_of_them() {
 
 #[test]
 fn what_is_reserved_or_used_is_passed_over() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(7));
     let _ = sandbox.portkeeper(format!("reserve --port {} --owner alice", ports.at(0))).ok();
     let _stand_ins = [

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use portkeeper::model::{Port, PortRange, PortSpec, Protocol};
 use portkeeper::policy::{KernelPorts, available_good_ports, good_port_ranges, why_not};
 use portkeeper::{NameOf, PortRegistry, Selection};
-use portkeeper_tests::{Ports, Sandbox, StandIn, all_at_once};
+use portkeeper_tests::{Ports, Sandbox, StandIn, all_at_once, ipv6_or_skip};
 
 use crate::sandbox;
 
@@ -212,6 +212,9 @@ fn fault_a_bad_port_is_refused_and_stored_nowhere() {
 
 #[test]
 fn fault_ipv6_and_udp_count_too() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(3));
     let _ipv6 = sandbox.listener("::1", ports.at(0));
     let _udp = sandbox.stand_in("udp", "127.0.0.1", ports.at(1));

@@ -290,6 +290,10 @@ fn after_a_reboot_names_stay_and_the_rest_is_over() {
     let _ = reserve(format!("--port {} --grace 1h", ports.at(1)));
     let _ = reserve(format!("--port {} --for-pid {}", ports.at(2), process.pid()));
     let text = std::fs::read_to_string(sandbox.registry()).unwrap();
+    if !text.contains(r#""network":"initial""#) {
+        skipped("INITIAL_NETWORK", "no other network outlives a reboot, and this one is not the machine's first");
+        return;
+    }
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let rebooted = text.replace(boot.trim(), "00000000-0000-4000-8000-000000000000");
     assert_ne!(text, rebooted);

@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use portkeeper_tests::{Namespace, Own, Ports, Run, Sandbox, StandIn, program_or_skip};
+use portkeeper_tests::{Namespace, Own, Ports, Run, Sandbox, StandIn, ipv6_or_skip, program_or_skip};
 
 use crate::sandbox;
 
@@ -56,6 +56,9 @@ fn what_is_not_so_in_time_is_said_in_portends_words() {
 
 #[test]
 fn it_waits_for_a_server_to_come_and_to_go() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let occupied = wait(&sandbox, format!("{} --occupied --timeout 60s", ports.first())).start();
     let listener = sandbox.listener("::1", ports.first());
@@ -81,6 +84,9 @@ fn without_a_timeout_it_waits_on() {
 /// portend's fault: it took such a port for free.
 #[test]
 fn a_port_that_is_bound_without_listening_is_neither_free_nor_occupied() {
+    if !ipv6_or_skip() {
+        return;
+    }
     for address in ["127.0.0.1", "::1", "0.0.0.0"] {
         let (sandbox, ports) = (sandbox(), Ports::take(1));
         let _bound = sandbox.stand_in("bind", address, ports.first());
@@ -139,6 +145,9 @@ fn bad_input_is_refused_with_the_reason() {
 
 #[test]
 fn a_name_of_this_project_stands_for_its_port() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let _ = sandbox.portkeeper(format!("port --write-env=WEB_PORT --range {ports}")).ok();
     wait(&sandbox, "WEB_PORT --free -t 0").ok().is_silent();

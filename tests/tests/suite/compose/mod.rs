@@ -9,7 +9,7 @@ mod cases;
 use std::path::{Path, PathBuf};
 
 use jsonschema::{Draft, Validator};
-use portkeeper_tests::{Ports, Sandbox, skipped};
+use portkeeper_tests::{Ports, Sandbox, ipv6_or_skip, skipped};
 use serde_json::{Value, json};
 use serde_yaml::Value as Yaml;
 
@@ -81,6 +81,9 @@ fn narrow_schema() -> Validator {
 
 #[test]
 fn an_override_holds_ports_in_the_short_syntax_and_nothing_else() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let schema = narrow_schema();
     for wrong in [json!({ "web": { "ports": [80] } }), json!({ "web": { "ports": ["localhost:8080:80"] } })] {
         assert!(!schema.is_valid(&json!({ "services": wrong })), "{wrong}");
@@ -92,6 +95,9 @@ fn an_override_holds_ports_in_the_short_syntax_and_nothing_else() {
 
 #[test]
 fn merged_with_the_base_file_the_reserved_ports_are_all_that_is_published() {
+    if !ipv6_or_skip() {
+        return;
+    }
     each_case(|name, sandbox, effective| {
         let (base, over) = (document(sandbox, "compose.yaml"), document(sandbox, "compose.override.yaml"));
         let merged = plain(merge(base.clone(), over));

@@ -1,6 +1,6 @@
 //! What each kind of hold keeps out, and whom it lets in.
 
-use portkeeper_tests::{Ports, program_or_skip};
+use portkeeper_tests::{Ports, ipv6_or_skip, program_or_skip};
 use serde_json::json;
 
 use super::{hold, is_bindable, ways_in};
@@ -8,6 +8,9 @@ use crate::sandbox;
 
 #[test]
 fn nobody_binds_a_port_that_is_held() {
+    if !ipv6_or_skip() {
+        return;
+    }
     if program_or_skip("python3").is_none() {
         return;
     }

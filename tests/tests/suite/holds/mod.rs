@@ -1,6 +1,6 @@
 //! `--hold`: the kernel keeps the port, and gives it back when it is told to.
 
-use portkeeper_tests::{HolderProcess, Sandbox};
+use portkeeper_tests::{HolderProcess, Sandbox, has_ipv6};
 use serde_json::Value;
 
 mod chaos;
@@ -44,10 +44,11 @@ pub(crate) fn hold(sandbox: &Sandbox, words: &str) -> (Value, HolderProcess) {
     (answer, holder)
 }
 
-/// Whether another program can bind the ports, on both loopback addresses and without any option. (A process of its own: while this one
+/// Whether another program can bind the ports, on the loopback addresses that there are and without any option. (A process of its own: while this one
 /// starts another, that has copies of all its sockets for a moment.)
 pub(crate) fn are_bindable(sandbox: &Sandbox, ports: &[u16]) -> bool {
-    let addresses: String = ports.iter().map(|port| format!(" 127.0.0.1:{port} [::1]:{port}")).collect();
+    let six = |port: &u16| if has_ipv6() { format!(" [::1]:{port}") } else { String::new() };
+    let addresses: String = ports.iter().map(|port| format!(" 127.0.0.1:{port}{}", six(port))).collect();
     sandbox.stand_in_run(&format!("bind{addresses}")).run().code() == Some(0)
 }
 

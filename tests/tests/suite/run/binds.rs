@@ -1,6 +1,6 @@
 //! Everything that a program may do with bind(2).
 
-use portkeeper_tests::{Outcome, Ports, program_or_skip, skipped};
+use portkeeper_tests::{Outcome, Ports, ipv6_or_skip, program_or_skip, skipped};
 
 use crate::sandbox;
 
@@ -102,6 +102,9 @@ os.wait(); os.read(reader, 1)
 
 #[test]
 fn every_address_that_means_the_host_is_served() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let program = "
 six = socket.AF_INET6
 for address, family in [('127.0.0.1', socket.AF_INET), ('::1', six), ('0.0.0.0', socket.AF_INET), ('::', six), ('::ffff:127.0.0.1', six), ('127.0.0.1', socket.AF_INET)]:
@@ -159,6 +162,9 @@ print(first.getsockname() == second.getsockname(), attempt(SO_REUSEADDR=1))
 /// Those that look for a free port bind several addresses one after the other, and close them again.
 #[test]
 fn programs_that_try_the_port_first_find_it_free() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let program = "
 for address, family in [('0.0.0.0', socket.AF_INET), ('::1', socket.AF_INET6), ('127.0.0.1', socket.AF_INET)]:
     listening(address, family).close()

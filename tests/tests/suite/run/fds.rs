@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use portkeeper_tests::{Ports, Server, ask, program_or_skip};
+use portkeeper_tests::{Ports, Server, ask, ipv6_or_skip, program_or_skip};
 
 use super::address;
 use crate::sandbox;
@@ -26,6 +26,9 @@ for fd in range(3 + count, 64):
 
 #[test]
 fn a_program_finds_its_sockets_where_systemd_puts_them() {
+    if !ipv6_or_skip() {
+        return;
+    }
     if program_or_skip("python3").is_none() {
         return;
     }

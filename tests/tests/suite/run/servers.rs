@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use portkeeper_tests::{Loop, Ports, Sandbox, Server, program_or_skip};
+use portkeeper_tests::{Loop, Ports, Sandbox, Server, ipv6_or_skip, program_or_skip};
 use rustix::process::Signal;
 
 use super::{EVERYWHERE, address, assert_never_won, assert_nobody_refused, restarting, rival};
@@ -77,6 +77,9 @@ fn python() {
 
 #[test]
 fn python_asyncio() {
+    if !ipv6_or_skip() {
+        return;
+    }
     if program_or_skip("python3").is_none() {
         return;
     }
@@ -130,6 +133,9 @@ fn rust() {
 
 #[test]
 fn java() {
+    if !ipv6_or_skip() {
+        return;
+    }
     if program_or_skip("java").is_none() || program_or_skip("javac").is_none() {
         return;
     }
