@@ -3,6 +3,7 @@
 use socket2::{Domain, Type};
 
 use super::*;
+use crate::probe::ipv6_or_skip;
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
@@ -29,6 +30,9 @@ fn rival(address: &str, port: Port, kind: Type, reuse_address: bool, reuse_port:
 
 #[test]
 fn a_closed_gate_keeps_every_rival_out() {
+    if !ipv6_or_skip() {
+        return;
+    }
     for addresses in [&LOOPBACK[..], &[Ipv4Addr::UNSPECIFIED.into()]] {
         let held = hold(HoldKind::Gated, Protocol::Tcp, addresses);
         for address in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
@@ -46,6 +50,9 @@ fn a_closed_gate_keeps_every_rival_out() {
 
 #[test]
 fn a_server_binds_through_the_open_gate_and_stays_when_it_closes() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let held = hold(HoldKind::Gated, Protocol::Tcp, &LOOPBACK);
     held.open_gate().unwrap();
     assert!(rival("127.0.0.1", held.port, Type::STREAM, false, false).is_err(), "only with SO_REUSEADDR");
@@ -69,6 +76,9 @@ fn the_open_gate_of_a_wildcard_lets_a_dual_stack_server_in() {
 
 #[test]
 fn a_soft_hold_yields_to_reuse_address_alone() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let held = hold(HoldKind::Soft, Protocol::Tcp, &LOOPBACK);
     assert!(rival("127.0.0.1", held.port, Type::STREAM, false, false).is_err());
     assert!(rival("127.0.0.1", held.port, Type::STREAM, false, true).is_err());
@@ -77,6 +87,9 @@ fn a_soft_hold_yields_to_reuse_address_alone() {
 
 #[test]
 fn udp_is_held_exclusively_or_not_at_all() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let held = hold(HoldKind::Exclusive, Protocol::Udp, &LOOPBACK);
     assert!(rival("0.0.0.0", held.port, Type::DGRAM, true, true).is_err());
     assert_eq!(held.open_gate().unwrap_err().kind(), ErrorKind::Unsupported);
@@ -86,6 +99,9 @@ fn udp_is_held_exclusively_or_not_at_all() {
 
 #[test]
 fn what_somebody_has_is_not_held() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let held = hold(HoldKind::Soft, Protocol::Tcp, &LOOPBACK);
     let again = claim(HoldKind::Soft, Protocol::Tcp, held.port, &LOOPBACK, true).unwrap();
     assert!(matches!(again, Claim::NotHeld(PortState::Taken)), "two holders would share it: {again:?}");
@@ -93,6 +109,9 @@ fn what_somebody_has_is_not_held() {
 
 #[test]
 fn beside_remnants_a_hold_is_as_tight() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let mut server = hold(HoldKind::Soft, Protocol::Tcp, &LOOPBACK);
     let port = server.port;
     // A connection that its server closed first lingers on the server's port (RFC 9293, 3.3.2).
@@ -119,6 +138,9 @@ fn beside_remnants_a_hold_is_as_tight() {
 
 #[test]
 fn what_is_left_of_our_connections_keeps_no_server_away() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let held = hold(HoldKind::Exclusive, Protocol::Tcp, &LOOPBACK);
     let port = held.port;
     let listeners = held.into_listeners().unwrap();

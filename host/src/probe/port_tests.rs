@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::*;
 use crate::probe::bind::bind;
-use crate::probe::eventually;
+use crate::probe::{eventually, ipv6_or_skip};
 
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 const EVERYWHERE: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
@@ -31,6 +31,9 @@ fn free_port() -> Port {
 
 #[test]
 fn a_port_that_nobody_has_is_free() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let port = free_port();
     for addresses in [&LOCALHOST[..], &EVERYWHERE, &EVERYWHERE_6, &[LOCALHOST[0], EVERYWHERE[0], EVERYWHERE_6[0]]] {
         eventually(|| tcp(port, addresses) == PortState::Free);
@@ -40,6 +43,9 @@ fn a_port_that_nobody_has_is_free() {
 
 #[test]
 fn a_listener_takes_the_port_on_its_address_and_on_the_wildcards() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let port = free_port();
     let _listener = TcpListener::bind((Ipv6Addr::LOCALHOST, port.get())).unwrap();
     for addresses in [&LOCALHOST[..], &EVERYWHERE, &EVERYWHERE_6] {
@@ -77,6 +83,9 @@ fn a_socket_that_shares_its_port_takes_it_all_the_same() {
 
 #[test]
 fn a_port_that_is_bound_but_not_listened_on_is_taken() {
+    if !ipv6_or_skip() {
+        return;
+    }
     for address in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
         let (_rival, port) = rival(address, Type::STREAM, |_| {});
         assert_eq!(tcp(port, &LOCALHOST), PortState::Taken, "{address}");
@@ -87,6 +96,9 @@ fn a_port_that_is_bound_but_not_listened_on_is_taken() {
 
 #[test]
 fn a_udp_socket_takes_the_udp_port_only() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let port = free_port();
     let _socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port.get())).unwrap();
     assert_eq!(probe(Protocol::Udp, port, &LOCALHOST).unwrap(), PortState::Taken);
@@ -107,6 +119,9 @@ fn connection_after_the_server() -> (TcpStream, Port) {
 #[test]
 #[cfg(target_os = "linux")]
 fn remnants_of_connections_linger() {
+    if !ipv6_or_skip() {
+        return;
+    }
     use std::io::Read;
 
     let (mut client, port) = connection_after_the_server();
@@ -123,6 +138,9 @@ fn remnants_of_connections_linger() {
 
 #[test]
 fn a_connection_that_a_process_still_has_takes_the_port() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
     let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port.get())).unwrap();
@@ -149,6 +167,9 @@ fn whoever_accepts_connections_answers() {
 
 #[test]
 fn what_is_bound_for_the_test_does_not_answer_itself() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let port = free_port();
     let ours: Vec<_> = LOCALHOST
         .iter()

@@ -9,6 +9,7 @@ use socket2::{Domain, Socket, Type};
 use super::KeptPort;
 use crate::hold::{Claim, claim};
 use crate::model::{HoldKind, Port, Protocol};
+use crate::probe::ipv6_or_skip;
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
@@ -59,6 +60,9 @@ fn connect(port: &KeptPort) -> io::Result<TcpStream> {
 
 #[test]
 fn a_wildcard_server_joins_and_then_keeps_the_port_by_itself() {
+    if !ipv6_or_skip() {
+        return;
+    }
     for ip in ["0.0.0.0", "::"] {
         let mut port = keep(&LOOPBACK);
         port.listen_early(&LOOPBACK[..1]).unwrap();
@@ -103,6 +107,9 @@ fn a_server_on_one_address_joins_beside_a_wildcard_that_stays() {
 
 #[test]
 fn whoever_cannot_join_changes_nothing() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let mut port = keep(&LOOPBACK);
     port.listen_early(&LOOPBACK[..1]).unwrap();
     // A program of somebody else on an address that is not ours.
@@ -117,6 +124,9 @@ fn whoever_cannot_join_changes_nothing() {
 
 #[test]
 fn refused_clients_come_again_whatever_lingers() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let port = keep(&LOOPBACK);
     let kept = &port.sockets[0];
     kept.listen().unwrap();
@@ -136,6 +146,9 @@ fn refused_clients_come_again_whatever_lingers() {
 
 #[test]
 fn clients_of_nobody_are_refused_when_patience_ends() {
+    if !ipv6_or_skip() {
+        return;
+    }
     let mut port = keep(&LOOPBACK);
     port.listen_early(&LOOPBACK[..1]).unwrap();
     let start = Instant::now();
@@ -149,6 +162,9 @@ fn clients_of_nobody_are_refused_when_patience_ends() {
 /// Clients that come and go leave connections on the port that are just being made or unmade when a server joins.
 #[test]
 fn a_server_that_joins_under_load_brings_nobody_with_it() {
+    if !ipv6_or_skip() {
+        return;
+    }
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
     let (held, wins) = (AtomicU32::new(0), AtomicU32::new(0));
