@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 
 use super::{CommandError, HoldArgs, NameArgs};
 use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
@@ -135,7 +135,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
 
-    /// Keep the port for this long, whether it is used or not: 90s, 10m, 2h. The same --port with the same --owner renews it
+    /// Keep the port for this long, whether it is used or not: 90s, 10m, 2h, 7d. The same --port with the same --owner renews it
     #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease", allow_hyphen_values = true)]
     ttl: Option<Duration>,
 
@@ -369,14 +369,16 @@ pub(crate) fn env_key(text: &str) -> Result<String, String> {
     Err("use letters, digits and `_`, with no digit first, as in SERVICE_PORT".to_owned())
 }
 
-/// A duration such as `90s`, `2h 30m` or `10`, which are seconds. Never negative.
+/// A duration such as `90s`, `2h 30m`, `7d` or `10`, which are seconds. A day has 24 hours. Never negative.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration: write 30s, 10m, 2h or 1h 30m");
+    let wrong = || format!("`{text}` is not a duration: write 30s, 10m, 2h, 7d or 1h 30m");
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
     }
-    let parsed: SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(parsed).map_err(|_| format!("`{text}` is negative"))
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    // Months and years have no length of their own.
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
 }
 
 #[cfg(test)]
@@ -388,7 +390,10 @@ mod tests {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
         assert_eq!(duration("0.2s"), Ok(Duration::from_millis(200)));
-        for wrong in ["", "-1s", "soon", "1 fortnight"] {
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("7d"), duration("1w"));
+        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
+        for wrong in ["", "-1s", "soon", "1 fortnight", "1mo", "99999999999h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

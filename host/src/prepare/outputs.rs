@@ -80,6 +80,9 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
 /// Begins to load the plugins' code, which can go on while the ports are reserved. What is not there when it is wanted is loaded then.
 pub(super) fn begin_loading(outputs: &[Resolved]) {
     let plugins: Vec<_> = outputs.iter().map(|output| output.plugin.clone()).collect();
+    if plugins.is_empty() {
+        return;
+    }
     let load = move || plugins.iter().for_each(Plugin::get_ready);
     // It is no loss if the system has no thread.
     let _ = thread::Builder::new().name("plugin-loader".into()).spawn(load);
