@@ -53,17 +53,16 @@ impl Printer {
     /// Text of the answer, as it is. A reader that went away is no failure.
     pub(crate) fn text(&self, text: impl Display) -> io::Result<()> {
         let mut stdout = anstream::stdout().lock();
-        match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
-            // Whoever reads has read enough: `portkeeper status | head -1`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
-        }
+        read_enough(write!(stdout, "{text}").and_then(|()| stdout.flush()))
     }
 
     /// An answer as one line of JSON.
     pub(crate) fn json(&self, answer: &impl Serialize) -> io::Result<()> {
-        let text = serde_json::to_string(answer)?;
-        self.line(text)
+        let mut line = serde_json::to_vec(answer)?;
+        line.push(b'\n');
+        // JSON has no escape sequences that a terminal's colours would have to be taken out of: a long answer is not searched for them.
+        let mut stdout = io::stdout().lock();
+        read_enough(stdout.write_all(&line).and_then(|()| stdout.flush()))
     }
 
     /// Several answers: a JSON array, or one JSON line each.
@@ -100,6 +99,14 @@ impl Printer {
     /// Why it did not work.
     pub(crate) fn error(&self, text: impl Display) {
         to_stderr(format_args!("{ERROR}error:{ERROR:#} {}", sanitise(&text.to_string())));
+    }
+}
+
+/// Whoever reads has read enough: `portkeeper status | head -1`.
+fn read_enough(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
