@@ -2,7 +2,8 @@
 
 use std::fs::File;
 
-/// Lets the system begin to write to the disk what the file holds, and doesn't wait for it. It promises nothing: the sync that does must follow.
+/// Lets the system begin to write to the disk what the file holds, and doesn't wait for it. It promises nothing: the sync that does
+/// must follow.
 ///
 /// Where many files are synced, this comes first, for all of them. A journalling file system then finds their places on the disk
 /// together, and the first sync commits that to the journal for the others, too (sync_file_range(2), `SYNC_FILE_RANGE_WRITE`).

@@ -197,11 +197,7 @@ pub(super) fn encode<'a>(reservations: &[Reservation], source: Option<&'a Source
     for (index, line) in lines.into_iter().enumerate() {
         let between = if index == 0 { b"\n" } else { BETWEEN };
         match line {
-            Line::AsItStood(line) if pieces.goes_on_with(&line) => {}
-            Line::AsItStood(line) => {
-                pieces.text().extend_from_slice(between);
-                pieces.0.push(Piece::Kept(line));
-            }
+            Line::AsItStood(line) => pieces.keep(line, between),
             Line::New(entry) => {
                 let text = pieces.text();
                 text.extend_from_slice(between);
@@ -244,14 +240,14 @@ impl Pieces {
         }
     }
 
-    /// Whether the line is the one that followed in the source, too; then it is kept together with what stood between the two.
-    fn goes_on_with(&mut self, line: &Range<usize>) -> bool {
+    /// Adds a line of the source. One that follows there on the last is kept together with it, and with what stands between the two.
+    fn keep(&mut self, line: Range<usize>, between: &[u8]) {
         match self.0.last_mut() {
-            Some(Piece::Kept(kept)) if kept.end + BETWEEN.len() == line.start => {
-                kept.end = line.end;
-                true
+            Some(Piece::Kept(kept)) if kept.end + BETWEEN.len() == line.start => kept.end = line.end,
+            _ => {
+                self.text().extend_from_slice(between);
+                self.0.push(Piece::Kept(line));
             }
-            _ => false,
         }
     }
 }
