@@ -84,13 +84,23 @@ impl Staged {
         self.temp.as_file()
     }
 
-    /// Puts the new content in the target's place.
+    /// Puts the new content in the target's place, durably.
     ///
     /// # Errors
     /// The file or folder that an operation failed on.
     pub fn commit(self) -> Result<(), PathError> {
+        let folder = folder_of(&self.target).to_owned();
+        self.put_in_place()?;
+        sync_folder(&folder)
+    }
+
+    /// Puts the new content in the target's place. That it stays there after a power cut, [`sync_folder`] sees to.
+    ///
+    /// # Errors
+    /// The file that the operation failed on.
+    pub fn put_in_place(self) -> Result<(), PathError> {
         self.temp.persist(&self.target).map_err(|error| error.error).at(&self.target)?;
-        sync_folder(folder_of(&self.target))
+        Ok(())
     }
 }
 

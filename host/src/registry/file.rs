@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::format::{self, Decoded, VERSION};
 use super::source::Source;
 use super::{Notice, RegistryError, Snapshot, Store, Transaction};
-use crate::fs::{Lock, PathError, Patience, Staged, create_private_dir, read_private};
+use crate::fs::{Lock, PathError, Patience, Staged, create_private_dir, folder_of, read_private, sync_folder};
 
 /// No registry is that large: 65535 ports of two protocols on a few hosts are some 50 MB.
 const LARGEST: u64 = 256 << 20;
@@ -126,7 +126,7 @@ impl<'a> FileStore<'a> {
             State::Damaged => self.keep_as(&self.name_for_damaged()),
             State::Missing | State::Newer(_) => {}
         }
-        Ok(staged.commit()?)
+        Ok(staged.put_in_place()?)
     }
 
     /// Keeps the file under another name too. What had that name is there until this has it: whoever is killed in between must not
@@ -152,7 +152,7 @@ impl Store for FileStore<'_> {
         change: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<T, E> {
         self.make_folder().map_err(RegistryError::from)?;
-        let _lock = Lock::acquire(&self.lock, &self.patience).map_err(RegistryError::from)?;
+        let lock = Lock::acquire(&self.lock, &self.patience).map_err(RegistryError::from)?;
         let (mut snapshot, state) = self.read()?;
         if let State::Newer(version) = state {
             return Err(RegistryError::Newer { path: self.path.clone(), version, supported: VERSION }.into());
@@ -165,6 +165,10 @@ impl Store for FileStore<'_> {
         let answer = change(&mut transaction)?;
         if transaction.changed() || state == State::Damaged {
             self.write(&transaction, state)?;
+            // Whoever waits need not wait for the folder: what they write contains this change, and nobody is answered before the folder
+            // has been synced after their own.
+            drop(lock);
+            sync_folder(folder_of(&self.path)).map_err(RegistryError::from)?;
         }
         Ok(answer)
     }
