@@ -337,8 +337,7 @@ impl SelectionArgs {
 
     fn lease(&self, hold: Option<HoldKind>) -> Result<Lease, CommandError> {
         if let Some(length) = self.ttl {
-            // The end is set when the reservation is made.
-            return Ok(Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length });
+            return Ok(Lease::Timed { length });
         }
         if let Some(pid) = self.for_pid {
             let process = os::process_id(pid);

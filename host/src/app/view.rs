@@ -119,20 +119,20 @@ impl<'a> From<&'a Granted> for ReservedView<'a> {
             holder: reservation.hold.as_ref().filter(|_| granted.held).map(|hold| hold.holder.pid),
             addresses: &reservation.addresses,
             owner: reservation.owner.as_deref(),
-            lease: LeaseView::from(&reservation.lease),
+            lease: LeaseView::of(reservation),
             moved_from: granted.replaced.as_ref().map(|old| old.port),
             occupied_by: occupied(&granted.occupied_by, reservation, &reservation.place),
         }
     }
 }
 
-impl<'a> From<&'a Lease> for LeaseView<'a> {
-    fn from(lease: &'a Lease) -> Self {
-        match lease {
+impl<'a> LeaseView<'a> {
+    pub(crate) fn of(reservation: &'a Reservation) -> Self {
+        match &reservation.lease {
             Lease::Held => Self::Held,
             Lease::Process(process) => Self::Process { pid: process.pid },
             Lease::Grace { length } => Self::Grace { seconds: seconds(*length) },
-            Lease::Timed { until, .. } => Self::Timed { until: *until },
+            Lease::Timed { length } => Self::Timed { until: reservation.time_after(*length) },
             Lease::Named(name) => {
                 Self::Named { name: &name.name, project: name.project.as_ref().map(|project| project.path.as_path()) }
             }
@@ -179,7 +179,7 @@ impl<'a> StatusView<'a> {
             owner: reservation.owner.as_deref(),
             name: name.map(|name| name.name.as_str()),
             project: name.and_then(|name| name.project.as_ref()).map(|project| project.path.as_path()),
-            lease: LeaseView::from(&reservation.lease),
+            lease: LeaseView::of(reservation),
             held: hold.is_some(),
             guarantee: hold.map_or(Guarantee::Advisory, |hold| hold.kind.into()),
             holder: hold.map(|hold| hold.holder.pid),
@@ -198,13 +198,13 @@ fn seconds(length: Duration) -> serde_json::Number {
     fraction.flatten().unwrap_or_else(|| length.as_secs().into())
 }
 
-/// A lease in a few words for a table.
-pub(crate) fn lease_text(lease: &Lease) -> String {
-    match lease {
+/// A reservation's lease in a few words for a table.
+pub(crate) fn lease_text(reservation: &Reservation) -> String {
+    match &reservation.lease {
         Lease::Held => "held".to_owned(),
         Lease::Process(process) => format!("process {}", process.pid),
         Lease::Grace { length } => format!("grace {} s", length.as_secs_f64()),
-        Lease::Timed { until, .. } => format!("until {until:.0}"),
+        Lease::Timed { length } => format!("until {:.0}", reservation.time_after(*length)),
         Lease::Named(name) if name.provisional => "being written".to_owned(),
         Lease::Named(_) => "named".to_owned(),
     }

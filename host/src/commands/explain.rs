@@ -101,7 +101,7 @@ fn claim_text(claim: &Claim, folder: &Path) -> String {
     let reservation = &claim.reservation;
     let since = age(Timestamp::now().duration_since(reservation.created).as_secs().max(0));
     let host = format!("{} on {}", reservation.protocol, reservation.host);
-    let lease = lease_text(&reservation.lease);
+    let lease = lease_text(reservation);
     let mut text = format!("for {}, {host}, {lease}, {since} ago", claim.purpose(folder));
     match (&reservation.hold, claim.holder) {
         (Some(hold), Some(Liveness::Ended)) => {
@@ -198,7 +198,7 @@ fn claim_view(claim: &Claim, folder: &Path) -> Value {
         "owner": reservation.owner,
         "name": name.map(|name| &name.name),
         "project": name.and_then(|name| name.project.as_ref()).map(|project| &project.path),
-        "lease": crate::app::LeaseView::from(&reservation.lease),
+        "lease": crate::app::LeaseView::of(reservation),
         "guarantee": hold.map_or(Guarantee::Advisory, |hold| hold.kind.into()),
         "holder": hold.map(|hold| hold.holder.pid),
         "hold_lost": claim.holder == Some(Liveness::Ended),

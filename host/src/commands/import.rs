@@ -99,11 +99,7 @@ fn old_reservations(path: &Path, ttl: Option<Duration>) -> Result<Parsed<Request
     })?;
     let mut parsed = Parsed { entries: Vec::new(), faults, remarks };
     for (place, OldReservation { host, port, owner }) in entries {
-        // The end of a timed lease is set when the reservation is made.
-        let lease = match ttl {
-            Some(length) => Lease::Timed { until: jiff::Timestamp::UNIX_EPOCH, length },
-            None => Lease::Grace { length: GRACE },
-        };
+        let lease = ttl.map_or(Lease::Grace { length: GRACE }, |length| Lease::Timed { length });
         let choice = Choice::whoever_uses_it(port);
         match probe::local_addresses(&host) {
             Ok(addresses) => {

@@ -208,7 +208,7 @@ fn table(granted: &[Granted]) -> Table {
             reservation.port.to_string(),
             reservation.protocol.to_string(),
             reservation.owner.clone().unwrap_or_default(),
-            lease_text(&reservation.lease),
+            lease_text(reservation),
             granted.guarantee().to_string(),
         ]);
     }

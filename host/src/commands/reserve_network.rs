@@ -187,7 +187,7 @@ fn table(granted: &[Granted], established: Established) -> Table {
             reservation.host.to_string(),
             reservation.port.to_string(),
             reservation.owner.clone().unwrap_or_default(),
-            lease_text(&reservation.lease),
+            lease_text(reservation),
             by.to_owned(),
         ]);
     }

@@ -82,7 +82,7 @@ fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]
         text(view.owner),
         text(view.name),
         view.project.map(|path| path.display().to_string()).unwrap_or_default(),
-        lease_text(&reservation.lease),
+        lease_text(reservation),
         hold_text(view),
         age(view.age_seconds),
         listening,

@@ -52,7 +52,7 @@ impl Claim {
     pub(super) fn of(reservation: &Reservation, machine: &Machine, reach: &Reach) -> Self {
         Self {
             here: machine.place().shares_ports_with(&reservation.place),
-            stale: why_stale(reservation, machine),
+            stale: why_stale(reservation, machine.now(), machine),
             holder: holder_of(reservation, machine),
             whose: Whose::of(reservation, reach),
             reservation: reservation.clone(),

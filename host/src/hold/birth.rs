@@ -75,7 +75,7 @@ fn settled(mut reservation: Reservation) -> Reservation {
 /// When the hold of a reservation ends by itself: with its lease.
 fn until(reservation: &Reservation) -> Until {
     match &reservation.lease {
-        Lease::Timed { length, .. } => Until::SinceBoot(reservation.created_since_boot.saturating_add(*length)),
+        Lease::Timed { length } => Until::SinceBoot(reservation.created_since_boot.saturating_add(*length)),
         Lease::Process(process) => Until::Process(*process),
         Lease::Held | Lease::Grace { .. } | Lease::Named(_) => Until::Released,
     }

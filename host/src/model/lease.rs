@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Project;
@@ -22,11 +21,9 @@ pub enum Lease {
         #[serde(rename = "seconds", with = "seconds")]
         length: Duration,
     },
-    /// Until a point in time.
+    /// For a while from its creation.
     Timed {
-        /// By the wall clock.
-        until: Timestamp,
-        /// How long from the reservation's creation, in seconds, however the wall clock jumps.
+        /// How long, in seconds, however the wall clock jumps.
         #[serde(rename = "seconds", with = "seconds")]
         length: Duration,
     },

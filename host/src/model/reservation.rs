@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Hold, HoldKind, Host, Lease, LeaseName, Place, Port, Protocol, addresses_overlap};
@@ -67,6 +67,13 @@ impl Reservation {
     pub fn was_made_with(&self, other: &Self) -> bool {
         (self.protocol, self.port, self.created) == (other.protocol, other.port, other.created)
             && self.addresses == other.addresses
+    }
+
+    /// What the wall clock shows this long after the reservation was made, if it does not jump: when a timed lease of that length is up.
+    #[must_use]
+    pub fn time_after(&self, length: Duration) -> Timestamp {
+        let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+        self.created.saturating_add(length).unwrap_or(Timestamp::MAX)
     }
 
     /// The name and project, when it is a named one.

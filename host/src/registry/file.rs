@@ -312,14 +312,14 @@ mod tests {
         insert(store, 8000).unwrap();
         let text = std::fs::read_to_string(store.path()).unwrap();
         let newer = text
-            .replace("\"version\":2", "\"version\":3,\"colour\":\"red\"")
+            .replace("\"version\":3", "\"version\":4,\"colour\":\"red\"")
             .replace("}]}\n", "},\n{\"port\":\"of a new kind\"}]}\n");
         assert_ne!(text, newer);
         std::fs::write(store.path(), &newer).unwrap();
         let snapshot = store.snapshot().unwrap();
         assert_eq!(snapshot.reservations(), [reservation(8000)]);
         assert!(matches!(snapshot.notices(), [Notice::NotUnderstood { entries: 1, .. }]));
-        assert!(matches!(insert(store, 8001), Err(RegistryError::Newer { version: 3, .. })));
+        assert!(matches!(insert(store, 8001), Err(RegistryError::Newer { version: 4, .. })));
         assert_eq!(std::fs::read_to_string(store.path()).unwrap(), newer);
     }
 

@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 use super::source::{Layout, Source, Table};
 use crate::model::{Caller, Hold, Host, Lease, Place, Port, Project, Protocol, Reservation};
 
-/// The format that this portkeeper writes. 2: holds.
-pub(super) const VERSION: u32 = 2;
+/// The format that this portkeeper writes. 2: holds. 3: what nearly every entry has is left out.
+pub(super) const VERSION: u32 = 3;
 
 /// What the bytes of a registry file say.
 pub(super) enum Decoded {
@@ -41,9 +41,13 @@ struct Document<P, J, R> {
 /// A reservation with indices into the tables. Borrowed when it is written, owned when it was read.
 #[derive(Serialize, Deserialize)]
 struct Entry<'a> {
-    host: Cow<'a, Host>,
     port: Port,
+    /// Left out when it is TCP.
+    #[serde(default, skip_serializing_if = "is_default")]
     protocol: Protocol,
+    /// Left out when it is the default one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    host: Cow<'a, Host>,
     /// Left out when the host says it all, which it nearly always does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     addresses: Option<Cow<'a, [IpAddr]>>,
@@ -161,11 +165,13 @@ fn lines(entries: &str, before: usize) -> Option<Vec<Range<usize>>> {
 }
 
 fn read_lines(text: &str, lines: &[Range<usize>], tables: &Tables<'_>) -> Option<Vec<Reservation>> {
-    let read = |line: &Range<usize>| {
+    // A collected `Option<Vec>` would not know how long it gets, and move what it has again and again.
+    let mut reservations = Vec::with_capacity(lines.len());
+    for line in lines {
         let entry: Entry<'_> = serde_json::from_str(&text[line.clone()]).ok()?;
-        entry.into_reservation(&tables.places, &tables.projects)
-    };
-    lines.iter().map(read).collect()
+        reservations.push(entry.into_reservation(&tables.places, &tables.projects)?);
+    }
+    Some(reservations)
 }
 
 /// The bytes of a registry file, in pieces. What still stands in the source as it was read is not copied: a change among ten thousand
@@ -266,14 +272,18 @@ fn json(text: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(text, value).expect("plain data becomes JSON, and a Vec takes every byte");
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl<'a> Entry<'a> {
     fn new(reservation: &'a Reservation, place: usize, project: Option<usize>) -> Self {
         let addresses = reservation.addresses.as_slice();
         let implied = reservation.host.implies(addresses);
         Self {
-            host: Cow::Borrowed(&reservation.host),
             port: reservation.port,
             protocol: reservation.protocol,
+            host: Cow::Borrowed(&reservation.host),
             addresses: (!implied).then_some(Cow::Borrowed(addresses)),
             owner: reservation.owner.as_deref().map(Cow::Borrowed),
             lease: Cow::Borrowed(&reservation.lease),

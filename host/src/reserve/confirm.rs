@@ -32,7 +32,9 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
             match transaction.reservations().iter().position(same) {
                 Some(index) => transaction.replace(index, lasting),
                 None => {
-                    let rival = |other: &&Reservation| other.overlaps(reservation) && why_stale(other, world).is_none();
+                    let rival = |other: &&Reservation| {
+                        other.overlaps(reservation) && why_stale(other, world.now(), world).is_none()
+                    };
                     if let Some(rival) = transaction.reservations().iter().find(rival) {
                         let by = Box::new(Blocker::Reservation(rival.clone()));
                         return Err(ReserveError::NotFree {

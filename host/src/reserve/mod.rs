@@ -154,8 +154,8 @@ impl std::fmt::Display for Described<'_> {
                 write!(f, "while process {pid} holds it")
             }
             Lease::Process(process) => write!(f, "while process {} runs", process.pid),
-            Lease::Timed { until, .. } => {
-                write!(f, "until {until:.0}")?;
+            Lease::Timed { length } => {
+                write!(f, "until {:.0}", self.0.time_after(*length))?;
                 if self.0.owner.is_none() {
                     f.write_str(" (to renew a reservation, make it with --owner and repeat that owner)")?;
                 }

@@ -103,10 +103,11 @@ pub fn live_on<'a>(
     port: Port,
     addresses: &[IpAddr],
 ) -> impl Iterator<Item = &'a Reservation> {
+    let now = world.now();
     snapshot.reservations().iter().filter(move |reservation| {
         reservation.covers(protocol, port, addresses)
             && world.place().shares_ports_with(&reservation.place)
-            && why_stale_cheaply(reservation, world).is_none()
+            && why_stale_cheaply(reservation, now, world).is_none()
     })
 }
 
@@ -124,7 +125,7 @@ fn by_port<'a>(snapshot: &'a Snapshot, world: &impl World, pick: &Pick<'_>) -> H
 }
 
 fn live<'a>(all: &[&'a Reservation], world: &impl World) -> Option<&'a Reservation> {
-    all.iter().find(|reservation| why_stale_cheaply(reservation, world).is_none()).copied()
+    all.iter().find(|reservation| why_stale_cheaply(reservation, world.now(), world).is_none()).copied()
 }
 
 fn candidates(world: &impl World, pick: &Pick<'_>) -> Vec<Port> {

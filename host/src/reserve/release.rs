@@ -6,7 +6,7 @@ use super::recover::{let_go, recover};
 use super::stale::{Stale, is_held, why_stale};
 use super::world::World;
 use crate::hold::HoldError;
-use crate::model::{Lease, Reservation};
+use crate::model::{Lease, Moment, Reservation};
 use crate::registry::{RegistryError, Snapshot, Store, Transaction};
 
 /// A reservation that was collected, and why.
@@ -92,7 +92,8 @@ pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, 
     let released = store.transaction(|transaction| {
         recover(transaction, world);
         world.sweep();
-        Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, world)))
+        let now = world.now();
+        Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, now, world)))
     })?;
     // A holder that does not let go is found again by its file.
     let _ = let_go(released.iter().map(|released| &released.reservation), world);
@@ -104,19 +105,21 @@ pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, 
 pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Vec<Released> {
     let mut rehearsal = Transaction::rehearse(snapshot.clone());
     recover(&mut rehearsal, world);
-    remove_stale(&mut rehearsal, |reservation| why_stale(reservation, world))
+    let now = world.now();
+    remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world))
 }
 
 /// Ends the stale ones that are cheap to tell.
 pub(super) fn collect_cheaply(transaction: &mut Transaction, world: &impl World) -> Vec<Released> {
-    remove_stale(transaction, |reservation| why_stale_cheaply(reservation, world))
+    let now = world.now();
+    remove_stale(transaction, |reservation| why_stale_cheaply(reservation, now, world))
 }
 
 /// Whether a project's folder is there is not asked: it may lie on a file server that does not answer, and a lock may be held.
-pub(super) fn why_stale_cheaply(reservation: &Reservation, world: &impl World) -> Option<Stale> {
+pub(super) fn why_stale_cheaply(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
     match &reservation.lease {
         Lease::Named(name) if !name.provisional => None,
-        _ => why_stale(reservation, world),
+        _ => why_stale(reservation, now, world),
     }
 }
 

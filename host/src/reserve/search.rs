@@ -4,8 +4,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use super::request::Request;
 use super::stale::why_stale;
 use super::world::World;
@@ -133,7 +131,7 @@ impl<'a, W: World> Seats<'a, W> {
             if self.stale.contains(&index) || !covers(reservation) {
                 continue;
             }
-            if why_stale(reservation, self.world).is_none() {
+            if why_stale(reservation, self.world.now(), self.world).is_none() {
                 return Some(&self.transaction.reservations()[index]);
             }
             self.stale.insert(index);
@@ -208,11 +206,5 @@ pub(super) fn stamp(reservation: &mut Reservation, world: &impl World, lease: &L
     reservation.created = now.wall;
     reservation.created_since_boot = now.since_boot;
     reservation.place = Arc::clone(world.place());
-    reservation.lease = match *lease {
-        Lease::Timed { length, .. } => {
-            let span = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
-            Lease::Timed { until: now.wall.saturating_add(span).unwrap_or(now.wall), length }
-        }
-        _ => lease.clone(),
-    };
+    reservation.lease = lease.clone();
 }

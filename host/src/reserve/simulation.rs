@@ -256,7 +256,7 @@ pub(super) fn grace(seconds: u64) -> Lease {
 }
 
 pub(super) fn timed(seconds: u64) -> Lease {
-    Lease::Timed { until: Timestamp::UNIX_EPOCH, length: Duration::from_secs(seconds) }
+    Lease::Timed { length: Duration::from_secs(seconds) }
 }
 
 pub(super) fn named(name: &str, project: &str) -> Lease {

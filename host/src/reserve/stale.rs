@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::GRACE;
 use super::world::{Presence, World};
-use crate::model::{Lease, LeaseName, ProcessId, Reservation};
+use crate::model::{Lease, LeaseName, Moment, ProcessId, Reservation};
 use crate::os::Liveness;
 
 /// Why a reservation is no longer alive.
@@ -58,23 +58,26 @@ impl fmt::Display for Stale {
     }
 }
 
-/// Why the reservation is no longer alive; none while it is, and while that can't be seen from here.
+/// Why the reservation is no longer alive at this moment; none while it is, and while that can't be seen from here.
 ///
 /// Reservations of other places are never judged: their ports, processes and folders are not ours to see.
 #[must_use]
-pub fn why_stale(reservation: &Reservation, world: &impl World) -> Option<Stale> {
+pub fn why_stale(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
     if !world.place().shares_ports_with(&reservation.place) {
         return None;
     }
     let of_lease = match &reservation.lease {
         Lease::Held => None,
         Lease::Process(process) => process_ended(process, reservation, world),
-        &Lease::Grace { length } => grace_is_over(length, reservation, world).then_some(Stale::GraceOver { length }),
-        &Lease::Timed { until, length } => {
-            time_is_over(until, length, reservation, world).then_some(Stale::TimeOver { until })
+        &Lease::Grace { length } => {
+            grace_is_over(length, reservation, now, world).then_some(Stale::GraceOver { length })
+        }
+        &Lease::Timed { length } => {
+            let until = reservation.time_after(length);
+            time_is_over(until, length, reservation, now, world).then_some(Stale::TimeOver { until })
         }
         Lease::Named(name) if name.provisional => {
-            return grace_is_over(GRACE, reservation, world).then_some(Stale::NeverWritten);
+            return grace_is_over(GRACE, reservation, now, world).then_some(Stale::NeverWritten);
         }
         Lease::Named(name) => return project_gone(name, world),
     };
@@ -121,25 +124,31 @@ fn process_ended(process: &ProcessId, reservation: &Reservation, world: &impl Wo
     ended.then_some(Stale::ProcessEnded { pid: process.pid })
 }
 
-fn grace_is_over(length: Duration, reservation: &Reservation, world: &impl World) -> bool {
+fn grace_is_over(length: Duration, reservation: &Reservation, now: Moment, world: &impl World) -> bool {
     let Reservation { protocol, port, addresses, .. } = reservation;
-    age_in_this_boot(reservation, world).is_none_or(|age| age >= length)
+    age_in_this_boot(reservation, now, world).is_none_or(|age| age >= length)
         && !world.is_listening(*protocol, *port, addresses)
 }
 
 /// Within the boot the clock that never jumps decides. After a reboot only the wall clock is left; if it shows a time before
 /// the reservation was made, it says nothing about how much time went by, and the promise is not to outlive the duration.
-fn time_is_over(until: Timestamp, length: Duration, reservation: &Reservation, world: &impl World) -> bool {
-    match age_in_this_boot(reservation, world) {
+fn time_is_over(
+    until: Timestamp,
+    length: Duration,
+    reservation: &Reservation,
+    now: Moment,
+    world: &impl World,
+) -> bool {
+    match age_in_this_boot(reservation, now, world) {
         Some(age) => age >= length,
-        None => !(reservation.created..until).contains(&world.now().wall),
+        None => !(reservation.created..until).contains(&now.wall),
     }
 }
 
 /// The reservation's age; none when it was made in another boot.
-fn age_in_this_boot(reservation: &Reservation, world: &impl World) -> Option<Duration> {
+fn age_in_this_boot(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Duration> {
     let same_boot = world.place().is_same_boot(&reservation.place);
-    same_boot.then(|| world.now().since_boot.saturating_sub(reservation.created_since_boot))
+    same_boot.then(|| now.since_boot.saturating_sub(reservation.created_since_boot))
 }
 
 fn project_gone(name: &LeaseName, world: &impl World) -> Option<Stale> {

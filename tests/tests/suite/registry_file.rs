@@ -94,7 +94,7 @@ fn when_no_former_state_helps_nothing_is_chosen() {
 fn a_newer_format_is_read_and_never_written() {
     let (sandbox, ports) = used_twice();
     let text = std::fs::read_to_string(sandbox.registry()).unwrap();
-    let newer = text.replacen("\"version\":2", "\"version\":999,\"new\":{\"thing\":[1]}", 1);
+    let newer = text.replacen("\"version\":3", "\"version\":999,\"new\":{\"thing\":[1]}", 1);
     assert_ne!(text, newer);
     write(sandbox.registry(), &newer).unwrap();
     let mut sorted = ports;
