@@ -21,8 +21,6 @@ pub(super) fn config(for_windows: bool) -> Config {
         .memory_guard_size(0)
         // Each instance lives for one call: an image of its memory to share would be made for nobody.
         .memory_init_cow(false)
-        // Checks in the code instead of a SIGSEGV handler for the whole process, which a library should not install.
-        .signals_based_traps(false)
         // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)

@@ -1,8 +1,10 @@
 //! The programs that are compared, each with a home of its own on the same file system.
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use portkeeper_tests::{Programs, Run, Sandbox, Usage, release_build};
 
@@ -10,10 +12,23 @@ use crate::python::Python;
 
 fn programs() -> Programs {
     Programs {
-        portkeeper: release_build(),
+        portkeeper: installed(),
         stand_in: env!("CARGO_BIN_EXE_stand-in"),
         target: env!("CARGO_TARGET_TMPDIR"),
     }
+}
+
+/// The release build as an installed copy. The linker leaves a file that lies in the system's cache in small pieces, which a start has to
+/// gather one by one; no user's does.
+fn installed() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("portkeeper");
+        // A new file, and not the old one's pieces with other content.
+        let _ = fs::remove_file(&copy);
+        fs::copy(release_build(), &copy).expect("a copy of the release build");
+        copy.into_os_string().into_string().expect("a path in UTF-8")
+    })
 }
 
 /// The argument with which this program becomes [`peak_memory_of_child`].
@@ -39,7 +54,7 @@ impl Bench {
 
     /// The path of portkeeper's release build.
     pub(crate) fn portkeeper_path() -> &'static Path {
-        Path::new(release_build())
+        Path::new(installed())
     }
 
     /// A home with nothing in it.
