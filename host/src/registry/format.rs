@@ -58,6 +58,8 @@ struct Entry<'a> {
     hold: Option<Cow<'a, Hold>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     project: Option<usize>,
+    /// Left out when it is the first one.
+    #[serde(default, skip_serializing_if = "is_default")]
     place: usize,
     created: Timestamp,
     /// Milliseconds.
