@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::{CommandError, CommandResult, Context, Format, Stage, Table};
 use crate::config::{self, Config};
-use crate::model::Guarantee;
+use crate::model::{Guarantee, Project};
 use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
 use crate::reserve::Granted;
@@ -79,7 +79,7 @@ fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> 
     config::find(&folder)?.ok_or_else(|| {
         CommandError::usage(format_args!(
             "there is none of {} in {} or above",
-            config::FILE_NAMES.join(", "),
+            Project::CONFIGS.join(", "),
             folder.display()
         ))
         .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it")

@@ -4,9 +4,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Problem};
-
-/// The names that a config is looked for under.
-pub const FILE_NAMES: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.config.yml"];
+use crate::model::Project;
 
 /// The config in `start` or the nearest folder above it; none when there is none up to the root. `start` should be absolute: a relative
 /// folder is not left.
@@ -16,7 +14,7 @@ pub const FILE_NAMES: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.confi
 /// to the owner of `start` nor to root: in a folder that everyone may write to, like /tmp, it may be a trap.
 pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
     for folder in start.ancestors().filter(|folder| *folder != Path::new("")) {
-        let mut names = FILE_NAMES.into_iter().filter(|name| folder.join(name).is_file());
+        let mut names = Project::CONFIGS.into_iter().filter(|name| folder.join(name).is_file());
         match (names.next(), names.next()) {
             (None, _) => {}
             (Some(name), None) => return trusted(start, folder, folder.join(name)).map(Some),

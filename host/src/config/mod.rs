@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Position, Problem};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
-pub use find::{FILE_NAMES, find};
+pub use find::find;
 pub use project::project_folder;
 pub use schema::schema;
 

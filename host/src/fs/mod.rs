@@ -14,5 +14,5 @@ pub use network::is_on_network;
 pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};
 pub use private::{create_private, create_private_dir, open_private, read_private};
-pub use worktree::worktree_root;
+pub use worktree::{is_worktree_root, worktree_root};
 pub use writeback::begin_writing;

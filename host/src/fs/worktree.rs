@@ -9,8 +9,13 @@ const MARKS: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 /// git, Mercurial, Jujutsu and Subversion. `start` should be absolute: a relative folder is not left.
 #[must_use]
 pub fn worktree_root(start: &Path) -> Option<&Path> {
-    let is_root = |folder: &&Path| MARKS.iter().any(|mark| folder.join(mark).symlink_metadata().is_ok());
-    start.ancestors().filter(|folder| *folder != Path::new("")).find(is_root)
+    start.ancestors().filter(|folder| *folder != Path::new("")).find(|folder| is_worktree_root(folder))
+}
+
+/// Whether the folder itself is the root of a worktree.
+#[must_use]
+pub fn is_worktree_root(folder: &Path) -> bool {
+    MARKS.iter().any(|mark| folder.join(mark).symlink_metadata().is_ok())
 }
 
 #[cfg(test)]

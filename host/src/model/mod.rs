@@ -11,6 +11,7 @@ mod moment;
 mod name;
 mod place;
 mod port;
+mod port_list;
 mod port_set;
 mod port_spec;
 mod project;

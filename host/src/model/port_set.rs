@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use super::{Port, PortError, PortRange};
+use super::{Port, PortError, PortRange, port_list};
 
 /// Ports, ascending and each once. Never empty. Written `22,80,8000-8050`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl PortSet {
     /// The set of these ports; none when there are none.
     #[must_use]
     pub fn of(ports: impl IntoIterator<Item = Port>) -> Option<Self> {
-        Self::joined(ports.into_iter().filter_map(|port| PortRange::new(port, port).ok()).collect())
+        Self::joined(ports.into_iter().map(PortRange::from).collect())
     }
 
     /// The runs of neighbouring ports, ascending, as few as possible.
@@ -62,22 +62,13 @@ impl FromStr for PortSet {
     type Err = PortError;
 
     fn from_str(text: &str) -> Result<Self, PortError> {
-        let range = |text: &str| match text.contains('-') {
-            true => text.parse(),
-            false => text.parse().and_then(|port| PortRange::new(port, port)),
-        };
-        let ranges = text.split(',').map(|part| range(part.trim())).collect::<Result<_, _>>()?;
-        Self::joined(ranges).ok_or_else(|| PortError::NotAPort(text.to_owned()))
+        Self::joined(port_list::parse(text)?).ok_or_else(|| PortError::NotAPort(text.to_owned()))
     }
 }
 
 impl fmt::Display for PortSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, range) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            if range.len() == 1 { write!(f, "{comma}{}", range.first())? } else { write!(f, "{comma}{range}")? }
-        }
-        Ok(())
+        port_list::write(&self.0, f)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Port, PortError, PortRange};
+use super::{Port, PortError, PortRange, port_list};
 
 /// Some ports: any good one, or those of a list of ports and ranges.
 ///
@@ -57,12 +57,10 @@ impl PortSpec {
 
 impl fmt::Display for PortSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(ranges) = &self.0 else { return f.write_str("the good ports") };
-        for (index, range) in ranges.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            if range.len() == 1 { write!(f, "{comma}{}", range.first())? } else { write!(f, "{comma}{range}")? }
+        match &self.0 {
+            Some(ranges) => port_list::write(ranges, f),
+            None => f.write_str("the good ports"),
         }
-        Ok(())
     }
 }
 
@@ -73,11 +71,7 @@ impl FromStr for PortSpec {
         if text.trim() == "-1" {
             return Ok(Self::any());
         }
-        let part = |part: &str| match part.contains('-') {
-            true => part.parse(),
-            false => part.parse::<Port>().map(PortRange::from),
-        };
-        text.split(',').map(|text| part(text.trim())).collect::<Result<_, _>>().map(|ranges| Self(Some(ranges)))
+        port_list::parse(text).map(|ranges| Self(Some(ranges)))
     }
 }
 

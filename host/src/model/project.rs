@@ -25,6 +25,9 @@ pub struct Project {
 }
 
 impl Project {
+    /// The file names that a project's config is looked for under.
+    pub const CONFIGS: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.config.yml"];
+
     /// The project whose folder is `path`.
     ///
     /// # Errors

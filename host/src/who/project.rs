@@ -2,20 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fs::{is_worktree_root, worktree_root};
 use crate::model::Project;
-
-/// What makes a folder a project: a config of ours.
-const CONFIGS: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.config.yml"];
-
-/// What makes a folder the root of a version-control worktree. `.git` is a file in a linked worktree (gitrepository-layout(5)).
-const WORKTREES: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 
 /// The project that the folder belongs to: the nearest folder upwards with a config, else the root of its version-control
 /// worktree; none when there is neither. Nothing is opened, so it says nothing about whether a config can be trusted.
 #[must_use]
 pub fn project_folder(start: &Path) -> Option<PathBuf> {
-    let nearest = |marks: &[&str]| start.ancestors().find(|folder| has_any(folder, marks)).map(Path::to_owned);
-    nearest(&CONFIGS).or_else(|| nearest(&WORKTREES))
+    let nearest = start.ancestors().find(|folder| has_config(folder)).or_else(|| worktree_root(start));
+    nearest.map(Path::to_owned)
 }
 
 /// The folders whose names someone in a folder means: that folder, and those above it up to the first that is a project of its
@@ -27,7 +22,7 @@ impl Reach {
     /// From the folder upwards.
     #[must_use]
     pub fn of(folder: &Path) -> Self {
-        let is_project = |folder: &Path| has_any(folder, &CONFIGS) || has_any(folder, &WORKTREES);
+        let is_project = |folder: &Path| has_config(folder) || is_worktree_root(folder);
         let first = folder.ancestors().position(is_project).unwrap_or(usize::MAX - 1);
         Self(folder.ancestors().take(first + 1).filter_map(|folder| Project::at(folder).ok()).collect())
     }
@@ -53,8 +48,8 @@ pub fn seen_from(path: &Path, from: &Path) -> String {
     near.unwrap_or_else(|| path.to_owned()).display().to_string()
 }
 
-fn has_any(folder: &Path, names: &[&str]) -> bool {
-    names.iter().any(|name| folder.join(name).symlink_metadata().is_ok())
+fn has_config(folder: &Path) -> bool {
+    Project::CONFIGS.iter().any(|name| folder.join(name).symlink_metadata().is_ok())
 }
 
 #[cfg(test)]
