@@ -136,7 +136,7 @@ pub(crate) struct SelectionArgs {
     owner: Option<String>,
 
     /// Keep the port for this long, whether it is used or not: 90s, 10m, 2h, 7d. The same --port with the same --owner renews it
-    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease", allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", value_parser = time_to_live, group = "lease", allow_hyphen_values = true)]
     ttl: Option<Duration>,
 
     /// Keep the port while something listens on it, and for this long in any case [default: 60s]
@@ -380,9 +380,25 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
 }
 
+/// A duration in which somebody can use a port. A grace can be zero: the port may be listened on by then.
+pub(crate) fn time_to_live(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("a reservation for no time is over at once: give it some, such as 10m".to_owned()),
+        some => Ok(some),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_kept_for_some_time() {
+        assert_eq!(time_to_live("1ms"), Ok(Duration::from_millis(1)));
+        for wrong in ["0", "0s", "0h 0m", "-1s", "soon"] {
+            assert!(time_to_live(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_have_units_or_are_seconds() {

@@ -19,7 +19,7 @@ mod table;
 mod tokens;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key, time_to_live};
 pub(crate) use context::Context;
 pub(crate) use crash::report_crashes;
 pub(crate) use deferred::Deferred;

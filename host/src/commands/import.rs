@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format, duration};
+use crate::app::{CommandError, CommandResult, Context, Format, time_to_live};
 use crate::fs::PathContext;
 use crate::import::{
     Fault, OldReservation, PORT_FOR_FILE, PORTKEEPER_FILE, Parsed, Place, parse_port_for, parse_portkeeper,
@@ -30,7 +30,7 @@ pub(crate) struct ImportArgs {
     portkeeper: Option<PathBuf>,
 
     /// With --portkeeper: keep the ports for this long, whether they are used or not
-    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "portkeeper")]
+    #[arg(long, value_name = "DURATION", value_parser = time_to_live, requires = "portkeeper")]
     ttl: Option<Duration>,
 }
 
