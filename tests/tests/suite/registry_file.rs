@@ -1,6 +1,6 @@
 //! The registry file: damage, other versions, other users, links, locks and full disks.
 
-use std::fs::{File, Permissions, hard_link, read, remove_file, rename, set_permissions, write};
+use std::fs::{File, Permissions, create_dir_all, hard_link, read, remove_file, rename, set_permissions, write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
@@ -104,6 +104,22 @@ fn a_newer_format_is_read_and_never_written() {
         sandbox.portkeeper(words).refused(3).says("999");
     }
     assert_eq!(std::fs::read_to_string(sandbox.registry()).unwrap(), newer);
+}
+
+#[test]
+fn an_older_format_is_carried_on_line_by_line() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let old = r#"{"host":"127.0.0.1","port":8000,"protocol":"tcp","lease":{"timed":{"until":"1970-01-01T00:02:00Z","seconds":120}},"place":0,"created":"1970-01-01T00:00:00Z","since_boot":0}"#;
+    let place = r#"{"machine":"another","boot":"b","network":"initial","processes":1}"#;
+    let text = format!("{{\"version\":2,\n\"places\":[\n{place}],\n\"projects\":[],\n\"reservations\":[\n{old}]}}\n");
+    create_dir_all(sandbox.state()).unwrap();
+    write(sandbox.registry(), text).unwrap();
+    let listed = sandbox.portkeeper("status").ok().json();
+    assert_eq!(listed[0]["lease"]["until"], "1970-01-01T00:02:00Z");
+    let _ = sandbox.portkeeper(format!("reserve --port {}", ports.first())).ok();
+    let now = std::fs::read_to_string(sandbox.registry()).unwrap();
+    assert!(now.starts_with("{\"version\":3,") && now.contains(old), "{now}");
+    assert!(sandbox.reserved().contains(&8000) && sandbox.reserved().contains(&ports.first()));
 }
 
 #[test]
