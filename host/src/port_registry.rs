@@ -4,27 +4,27 @@
 mod files;
 #[cfg(feature = "scan")]
 mod network;
+mod reserved;
+mod selection;
 
-use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::hold::{HeldPort, HoldFolder, InProcess};
-use crate::model::{
-    HoldKind, Host, HostError, Lease, LeaseName, Name, Port, PortError, PortRange, PortSpec, Project, Protocol,
-    Reservation,
-};
-use crate::os;
+use crate::hold::{HoldFolder, InProcess};
+use crate::model::{Host, LeaseName, Name, Port, PortSpec, Project, Protocol, Reservation};
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
 use crate::reserve::{
-    Choice, GRACE, Granted, Machine, Naming, NamingRules, Outcome, Pick, PickError, Request, ReserveError, Stale,
-    World, collect, names_of, pick, release, reserve, reserve_names,
+    Granted, Machine, NamingRules, Outcome, Pick, PickError, ReserveError, Stale, collect, names_of, pick, release,
+    reserve, reserve_names,
 };
 use crate::settings::Settings;
+
+pub use reserved::{ListenError, Reserved};
+pub use selection::Selection;
 
 /// The registry of this user's ports, the same one that the command line uses.
 ///
@@ -240,242 +240,4 @@ pub enum GetPortError {
     /// The registry can't be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-}
-
-/// Why there is no listener on a reserved port.
-#[derive(Debug, Error)]
-pub enum ListenError {
-    /// The system refuses.
-    #[error("can't listen on the reserved port: {0}")]
-    Listen(std::io::Error),
-    /// The registry can't be told that the port is in use.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-}
-
-/// Which port to reserve. Without anything said: one of the policy's good ports on the loopback addresses, for TCP.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    exactly: Option<Port>,
-    preferred: Option<Port>,
-    range: Option<PortRange>,
-    host: Option<Host>,
-    protocol: Option<Protocol>,
-    owner: Option<String>,
-    hold: Option<HoldKind>,
-}
-
-impl Selection {
-    /// Any good port.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// This port or none.
-    ///
-    /// # Errors
-    /// [`PortError`] for 0.
-    pub fn port(mut self, port: u16) -> Result<Self, PortError> {
-        self.exactly = Some(port.try_into()?);
-        Ok(self)
-    }
-
-    /// This port if it is free.
-    ///
-    /// # Errors
-    /// [`PortError`] for 0.
-    pub fn preferred(mut self, port: u16) -> Result<Self, PortError> {
-        self.preferred = Some(port.try_into()?);
-        Ok(self)
-    }
-
-    /// One of the ports from `first` to `last`, ascending.
-    ///
-    /// # Errors
-    /// [`PortError`] for 0, and for a range that runs backwards.
-    pub fn range(mut self, first: u16, last: u16) -> Result<Self, PortError> {
-        self.range = Some(PortRange::new(first.try_into()?, last.try_into()?)?);
-        Ok(self)
-    }
-
-    /// On this address, or on those of this name.
-    ///
-    /// # Errors
-    /// [`HostError`] for text that can be neither.
-    pub fn host(mut self, host: &str) -> Result<Self, HostError> {
-        self.host = Some(host.parse()?);
-        Ok(self)
-    }
-
-    /// For this protocol.
-    #[must_use]
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = Some(protocol);
-        self
-    }
-
-    /// For this owner: shown by `portkeeper status`.
-    #[must_use]
-    pub fn owner(mut self, owner: impl Into<String>) -> Self {
-        self.owner = Some(owner.into());
-        self
-    }
-
-    fn naming(&self, name: &Name, of: &NameOf) -> Result<Naming, ReserveError> {
-        let host = self.host.clone().map(|host| local_addresses(&host).map(|addresses| (host, addresses)));
-        let says_which = self.preferred.is_some() || self.range.is_some();
-        let choice = match self.exactly {
-            Some(port) => Some(Choice::whoever_uses_it(port)),
-            None => says_which.then(|| Choice::new(self.preferred, self.range)),
-        };
-        Ok(Naming {
-            name: name.clone(),
-            project: of.0.clone(),
-            choice,
-            host: host.transpose()?,
-            protocol: self.protocol,
-            owner: self.owner.clone(),
-            hold: None,
-        })
-    }
-
-    /// Held by sockets of this process from the moment it is chosen, so that no other program can bind it. See
-    /// [`Reserved::into_listener`].
-    #[must_use]
-    pub fn hold(mut self, kind: HoldKind) -> Self {
-        self.hold = Some(kind);
-        self
-    }
-
-    fn request(&self) -> Result<Request, ReserveError> {
-        let choice = match self.exactly {
-            Some(port) => Choice::exactly(port),
-            None => Choice::new(self.preferred, self.range),
-        };
-        let host = self.host.clone().unwrap_or_default();
-        let addresses = local_addresses(&host)?;
-        Ok(self.request_on(host, addresses, choice))
-    }
-
-    fn request_on(&self, host: Host, addresses: Vec<IpAddr>, choice: Choice) -> Request {
-        // Where the platform tells nothing of our own process, a grace has to do.
-        let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
-        let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
-        Request { host, addresses, protocol, choice, owner, lease, hold: self.hold }
-    }
-}
-
-/// A reserved port, released when this is dropped.
-///
-/// With [`Selection::hold`] it has the sockets that keep the port.
-#[derive(Debug)]
-pub struct Reserved<'a> {
-    registry: &'a PortRegistry,
-    reservation: Reservation,
-    held: Option<HeldPort>,
-    kept: bool,
-}
-
-impl Reserved<'_> {
-    /// The port.
-    #[must_use]
-    pub fn port(&self) -> Port {
-        self.reservation.port
-    }
-
-    /// The host, as it was asked for.
-    #[must_use]
-    pub fn host(&self) -> &Host {
-        &self.reservation.host
-    }
-
-    /// The reservation.
-    #[must_use]
-    pub fn reservation(&self) -> &Reservation {
-        &self.reservation
-    }
-
-    /// The sockets that keep the port; none when it is not held.
-    #[must_use]
-    pub fn held(&self) -> Option<&HeldPort> {
-        self.held.as_ref()
-    }
-
-    /// The listener of the first of the port's addresses, for the default host 127.0.0.1. The others are let go.
-    ///
-    /// A port that is held has never been free between its choice and this listener. One that is not is bound now, and
-    /// somebody else may have been faster. The reservation lasts for as long as the listener does, as after [`Reserved::keep`].
-    ///
-    /// # Errors
-    /// [`ListenError`]; then the port is released.
-    pub fn into_listener(mut self) -> Result<TcpListener, ListenError> {
-        if let Some(held) = &mut self.held {
-            held.sockets.truncate(1);
-        }
-        let first = self.reservation.addresses.first().copied();
-        let listener = self.listen(first)?.pop();
-        listener.ok_or_else(|| ListenError::Listen(std::io::ErrorKind::AddrNotAvailable.into()))
-    }
-
-    /// A listener for each of the port's addresses: for the default host both loopback addresses, for a wildcard both families.
-    /// Otherwise as [`Reserved::into_listener`].
-    ///
-    /// # Errors
-    /// [`ListenError`]; then the port is released.
-    pub fn into_listeners(self) -> Result<Vec<TcpListener>, ListenError> {
-        let all = self.reservation.addresses.clone();
-        self.listen(all)
-    }
-
-    fn listen(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<Vec<TcpListener>, ListenError> {
-        let port = self.port().get();
-        let listeners = match self.held.take() {
-            Some(held) => held.into_listeners(),
-            None => addresses.into_iter().map(|address| TcpListener::bind((address, port))).collect(),
-        };
-        let listeners = listeners.map_err(ListenError::Listen)?;
-        self.keep()?;
-        Ok(listeners)
-    }
-
-    /// Lets the reservation outlive this value and this process: while something listens on the port, and for a minute in any case.
-    /// What this process holds is let go.
-    ///
-    /// # Errors
-    /// [`RegistryError`]; then it is released as if it had been dropped.
-    pub fn keep(mut self) -> Result<(), RegistryError> {
-        let machine = self.registry.machine();
-        self.registry.store.transaction(|transaction| {
-            if let Some(index) = transaction.reservations().iter().position(|other| self.is(other)) {
-                let now = machine.now();
-                let lease = Lease::Grace { length: GRACE };
-                let (created, created_since_boot) = (now.wall, now.since_boot);
-                transaction.replace(
-                    index,
-                    Reservation { lease, hold: None, created, created_since_boot, ..self.reservation.clone() },
-                );
-            }
-            Ok::<_, RegistryError>(())
-        })?;
-        self.kept = true;
-        Ok(())
-    }
-
-    fn is(&self, other: &Reservation) -> bool {
-        (other.port, other.created, &other.lease)
-            == (self.reservation.port, self.reservation.created, &self.reservation.lease)
-    }
-}
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        // The sockets first: what is released can be bound.
-        self.held = None;
-        if !self.kept {
-            // Nobody is there to hear of a failure; the lease ends with this process at the latest.
-            let removed = self.registry.store.transaction(|transaction| Ok(transaction.remove(|other| self.is(other))));
-            drop::<Result<_, RegistryError>>(removed);
-        }
-    }
 }

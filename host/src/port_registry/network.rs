@@ -65,10 +65,3 @@ impl PortRegistry {
         Ok(first.and_then(|(outcome, _)| self.guards(outcome, &keeper).pop()))
     }
 }
-
-impl Selection {
-    fn choice_within(&self, default: PortRange) -> Choice {
-        let range = self.range.unwrap_or(default);
-        self.exactly.map_or_else(|| Choice::new(self.preferred, Some(range)), Choice::exactly)
-    }
-}
