@@ -9,6 +9,8 @@
 
 mod asking;
 mod attempts;
+mod connecting;
+mod discovery;
 mod host;
 mod network;
 mod pace;
@@ -26,13 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asking::Asking;
-use attempts::{Attempts, Probe, Underway};
+use attempts::Attempts;
 use host::Host;
 pub(in crate::scan) use network::{Attempt, Network, Sent, Signal, Verdict};
 use pace::Bucket;
 pub use pace::Pace;
 
-use super::{Address, Event, Mac, PortState, Progress, UpBy};
+use super::{Address, Event, Mac, Progress, UpBy};
 use crate::model::Port;
 
 /// An address that may be a host.
@@ -47,9 +49,6 @@ pub(in crate::scan) struct Target {
     /// The number of the interface that leads there; 0: unknown.
     pub(in crate::scan) interface: u32,
 }
-
-/// How many addresses that nobody vouches for are tried at once.
-const GUESSES: usize = 256;
 
 /// How long to wait when the system has no room.
 const ROOM: Duration = Duration::from_millis(5);
@@ -207,267 +206,5 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
         ];
         // With nothing else to wait for it is echoes, which report by themselves.
         times.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(1)).max(now)
-    }
-
-    /// Begins with as many targets as there is room for.
-    fn discover(&mut self, network: &mut impl Network, now: Duration) {
-        while !self.bucket.is_empty() && self.has_targets() && self.may_begin() {
-            let Some(target) = self.waiting.pop_front().or_else(|| self.targets.next()) else {
-                self.exhausted = true;
-                return;
-            };
-            if self.lost_links.contains(&target.interface) || self.is_known(target.address) {
-                continue;
-            }
-            if !self.begin_with(target, network, now) {
-                self.waiting.push_front(target);
-                self.no_questions_until = now + ROOM;
-                return;
-            }
-            self.progress.addresses += 1;
-        }
-    }
-
-    fn has_targets(&self) -> bool {
-        !self.exhausted || !self.waiting.is_empty()
-    }
-
-    fn may_begin(&self) -> bool {
-        self.guesses < GUESSES && self.asking.has_room()
-    }
-
-    fn is_known(&self, address: Address) -> bool {
-        self.by_address.contains_key(&address) || self.asking.contains(address)
-    }
-
-    /// False when there was no room for it.
-    fn begin_with(&mut self, target: Target, network: &mut impl Network, now: Duration) -> bool {
-        if let Some(&mac) = self.cached.get(&target.address) {
-            let host = self.found(target, UpBy::CACHED, mac);
-            self.ping(host, network);
-            return true;
-        }
-        if !target.on_link || !network.sees_neighbours() {
-            let host = self.found(target, UpBy::default(), None);
-            self.guesses += 1;
-            self.ping(host, network);
-            return true;
-        }
-        match network.ask(target.address) {
-            Sent::NotNow => return false,
-            Sent::Never => self.asking.in_vain(target),
-            Sent::Yes => {
-                self.bucket.take();
-                self.progress.probes += 1;
-                self.asking.asked(target, now);
-            }
-        }
-        true
-    }
-
-    fn ping(&mut self, host: usize, network: &mut impl Network) {
-        if network.ping(self.hosts[host].target.address) == Sent::Yes {
-            self.pings += 1;
-            self.progress.probes += 1;
-            self.bucket.take();
-        }
-    }
-
-    fn found(&mut self, target: Target, up_by: UpBy, mac: Option<Mac>) -> usize {
-        let index = self.hosts.len();
-        let ports = u32::try_from(self.ports.len()).unwrap_or(u32::MAX);
-        self.hosts.push(Host::new(target, up_by, mac, ports));
-        self.by_address.insert(target.address, index);
-        if up_by != UpBy::default() {
-            self.progress.hosts += 1;
-            self.events.push(Event::Host(self.hosts[index].sighting()));
-        }
-        self.queue(index);
-        index
-    }
-
-    fn neighbour(&mut self, address: Address, mac: Option<Mac>, asked: Option<(Target, Duration)>, now: Duration) {
-        match asked {
-            Some((target, since)) => {
-                self.bucket.answered();
-                let host = self.found(target, UpBy::NEIGHBOUR, mac);
-                self.hosts[host].rtt.sample(now.saturating_sub(since));
-                // Its own turn: echo requests go out with the next targets, where there is a network to send them to.
-                self.asking.greet(host);
-            }
-            None => self.proven(address, UpBy::NEIGHBOUR, mac, None),
-        }
-    }
-
-    fn volunteer(&mut self, address: Address) {
-        if !self.by_address.contains_key(&address) {
-            let target = match self.asking.settled(address) {
-                Some((target, _)) => target,
-                None => Target { address, on_link: true, named: false, interface: address.zone },
-            };
-            self.found(target, UpBy::ICMP, None);
-        }
-        self.proven(address, UpBy::ICMP, None, None);
-    }
-
-    /// Something new is known of a host.
-    fn proven(&mut self, address: Address, by: UpBy, mac: Option<Mac>, rtt: Option<Duration>) {
-        let Some(&index) = self.by_address.get(&address) else { return };
-        let host = &mut self.hosts[index];
-        let before = (host.up_by, host.mac);
-        let (was_told, was_done) = (host.is_told(), host.is_done());
-        host.up_by = host.up_by.and(by);
-        host.mac = host.mac.or(mac);
-        if let Some(rtt) = rtt {
-            host.rtt.sample(rtt);
-        }
-        if before == (host.up_by, host.mac) {
-            return;
-        }
-        self.events.push(Event::Host(self.hosts[index].sighting()));
-        if !was_told {
-            self.progress.hosts += 1;
-            self.guesses -= usize::from(!was_done);
-            for (port, state) in std::mem::take(&mut self.hosts[index].untold) {
-                self.tell(index, port, state);
-            }
-        }
-        self.queue(index);
-    }
-
-    fn queue(&mut self, index: usize) {
-        let host = &mut self.hosts[index];
-        if !host.queued && host.wants_to_send() {
-            host.queued = true;
-            self.ready.push_back(index);
-        }
-    }
-
-    /// Hosts that had to pause and may go on.
-    fn resume(&mut self, now: Duration) {
-        let (hosts, ready) = (&self.hosts, &mut self.ready);
-        self.paused.retain(|&index| {
-            let pauses = hosts[index].not_before > now;
-            if !pauses {
-                ready.push_back(index);
-            }
-            pauses
-        });
-    }
-
-    /// One attempt at each host in turn, as long as there is room.
-    fn connect(&mut self, network: &mut impl Network, now: Duration) {
-        while let Some(host) = self.asking.next_to_greet() {
-            self.ping(host, network);
-        }
-        while self.attempts.len() < self.capacity && !self.bucket.is_empty() {
-            let Some(index) = self.ready.pop_front() else { return };
-            let host = &mut self.hosts[index];
-            host.queued = false;
-            if host.not_before > now {
-                host.queued = true;
-                self.paused.push(index);
-                continue;
-            }
-            let Some(probe) = (if host.wants_to_send() { host.take() } else { None }) else {
-                continue;
-            };
-            if !self.attempt(index, probe, network, now) {
-                self.hosts[index].put_back(probe);
-                self.queue(index);
-                self.no_attempts_until = now + ROOM;
-                return;
-            }
-            self.queue(index);
-        }
-    }
-
-    /// False when there was no room for it.
-    fn attempt(&mut self, index: usize, probe: Probe, network: &mut impl Network, now: Duration) -> bool {
-        let attempt = self.attempts.next();
-        let (host, port) = (&mut self.hosts[index], self.ports[probe.port as usize]);
-        match network.connect(host.target.address, port, attempt) {
-            Sent::NotNow => return false,
-            Sent::Never => self.settle(index, probe.port, PortState::Filtered),
-            Sent::Yes => {
-                let deadline = now + host.timeout(probe.tries);
-                host.sent(now);
-                self.attempts.begin(attempt, Underway { host: index, probe, since: now }, deadline);
-                self.bucket.take();
-                self.progress.probes += 1;
-            }
-        }
-        true
-    }
-
-    fn verdict(&mut self, attempt: Attempt, verdict: Verdict, now: Duration) {
-        let Some(Underway { host: index, probe, since }) = self.attempts.end(attempt) else { return };
-        self.bucket.answered();
-        let host = &mut self.hosts[index];
-        host.in_flight -= 1;
-        let state = match verdict {
-            Verdict::Open => PortState::Open,
-            Verdict::Closed => PortState::Closed,
-            Verdict::Rejected => PortState::Rejected,
-            Verdict::Unreachable => PortState::Filtered,
-        };
-        if verdict != Verdict::Unreachable {
-            host.answered(probe, verdict);
-        }
-        // An ICMP error may come from a firewall in front of nobody.
-        if matches!(verdict, Verdict::Open | Verdict::Closed) {
-            // Karn's rule: whose answer it is, is certain only for the first attempt.
-            let rtt = (probe.tries == 0).then(|| now.saturating_sub(since));
-            let address = host.target.address;
-            if let Some(rtt) = rtt.filter(|_| host.up_by.contains(UpBy::TCP)) {
-                host.rtt.sample(rtt);
-            } else {
-                self.proven(address, UpBy::TCP, None, rtt);
-            }
-        }
-        self.settle(index, probe.port, state);
-    }
-
-    /// Attempts whose time is up are repeated or given up.
-    fn expire(&mut self, network: &mut impl Network, now: Duration) {
-        while let Some(attempt) = self.attempts.expired(now) {
-            network.abandon(attempt);
-            let Some(Underway { host: index, probe, .. }) = self.attempts.end(attempt) else { continue };
-            let host = &mut self.hosts[index];
-            host.in_flight -= 1;
-            if host.was_silent(probe, now, self.pace.retries()) {
-                self.queue(index);
-            } else {
-                self.settle(index, probe.port, PortState::Filtered);
-            }
-        }
-    }
-
-    /// A port is known.
-    fn settle(&mut self, index: usize, port: u32, state: PortState) {
-        if self.hosts[index].is_told() {
-            self.tell(index, port, state);
-        } else {
-            self.hosts[index].untold.push((port, state));
-            self.guesses -= usize::from(self.hosts[index].is_done());
-        }
-        self.queue(index);
-    }
-
-    fn tell(&mut self, index: usize, port: u32, state: PortState) {
-        let host = &mut self.hosts[index];
-        host.told += 1;
-        self.progress.ports += 1;
-        let (address, port) = (host.target.address, self.ports[port as usize]);
-        self.events.push(Event::Port { address, port, state });
-    }
-
-    fn link_lost(&mut self, interface: u32) {
-        if interface != 0 && !self.lost_links.contains(&interface) {
-            self.lost_links.push(interface);
-            self.asking.forget(interface);
-            self.hosts.iter_mut().filter(|host| host.target.interface == interface).for_each(Host::give_up);
-            self.guesses = self.hosts.iter().filter(|host| !host.is_told() && !host.is_done()).count();
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::simulation::{Manner, Outcome, Simulated, Simulation, address, on_link};
 use super::*;
+use crate::scan::PortState;
 
 pub(super) const PORTS: [u16; 51] = {
     let mut ports = [0; 51];
