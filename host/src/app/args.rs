@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use jiff::{Span, SpanRelativeTo};
 
+use super::duration::{duration, time_to_live};
 use super::{CommandError, HoldArgs, NameArgs};
 use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
 use crate::os;
@@ -366,50 +366,4 @@ pub(crate) fn env_key(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("use letters, digits and `_`, with no digit first, as in SERVICE_PORT".to_owned())
-}
-
-/// A duration such as `90s`, `2h 30m`, `7d` or `10`, which are seconds. A day has 24 hours. Never negative.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration: write 30s, 10m, 2h, 7d or 1h 30m");
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(Duration::from_secs(seconds.into()));
-    }
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    // Months and years have no length of their own.
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
-}
-
-/// A duration in which somebody can use a port. A grace can be zero: the port may be listened on by then.
-pub(crate) fn time_to_live(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("a reservation for no time is over at once: give it some, such as 10m".to_owned()),
-        some => Ok(some),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_kept_for_some_time() {
-        assert_eq!(time_to_live("1ms"), Ok(Duration::from_millis(1)));
-        for wrong in ["0", "0s", "0h 0m", "-1s", "soon"] {
-            assert!(time_to_live(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn durations_have_units_or_are_seconds() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
-        assert_eq!(duration("0.2s"), Ok(Duration::from_millis(200)));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(duration("7d"), duration("1w"));
-        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
-        for wrong in ["", "-1s", "soon", "1 fortnight", "1mo", "99999999999h"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -4,6 +4,7 @@ mod args;
 mod context;
 mod crash;
 mod deferred;
+mod duration;
 mod error;
 mod holding;
 mod names;
@@ -19,10 +20,11 @@ mod table;
 mod tokens;
 mod view;
 
-pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, duration, env_key, time_to_live};
+pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, env_key};
 pub(crate) use context::Context;
 pub(crate) use crash::report_crashes;
 pub(crate) use deferred::Deferred;
+pub(crate) use duration::{duration, time_to_live};
 pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
 pub(crate) use holding::HOLDER;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::args::duration;
+use super::duration::duration;
 use crate::model::Host;
 use crate::scan::{Family, IpNet, Options, Pace, Wanted};
 
