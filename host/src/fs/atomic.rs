@@ -78,12 +78,6 @@ impl Staged {
         Ok(Self { temp, target: path.to_owned() })
     }
 
-    /// The temporary file, for an owner or attributes that the target shall have.
-    #[must_use]
-    pub fn file(&self) -> &File {
-        self.temp.as_file()
-    }
-
     /// Puts the new content in the target's place, durably.
     ///
     /// # Errors

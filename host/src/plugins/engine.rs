@@ -22,9 +22,9 @@ use crate::model::Digest;
 
 /// The sandbox that plugins run in, with the cache of what was compiled before.
 ///
-/// Making one costs nothing: wasmtime starts when the first plugin is asked for. It then handles what the system
-/// tells the process of faults (SIGSEGV, SIGILL and SIGFPE; on Windows and macOS exceptions): those of a plugin's code are the plugin's
-/// crashes, all others go to whoever handled them before.
+/// Making one costs nothing: wasmtime starts when the first plugin is asked for. From then on it handles what the system tells the
+/// process of faults (SIGSEGV, SIGILL and SIGFPE; on Windows and macOS exceptions): those of a plugin's code are the plugin's crashes,
+/// all others go to whoever handled them before.
 #[derive(Debug)]
 pub struct Engine {
     cache: Option<PathBuf>,

@@ -125,7 +125,8 @@ fn by_port<'a>(snapshot: &'a Snapshot, world: &impl World, pick: &Pick<'_>) -> H
 }
 
 fn live<'a>(all: &[&'a Reservation], world: &impl World) -> Option<&'a Reservation> {
-    all.iter().find(|reservation| why_stale_cheaply(reservation, world.now(), world).is_none()).copied()
+    let now = world.now();
+    all.iter().find(|reservation| why_stale_cheaply(reservation, now, world).is_none()).copied()
 }
 
 fn candidates(world: &impl World, pick: &Pick<'_>) -> Vec<Port> {
