@@ -60,6 +60,8 @@ pub mod who;
 
 mod port_registry;
 mod settings;
+#[cfg(test)]
+mod skip;
 
 pub use port_registry::{GetPortError, ListenError, NameOf, PortRegistry, Reserved, Selection, SetupError};
 pub use settings::Settings;

@@ -47,3 +47,41 @@ fn owner(metadata: &Metadata) -> Option<u32> {
 fn owner(_: &Metadata) -> Option<u32> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_found_here_and_upwards() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        let config = root.path().join("pk.config.yml");
+        std::fs::create_dir(root.path().join("a/pk.config.json")).unwrap();
+        std::fs::write(&config, "").unwrap();
+        assert_eq!(find(&deep).unwrap(), Some(config));
+        std::fs::write(root.path().join("pk.config.json"), "").unwrap();
+        let error = find(&deep).unwrap_err().to_string();
+        assert!(error.contains("pk.config.json and pk.config.yml are both here"), "{error}");
+        let near = deep.join("pk.config.json");
+        std::fs::write(&near, "").unwrap();
+        assert_eq!(find(&deep).unwrap(), Some(near));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_config_that_another_user_put_above_is_no_trap() {
+        let root = tempfile::tempdir().unwrap();
+        let home = root.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        let config = root.path().join("pk.config.json");
+        std::fs::write(&config, "").unwrap();
+        if std::os::unix::fs::chown(&config, Some(4242), None).is_err() {
+            crate::skip::skipped("this user may not give a file away");
+            return;
+        }
+        assert!(matches!(find(&home).unwrap_err().problem, Problem::ForeignOwner(_)));
+        assert_eq!(find(root.path()).unwrap(), Some(config), "in the folder itself it was asked for");
+    }
+}

@@ -321,68 +321,6 @@ fn a_pipe_is_not_waited_for() {
     assert!(matches!(Config::load(&path).unwrap_err().problem, Problem::NotAFile(_)));
 }
 
-#[test]
-fn a_config_is_found_here_and_upwards() {
-    let root = tempfile::tempdir().unwrap();
-    let deep = root.path().join("a/b");
-    std::fs::create_dir_all(&deep).unwrap();
-    let config = root.path().join("pk.config.yml");
-    std::fs::create_dir(root.path().join("a/pk.config.json")).unwrap();
-    std::fs::write(&config, "").unwrap();
-    assert_eq!(find(&deep).unwrap(), Some(config));
-    std::fs::write(root.path().join("pk.config.json"), "").unwrap();
-    let error = find(&deep).unwrap_err().to_string();
-    assert!(error.contains("pk.config.json and pk.config.yml are both here"), "{error}");
-    let near = deep.join("pk.config.json");
-    std::fs::write(&near, "").unwrap();
-    assert_eq!(find(&deep).unwrap(), Some(near));
-}
-
-#[cfg(unix)]
-#[test]
-fn a_config_that_another_user_put_above_is_no_trap() {
-    let root = tempfile::tempdir().unwrap();
-    let home = root.path().join("home");
-    std::fs::create_dir(&home).unwrap();
-    let config = root.path().join("pk.config.json");
-    std::fs::write(&config, "").unwrap();
-    if std::os::unix::fs::chown(&config, Some(4242), None).is_err() {
-        return; // Only root may give a file away.
-    }
-    assert!(matches!(find(&home).unwrap_err().problem, Problem::ForeignOwner(_)));
-    assert_eq!(find(root.path()).unwrap(), Some(config), "in the folder itself it was asked for");
-}
-
-#[test]
-fn the_schema_knows_the_same_fields_as_the_types() {
-    let schema = schema();
-    let names = |fields: &Value| fields.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let sorted = |fields: &[&str]| {
-        let mut fields: Vec<_> = fields.iter().map(|field| (*field).to_owned()).collect();
-        fields.sort();
-        fields
-    };
-    let same = |pointer: &str, fields: &[&str]| {
-        let mut names = names(schema.pointer(pointer).unwrap());
-        names.sort();
-        assert_eq!(names, sorted(fields), "{pointer}");
-    };
-    same("/properties", fields::DOCUMENT_FIELDS);
-    same("/$defs/PortEntry/properties", fields::PORT_FIELDS);
-    same("/$defs/PluginSource/properties", fields::PLUGIN_FIELDS);
-    same("/$defs/Output/properties", OUTPUT_FIELDS);
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["title"], "portkeeper config");
-    assert_eq!(schema["additionalProperties"], false);
-    assert_ne!(schema["$defs"]["Output"]["additionalProperties"], false, "formats have options of their own");
-    assert_eq!(schema["required"], json!(["ports"]));
-    for (name, definition) in schema["$defs"].as_object().unwrap() {
-        for (field, value) in definition["properties"].as_object().unwrap() {
-            assert!(value["description"].is_string(), "{name}.{field} has no description");
-        }
-    }
-}
-
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

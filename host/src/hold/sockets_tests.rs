@@ -3,7 +3,7 @@
 use socket2::{Domain, Type};
 
 use super::*;
-use crate::probe::ipv6_or_skip;
+use crate::skip::ipv6_or_skip;
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 

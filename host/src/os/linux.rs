@@ -126,5 +126,4 @@ pub(super) fn first_unprivileged_port() -> Option<Port> {
 
 #[cfg(test)]
 #[path = "linux_tests.rs"]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod tests;

@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::*;
+use crate::skip::skipped;
 
 /// A process that ends when it is told to, and at the latest when the test does.
 struct Sleeper(Child);
@@ -131,7 +132,7 @@ fn other_namespaces_are_other_places() {
         .stdout(Stdio::null())
         .status();
     let Ok(text) = fs::read_to_string(&report) else {
-        eprintln!("SKIPPED: this machine does not let us make namespaces (unshare: {status:?})");
+        skipped(format_args!("this machine does not let us make namespaces (unshare: {status:?})"));
         return;
     };
     let (here, there) = (place(), serde_json::from_str::<Place>(&text).unwrap());

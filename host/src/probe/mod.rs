@@ -18,19 +18,6 @@ pub use port::{PortState, can_bind, probe};
 pub use processes::{Process, Processes};
 pub use sockets::{Occupant, SocketState, Sockets};
 
-/// Whether this machine has the loopback address of IPv6. If not, says so past the capture of `cargo test`: the test has to be skipped.
-#[cfg(test)]
-#[track_caller]
-pub(crate) fn ipv6_or_skip() -> bool {
-    use std::io::Write;
-    let has = std::net::TcpListener::bind("[::1]:0").is_ok();
-    if !has {
-        let place = std::panic::Location::caller();
-        let _ = writeln!(std::io::stderr(), "SKIPPED: {place}: this machine has no IPv6: `::1` can't be bound");
-    }
-    has
-}
-
 /// Waits until it is so. While another test starts a process, that has copies of all our sockets until it runs its program,
 /// so a port that a test has closed may be in use for a moment more.
 #[cfg(test)]

@@ -108,5 +108,4 @@ fn in_use(_: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
 
 #[cfg(test)]
 #[path = "port_tests.rs"]
-#[cfg_attr(target_os = "linux", expect(clippy::print_stderr, reason = "a test that is skipped says so"))]
 mod tests;

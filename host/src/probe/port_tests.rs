@@ -4,7 +4,8 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::*;
 use crate::probe::bind::bind;
-use crate::probe::{eventually, ipv6_or_skip};
+use crate::probe::eventually;
+use crate::skip::{ipv6_or_skip, skipped};
 
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 const EVERYWHERE: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
@@ -191,7 +192,7 @@ fn an_address_of_another_machine_cannot_be_probed() {
 fn a_privileged_port_is_denied_to_a_user() {
     let start = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     if start.trim() == "0" {
-        eprintln!("SKIPPED: here every user may bind every port");
+        skipped("here every user may bind every port");
     } else if !rustix::process::geteuid().is_root() {
         port_1_is_denied();
     } else {
@@ -209,7 +210,7 @@ fn port_1_is_denied_in_the_shoes_of_a_user() {
     match run.as_ref().map(|output| output.status.code()) {
         Ok(Some(0)) => {}
         Ok(Some(101)) => panic!("{run:?}"),
-        _ => eprintln!("SKIPPED: can't become an ordinary user: {run:?}"),
+        _ => skipped(format_args!("can't become an ordinary user: {run:?}")),
     }
 }
 

@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 use super::KeptPort;
 use crate::hold::{Claim, claim};
 use crate::model::{HoldKind, Port, Protocol};
-use crate::probe::ipv6_or_skip;
+use crate::skip::ipv6_or_skip;
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 

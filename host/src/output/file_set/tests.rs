@@ -243,14 +243,10 @@ mod unix {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;
+    use crate::skip::skipped;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o7777
-    }
-
-    /// Past the capture of the test runner, which swallows what a passing test prints.
-    fn skipped(why: &str) {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {why}\n").as_bytes());
     }
 
     #[test]

@@ -60,5 +60,4 @@ impl fmt::Display for SocketState {
 
 #[cfg(test)]
 #[path = "sockets_tests.rs"]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 mod tests;

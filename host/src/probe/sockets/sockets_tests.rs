@@ -6,7 +6,8 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::model::{Port, Protocol};
-use crate::probe::{eventually, ipv6_or_skip};
+use crate::probe::eventually;
+use crate::skip::{ipv6_or_skip, skipped};
 
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
@@ -56,7 +57,7 @@ fn a_bound_socket_does_not_listen() {
     let states: Vec<_> = sockets.occupants(port, &LOCALHOST).iter().map(|occupant| occupant.state).collect();
     match states[..] {
         [SocketState::Bound] => {}
-        [] => eprintln!("SKIPPED: this kernel does not show bound sockets (Linux 6.8 does)"),
+        [] => skipped("this kernel does not show bound sockets (Linux 6.8 does)"),
         _ => panic!("{states:?}"),
     }
 }
