@@ -165,11 +165,11 @@ impl Store for FileStore<'_> {
         let answer = change(&mut transaction)?;
         if transaction.changed() || state == State::Damaged {
             self.write(&transaction, state)?;
-            // Whoever waits need not wait for the folder: what they write contains this change, and nobody is answered before the folder
-            // has been synced after their own.
-            drop(lock);
-            sync_folder(folder_of(&self.path)).map_err(RegistryError::from)?;
         }
+        // Whoever waits for the lock need not wait for the folder: they sync it as well. So do those who change nothing, for what they
+        // answer may rest on a change that its maker has not synced yet.
+        drop(lock);
+        sync_folder(folder_of(&self.path)).map_err(RegistryError::from)?;
         Ok(answer)
     }
 }
