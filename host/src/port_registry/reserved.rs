@@ -23,7 +23,7 @@ pub enum ListenError {
 
 /// A reserved port, released when this is dropped.
 ///
-/// With [`Selection::hold`] it has the sockets that keep the port.
+/// With [`Selection::hold`](super::Selection::hold) it has the sockets that keep the port.
 #[derive(Debug)]
 pub struct Reserved<'a> {
     pub(super) registry: &'a PortRegistry,

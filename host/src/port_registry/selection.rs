@@ -96,7 +96,7 @@ impl Selection {
     }
 
     /// Held by sockets of this process from the moment it is chosen, so that no other program can bind it. See
-    /// [`Reserved::into_listener`].
+    /// [`Reserved::into_listener`](super::Reserved::into_listener).
     #[must_use]
     pub fn hold(mut self, kind: HoldKind) -> Self {
         self.hold = Some(kind);
