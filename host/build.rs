@@ -2,6 +2,7 @@
 
 #[cfg(feature = "plugins")]
 #[path = "src/plugins/compiler.rs"]
+#[expect(dead_code, reason = "not every process has the address space that this code asks for")]
 mod compiler;
 #[cfg(feature = "plugins")]
 #[path = "src/plugins/limits.rs"]
@@ -25,7 +26,7 @@ mod built_in_formats {
 
     use wasmtime::{Engine, OptLevel, Result};
 
-    use super::compiler;
+    use super::compiler::{self, Fence};
 
     /// Writes for each component in `builtin/` three files to `OUT_DIR`: `FORMAT.component`, deflated; `FORMAT.digest`, its SHA-256
     /// in digits; and `FORMAT.code`, what it compiles to, deflated. Where this build's code generator does not know the target's
@@ -53,11 +54,12 @@ mod built_in_formats {
     }
 
     /// For the target's processor family and nothing that only some of its members have: the code must run wherever the program does.
-    /// Here it may take its time, so it is made small.
+    /// Here it may take its time, so it is made small. Where address space is short, the host compiles the formats itself.
     fn engine() -> Result<Engine> {
         let target = env::var("TARGET").expect("cargo sets TARGET");
         let for_windows = env::var_os("CARGO_CFG_WINDOWS").is_some();
-        Engine::new(compiler::config(for_windows).target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
+        let mut config = compiler::config(for_windows, Fence::AddressSpace);
+        Engine::new(config.target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
     }
 
     fn precompile(engine: &Engine, bytes: &[u8], name: &Path) -> Vec<u8> {

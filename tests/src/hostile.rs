@@ -104,6 +104,13 @@ pub fn harmful(output_type: &str) -> Vec<Hostile> {
         plugin("loops", "(loop $for_ever (br $for_ever))", "", "did not finish"),
         plugin("crashes", "(unreachable)", "", "crashed"),
         plugin("reads beyond its memory", "(drop (i32.load (i32.const -4)))", "", "crashed"),
+        plugin("reads beyond all addresses", "(drop (i32.load offset=4294967292 (i32.const -4)))", "", "crashed"),
+        plugin(
+            "writes right behind its memory",
+            "(i32.store (i32.mul (memory.size) (i32.const 65536)) (i32.const 1))",
+            "",
+            "crashed",
+        ),
         plugin("takes memory", "(loop $more (drop (memory.grow (i32.const 16))) (br $more))", "", "memory"),
         plugin("takes memory at one go", "(drop (memory.grow (i32.const 65000)))", "", "memory"),
         plugin(

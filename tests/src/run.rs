@@ -110,6 +110,13 @@ impl<'a> Run<'a> {
         self.started_by(&["sh", "-c", &script, "sh"])
     }
 
+    /// Runs it under a limit of the addresses that it uses (`RLIMIT_AS`), whatever stands there.
+    #[must_use]
+    pub fn with_address_space(self, bytes: u64) -> Self {
+        let script = format!("ulimit -v {}; exec \"$@\"", bytes / 1024);
+        self.started_by(&["sh", "-c", &script, "sh"])
+    }
+
     fn started_by(mut self, words: &[&str]) -> Self {
         let program = std::mem::replace(&mut self.program, words[0].into());
         let others = words[1..].iter().map(OsString::from);

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
-use rustix::process::{Pid, getppid, test_kill_process};
+use rustix::process::{Pid, Resource, getppid, getrlimit, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Liveness;
@@ -122,6 +122,10 @@ pub(super) fn first_unprivileged_port() -> Option<Port> {
     let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     // Kernels before 4.11 have no such setting.
     start.map_or(Port::new(1024), |text| text.trim().parse().ok().and_then(Port::new))
+}
+
+pub(super) fn address_space_is_limited() -> bool {
+    getrlimit(Resource::As).current.is_some()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, Resource, getrlimit, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
 use sysctl::Sysctl;
 
@@ -61,4 +61,8 @@ pub(super) fn set_aside_ports() -> Vec<PortRange> {
 /// Since macOS 10.14 the low ports of the wildcard addresses are for everyone, and those of a single address are not.
 pub(super) fn first_unprivileged_port() -> Option<Port> {
     Port::new(1024)
+}
+
+pub(super) fn address_space_is_limited() -> bool {
+    getrlimit(Resource::As).current.is_some()
 }

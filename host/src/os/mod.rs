@@ -106,3 +106,9 @@ pub const SET_ASIDE_BY: &str = if cfg!(target_os = "macos") {
 pub fn first_unprivileged_port() -> Option<Port> {
     platform::first_unprivileged_port()
 }
+
+/// Whether there is a limit to the addresses that this process may use, whatever stands there (`RLIMIT_AS`, setrlimit(2); `ulimit -v`).
+#[must_use]
+pub fn address_space_is_limited() -> bool {
+    platform::address_space_is_limited()
+}

@@ -59,3 +59,8 @@ pub(super) fn set_aside_ports() -> Vec<PortRange> {
 pub(super) fn first_unprivileged_port() -> Option<Port> {
     None
 }
+
+/// A job may limit the memory that is committed, and setting addresses aside commits none.
+pub(super) fn address_space_is_limited() -> bool {
+    false
+}

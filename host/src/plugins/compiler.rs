@@ -5,8 +5,18 @@ use wasmtime::{Config, OptLevel};
 
 use super::limits;
 
+/// What keeps a plugin inside its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fence {
+    /// Nothing that a 32-bit pointer can reach belongs to anybody else: 4 GiB of address space are set aside for each memory, and what
+    /// the plugin does not have of it traps. No memory is used for that.
+    AddressSpace,
+    /// A check before each access, for processes whose address space is limited (`ulimit -v`): the code is a third larger.
+    Checks,
+}
+
 /// The settings of the sandbox and of the code that runs in it. Windows takes no code without the means to unwind it.
-pub(super) fn config(for_windows: bool) -> Config {
+pub(super) fn config(for_windows: bool, fence: Fence) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -15,10 +25,6 @@ pub(super) fn config(for_windows: bool) -> Config {
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
-        // Memories are as large as they may get and no larger: the default of 4 GiB of address space each fails under `ulimit -v`.
-        .memory_reservation(limits::MEMORY as u64)
-        .memory_reservation_for_growth(0)
-        .memory_guard_size(0)
         // Each instance lives for one call: an image of its memory to share would be made for nobody.
         .memory_init_cow(false)
         // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
@@ -28,5 +34,12 @@ pub(super) fn config(for_windows: bool) -> Config {
         // A render takes a fraction of a millisecond either way, compiling for it takes hundreds.
         .cranelift_opt_level(OptLevel::None)
         .concurrency_support(false);
+    match fence {
+        // What wasmtime does by itself.
+        Fence::AddressSpace => {}
+        Fence::Checks => {
+            config.memory_reservation(limits::MEMORY as u64).memory_reservation_for_growth(0).memory_guard_size(0);
+        }
+    }
     config
 }

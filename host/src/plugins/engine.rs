@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use super::Limits;
 use super::bindings::{Metadata, OutputPlugin, OutputPluginPre};
 use super::cache::{Cache, Entry};
+use super::compiler::{self, Fence};
 use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
 use super::loaded::{Caller, Loaded};
 use super::sandbox::Sandbox;
 use super::ticker::Ticker;
-use super::{Limits, compiler};
 use crate::model::Digest;
+use crate::os;
 
 /// The sandbox that plugins run in, with the cache of what was compiled before.
 ///
@@ -137,7 +139,8 @@ impl std::fmt::Debug for Runtime {
 
 impl Runtime {
     fn start(cache: Option<PathBuf>, counts: bool, limits: Limits) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(compiler::config(cfg!(windows)).consume_fuel(counts))?;
+        let fence = if os::address_space_is_limited() { Fence::Checks } else { Fence::AddressSpace };
+        let engine = wasmtime::Engine::new(compiler::config(cfg!(windows), fence).consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
@@ -181,7 +184,7 @@ impl Runtime {
         Ok(Caller { pre, deadline: self.limits.deadline, ticker: self.ticker.clone() })
     }
 
-    /// The component of a built-in plugin's code. None when the code asks for more than this processor has.
+    /// The component of a built-in plugin's code. None when the code asks for more than this processor or this process has.
     fn shipped(&self, code: &[u8]) -> Option<Component> {
         // SAFETY: `deserialize` wants what `serialize` or `precompile_component` made. The build script made this with the same
         // wasmtime, and it is as much a part of this program as any other of its code.

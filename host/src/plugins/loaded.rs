@@ -1,5 +1,6 @@
 //! A plugin that is ready to be called.
 
+use std::io;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -113,6 +114,9 @@ fn explain(error: &wasmtime::Error) -> String {
     if let Some(excess) = error.downcast_ref::<Excess>() {
         return excess.to_string();
     }
+    if is_out_of_memory(error) {
+        return Excess::NoMemory.to_string();
+    }
     let cause = error.root_cause().to_string();
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => format!("it ran out of its stack of {} KiB", limits::STACK >> 10),
@@ -124,4 +128,14 @@ fn explain(error: &wasmtime::Error) -> String {
         }
         None => format!("it broke the rules of the interface: {}", text::line(&cause)),
     }
+}
+
+/// Whether the system had no memory, or no addresses, for it.
+fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    let cause = error.root_cause();
+    #[cfg(unix)]
+    if let Some(errno) = cause.downcast_ref::<rustix::io::Errno>() {
+        return *errno == rustix::io::Errno::NOMEM;
+    }
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory)
 }

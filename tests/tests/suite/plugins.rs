@@ -1,7 +1,7 @@
 //! Plugins of third parties, from the command line on: the honest ones serve, the others do no harm.
 
 use portkeeper_tests::hostile::{Hostile, harmful, harmful_at_once, refused};
-use portkeeper_tests::{Ports, Sandbox, WatPlugin};
+use portkeeper_tests::{Ports, Run, Sandbox, WatPlugin};
 use serde_json::{Value, json};
 
 use crate::config::one_port;
@@ -119,11 +119,17 @@ fn whatever_is_wrong_with_the_cache_the_plugins_run() {
 /// Runs the plugin and demands that it is stopped, named, and that nothing else happened.
 #[track_caller]
 fn assert_harmless(hostile: &Hostile) {
+    assert_harmless_in(hostile, |run| run);
+}
+
+/// The same where processes have to live with something.
+#[track_caller]
+fn assert_harmless_in(hostile: &Hostile, surroundings: impl for<'a> FnOnce(Run<'a>) -> Run<'a>) {
     let ports = Ports::take(1);
     let sandbox = project(&ports);
     put(&sandbox, &sandbox.plugins(), &hostile.bytes);
     let before = sandbox.all_but_registry();
-    let outcome = sandbox.portkeeper("prepare").run();
+    let outcome = surroundings(sandbox.portkeeper("prepare")).run();
     assert_eq!(outcome.code(), Some(3), "{}\n{outcome}", hostile.name);
     outcome.expect_code(3).is_one_clear_error().says(hostile.message);
     assert!(!outcome.stderr.chars().any(|c| c.is_control() && c != '\n'), "{outcome:?}");
@@ -161,4 +167,40 @@ fn a_plugin_that_gets_no_memory_gives_no_answer() {
     let outcome = sandbox.portkeeper("prepare").with_memory(32 << 20).exits(3);
     outcome.is_one_clear_error().says("the system does not give it the memory that it wants");
     let _ = sandbox.portkeeper("prepare").ok();
+}
+
+/// A process that has little more addresses than it needs.
+#[cfg(target_os = "linux")]
+fn little(run: Run<'_>) -> Run<'_> {
+    run.with_address_space(1 << 30)
+}
+
+/// There, what keeps a plugin inside its memory is in its code and not around it.
+#[test]
+#[cfg(target_os = "linux")]
+fn plugins_run_where_address_space_is_limited() {
+    let ports = Ports::take(1);
+    let sandbox = project(&ports);
+    put(&sandbox, &sandbox.plugins(), &WatPlugin::new(TYPE).component());
+    let _ = sandbox.portkeeper("prepare").ok();
+    let texts = || [".env", "out.txt", "config.json"].map(|file| sandbox.read(file));
+    let written = texts();
+    for file in ["out.txt", "config.json"] {
+        std::fs::remove_file(sandbox.work().join(file)).unwrap();
+    }
+    for compiled in ["just now", "before"] {
+        let answer = little(sandbox.portkeeper("prepare")).ok().json();
+        let rewritten = if compiled == "just now" { "written" } else { "unchanged" };
+        assert_eq!(answer["outputs"][1]["status"], rewritten, "{compiled}");
+        assert_eq!(texts(), written, "{compiled}");
+    }
+
+    // Too few for a plugin's memory and the program.
+    let outcome = sandbox.portkeeper("prepare").with_address_space(72 << 20).exits(3);
+    outcome.is_one_clear_error().says("the system does not give it the memory that it wants");
+
+    let beyond = |hostile: &Hostile| hostile.message == "crashed" || hostile.message == "memory";
+    let beyond: Vec<_> = harmful(TYPE).into_iter().filter(beyond).collect();
+    assert!(beyond.len() > 3, "{}", beyond.len());
+    beyond.iter().for_each(|hostile| assert_harmless_in(hostile, little));
 }
