@@ -4,12 +4,10 @@
 //! So the folder and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
 //! folder, the plugin is compiled anew and nobody is bothered.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-use memmap2::Mmap;
 
 use crate::fs::{PathContext, PathError};
 use crate::model::Digest;
@@ -31,16 +29,17 @@ pub(super) struct Cache {
 #[derive(Debug)]
 pub(super) struct Entry {
     path: PathBuf,
-    file: Mmap,
-    /// Where the code ends, and the note.
-    code_end: usize,
-    note_end: usize,
+    file: File,
+    note: Vec<u8>,
+    /// How long the code is, in bytes, and its checksum.
+    code: u64,
+    checksum: u32,
 }
 
 impl Entry {
     /// The note that was kept with the code.
     pub(super) fn note(&self) -> &[u8] {
-        &self.file[self.code_end..self.note_end]
+        &self.note
     }
 
     /// A file that begins with the code; none when the code is not what was kept.
@@ -48,11 +47,24 @@ impl Entry {
     /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between the check and the mapping only
     /// the user could change the file: nobody else may write into the folder.
     pub(super) fn code(self) -> Option<PathBuf> {
-        // All pages at once, where the system can, and not one fault for each few.
-        #[cfg(target_os = "linux")]
-        let _ = self.file.advise(memmap2::Advice::PopulateRead);
-        let checksum = number(&self.file, self.note_end)?;
-        (crc32fast::hash(&self.file[..self.code_end]) == checksum).then_some(self.path)
+        let Self { path, mut file, code, checksum, .. } = self;
+        file.rewind().ok()?;
+        (checksum_of(file.take(code)).ok()? == checksum).then_some(path)
+    }
+}
+
+/// The checksum of all that can be read.
+fn checksum_of(mut content: impl Read) -> io::Result<u32> {
+    // What fits into a processor's nearest cache is still there when it is looked at.
+    let mut chunk = [0; 32 * 1024];
+    let mut hasher = crc32fast::Hasher::new();
+    loop {
+        match content.read(&mut chunk) {
+            Ok(0) => return Ok(hasher.finalize()),
+            Ok(length) => hasher.update(&chunk[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -181,24 +193,33 @@ impl Cached {
 
 /// The entry in the file, if the file is the user's alone and what follows the code is what was kept.
 fn open(path: PathBuf) -> Option<Entry> {
-    let file = private::open(&path).ok()?;
+    let mut file = private::open(&path).ok()?;
     let metadata = file.metadata().ok()?;
     if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
         return None;
     }
-    // SAFETY: a mapped file must not change. Only this user can write to it, and portkeeper replaces entries by renaming, never in
-    // place. wasmtime, which maps the file next, takes the same for granted.
-    #[expect(unsafe_code, reason = "to read a file that is mapped anyway takes as long as all the rest of loading it")]
-    let file = unsafe { Mmap::map(&file) }.ok()?;
-    let note_end = file.len().checked_sub(NUMBERS)?;
-    let code_end = note_end.checked_sub(usize::try_from(number(&file, note_end + 4)?).ok()?)?;
-    let checksum = number(&file, note_end + 8)?;
-    (crc32fast::hash(&file[code_end..note_end + 8]) == checksum).then_some(Entry { path, file, code_end, note_end })
+    let mut numbers = [0; NUMBERS];
+    let note_end = metadata.len().checked_sub(NUMBERS as u64)?;
+    read_at(&mut file, note_end, &mut numbers)?;
+    let [checksum, length, checksum_of_end] = [0, 4, 8].map(|at| number(&numbers, at));
+    let code = note_end.checked_sub(length.into())?;
+    let mut note = vec![0; usize::try_from(length).ok()?];
+    read_at(&mut file, code, &mut note)?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&note);
+    hasher.update(&numbers[..8]);
+    (hasher.finalize() == checksum_of_end).then_some(Entry { path, file, note, code, checksum })
+}
+
+/// Fills the bytes with what stands there in the file.
+fn read_at(file: &mut File, at: u64, bytes: &mut [u8]) -> Option<()> {
+    file.seek(SeekFrom::Start(at)).ok()?;
+    file.read_exact(bytes).ok()
 }
 
 /// The number at this place.
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+fn number(numbers: &[u8; NUMBERS], at: usize) -> u32 {
+    u32::from_le_bytes(std::array::from_fn(|index| numbers[at + index]))
 }
 
 /// Whether a folder or file can have been written by the user alone.
