@@ -1,7 +1,9 @@
 //! Work on several threads at once.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::{iter, panic, thread};
+use std::{io, iter, panic, thread};
+
+use crate::os;
 
 /// How many threads can run at once, as the machine and the limits of our group have it.
 pub(crate) fn cores() -> usize {
@@ -10,8 +12,21 @@ pub(crate) fn cores() -> usize {
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, Into::into))
 }
 
-/// Does the work for each of the items, on as many threads as wanted and not more than there are items, this one among them; gives the
-/// results in the items' order. A panic in one of them is a panic here.
+/// Does the work on a thread of its own, and waits for nobody.
+///
+/// # Errors
+/// The system has no thread for us.
+pub(crate) fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let here = os::processor();
+    let work = move || {
+        os::leave_processor(here);
+        work();
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+/// Does the work for each of the items, on as many threads as wanted and not more than there are items or than the system gives, this one
+/// among them; gives the results in the items' order. A panic in one of them is a panic here.
 pub(crate) fn side_by_side<T, R>(
     threads: usize,
     items: impl ExactSizeIterator<Item = T> + Send,
@@ -25,8 +40,14 @@ where
     let queue = Mutex::new(items.enumerate());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let drain = || iter::from_fn(next).map(|(index, item)| (index, work(item))).collect::<Vec<_>>();
+    let here = os::processor();
+    let drain_elsewhere = || {
+        os::leave_processor(here);
+        drain()
+    };
     let mut results = thread::scope(|scope| {
-        let others: Vec<_> = (0..others).map(|_| scope.spawn(drain)).collect();
+        let start = |_| thread::Builder::new().spawn_scoped(scope, drain_elsewhere).ok();
+        let others: Vec<_> = (0..others).map_while(start).collect();
         let mut results = drain();
         for other in others {
             results.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));

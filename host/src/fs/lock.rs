@@ -137,10 +137,11 @@ fn wait(file: File, path: &Path, patience: &Patience<'_>) -> Result<Lock, LockEr
     let inode = inode(&file);
     let deadline = Instant::now() + patience.timeout;
     let (sender, receiver) = channel();
-    thread::spawn(move || {
+    let lock = move || {
         let locked = FileExt::lock(&file).map(|()| file);
         let _ = sender.send(locked);
-    });
+    };
+    thread::Builder::new().name("lock".to_owned()).spawn(lock).at(path)?;
     let waiting = || Waiting { path: path.to_owned(), holder: inode.and_then(holder_of) };
     let mut answer = receiver.recv_timeout(QUIET.min(patience.timeout));
     if answer.is_err() && patience.timeout > QUIET {

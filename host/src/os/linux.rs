@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rustix::process::{Pid, Resource, getppid, getrlimit, test_kill_process};
+use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Liveness;
@@ -126,6 +127,25 @@ pub(super) fn first_unprivileged_port() -> Option<Port> {
 
 pub(super) fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "other platforms have none")]
+pub(super) fn processor() -> Option<usize> {
+    Some(sched_getcpu())
+}
+
+/// A thread that may not run where it runs is moved at once (sched_setaffinity(2)); then it may run there again.
+pub(super) fn leave_processor(processor: usize) {
+    if sched_getcpu() != processor {
+        return;
+    }
+    let Ok(all) = sched_getaffinity(None) else { return };
+    let mut others = all;
+    others.unset(processor);
+    // Refused when there are no others.
+    if sched_setaffinity(None, &others).is_ok() {
+        let _ = sched_setaffinity(None, &all);
+    }
 }
 
 #[cfg(test)]

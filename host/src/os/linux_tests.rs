@@ -148,3 +148,24 @@ fn a_list_of_reserved_ports_is_read_as_the_kernel_writes_it() {
     assert_eq!(ranges(""), [""; 0]);
     assert_eq!(ranges("0-7,x,9-8"), ["1-7"], "port 0 is none, and nonsense is nobody's port");
 }
+
+#[test]
+fn a_thread_that_left_its_processor_may_come_back() {
+    let before = sched_getaffinity(None).unwrap();
+    for _ in 0..20 {
+        leave_processor(sched_getcpu());
+        assert_eq!(sched_getaffinity(None).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_thread_with_one_processor_stays_there() {
+    let all = sched_getaffinity(None).unwrap();
+    let here = (0..).find(|&processor| all.is_set(processor)).unwrap();
+    let mut only = rustix::thread::CpuSet::new();
+    only.set(here);
+    // The test's own thread: nobody else is kept there.
+    sched_setaffinity(None, &only).unwrap();
+    leave_processor(here);
+    assert_eq!((sched_getaffinity(None).unwrap(), sched_getcpu()), (only, here));
+}

@@ -66,3 +66,10 @@ pub(super) fn first_unprivileged_port() -> Option<Port> {
 pub(super) fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some()
 }
+
+/// The kernel does not let programs choose, and balances by itself.
+pub(super) fn processor() -> Option<usize> {
+    None
+}
+
+pub(super) fn leave_processor(_: usize) {}

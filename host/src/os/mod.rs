@@ -112,3 +112,19 @@ pub fn first_unprivileged_port() -> Option<Port> {
 pub fn address_space_is_limited() -> bool {
     platform::address_space_is_limited()
 }
+
+/// The number of the processor that this thread runs on just now; none where that does not matter to [`leave_processor`].
+#[must_use]
+pub fn processor() -> Option<usize> {
+    platform::processor()
+}
+
+/// Lets this thread go on elsewhere, if it can, when it runs on the processor with that number.
+///
+/// For a new thread that is to work beside the one that started it. A kernel that does not balance its processors at each start (seen
+/// in guests of Firecracker) puts it where its parent runs, and lets the two take turns for milliseconds while other processors idle.
+pub fn leave_processor(processor: Option<usize>) {
+    if let Some(processor) = processor {
+        platform::leave_processor(processor);
+    }
+}

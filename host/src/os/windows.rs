@@ -64,3 +64,10 @@ pub(super) fn first_unprivileged_port() -> Option<Port> {
 pub(super) fn address_space_is_limited() -> bool {
     false
 }
+
+/// The kernel balances by itself.
+pub(super) fn processor() -> Option<usize> {
+    None
+}
+
+pub(super) fn leave_processor(_: usize) {}

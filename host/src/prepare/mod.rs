@@ -107,7 +107,6 @@ pub fn prepare(
     require_free: bool,
 ) -> Result<Report, PrepareError> {
     let outputs = outputs::resolve(job, around)?;
-    outputs::begin_loading(&outputs);
     let requests = job.requests(around)?;
     let write = mode == Mode::Write;
     let _lock = if write { lock(job, around)? } else { None };

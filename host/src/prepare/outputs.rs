@@ -1,7 +1,5 @@
 //! The outputs of a job: first which plugin and which file each means, then, when the ports are known, what goes into it.
 
-use std::thread;
-
 use serde_json::{Map, Value};
 
 use super::{Job, OutputReport, PrepareError, Surroundings, options};
@@ -10,7 +8,7 @@ use crate::document::FieldPath;
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
 use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
-use crate::threads::{cores, side_by_side};
+use crate::threads::{aside, cores, side_by_side};
 
 /// An output whose plugin and files are known.
 pub(super) struct Resolved {
@@ -23,11 +21,12 @@ pub(super) struct Resolved {
     options: Map<String, Value>,
 }
 
-/// Finds the plugin and the files of each output.
+/// Finds the plugin and the files of each output, and begins to load the plugins.
 pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Resolved>, PrepareError> {
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
     let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
+    begin_loading(plugins.clone());
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
@@ -77,15 +76,15 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
     formats.iter().enumerate().map(find).collect()
 }
 
-/// Begins to load the plugins' code, which can go on while the ports are reserved. What is not there when it is wanted is loaded then.
-pub(super) fn begin_loading(outputs: &[Resolved]) {
-    let plugins: Vec<_> = outputs.iter().map(|output| output.plugin.clone()).collect();
+/// Begins to load the plugins' code, which can go on while the files are looked up and the ports are reserved. What is not there when
+/// it is wanted is loaded then.
+fn begin_loading(plugins: Vec<Plugin>) {
     if plugins.is_empty() {
         return;
     }
     let load = move || plugins.iter().for_each(Plugin::get_ready);
     // It is no loss if the system has no thread.
-    let _ = thread::Builder::new().name("plugin-loader".into()).spawn(load);
+    let _ = aside("plugin-loader", load);
 }
 
 /// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text. Those that have
