@@ -15,6 +15,7 @@ use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
 use crate::fs::{PathContext, PathError, begin_writing, folder_of, sync_folder};
+use crate::threads::side_by_side;
 
 use super::{place, read};
 
@@ -146,13 +147,15 @@ impl Written {
     }
 }
 
+/// How many files are synced at once. A disk empties its cache once for those that ask together.
+const SYNCS: usize = 2;
+
 /// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.
 fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
     let staged = changes.into_iter().map(stage).collect::<Result<Vec<_>, _>>()?;
     staged.iter().for_each(|staged| begin_writing(staged.file.as_file()));
-    for Staged { change, file, .. } in &staged {
-        file.as_file().sync_all().at(&change.path)?;
-    }
+    let sync = |staged: &Staged| staged.file.as_file().sync_all().at(&staged.change.path);
+    side_by_side(SYNCS, staged.iter(), sync).into_iter().collect::<Result<(), _>>()?;
     Ok(staged)
 }
 
