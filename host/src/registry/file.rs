@@ -169,7 +169,9 @@ impl Store for FileStore<'_> {
         // Whoever waits for the lock need not wait for the folder: they sync it as well. So do those who change nothing, for what they
         // answer may rest on a change that its maker has not synced yet.
         drop(lock);
-        sync_folder(folder_of(&self.path)).map_err(RegistryError::from)?;
+        if !transaction.is_followed {
+            sync_folder(folder_of(&self.path)).map_err(RegistryError::from)?;
+        }
         Ok(answer)
     }
 }

@@ -84,13 +84,14 @@ impl Snapshot {
 pub struct Transaction {
     pub(super) snapshot: Snapshot,
     changed: bool,
+    pub(super) is_followed: bool,
 }
 
 impl Transaction {
     /// Only a store opens a transaction, and it does so under its lock. A rehearsal on a copy, whose changes go nowhere, is
     /// [`Transaction::rehearse`].
     pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, changed: false }
+        Self { snapshot, changed: false, is_followed: false }
     }
 
     /// A transaction on a copy, to see what would happen. It can't be committed.
@@ -111,6 +112,12 @@ impl Transaction {
             self.snapshot.reservations[index] = reservation;
             self.has_changed(index);
         }
+    }
+
+    /// Says that another transaction follows, and that nobody is told before of what changes here. So it need not survive a power cut
+    /// yet, and a store may save the time.
+    pub fn will_be_followed(&mut self) {
+        self.is_followed = true;
     }
 
     fn has_changed(&mut self, index: usize) {

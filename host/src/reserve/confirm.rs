@@ -106,7 +106,7 @@ fn is_made_as(a: &Reservation, b: &Reservation) -> bool {
     is_same_name(a, b) && (a.port, a.created) == (b.port, b.created)
 }
 
-fn is_provisional(reservation: &Reservation) -> bool {
+pub(super) fn is_provisional(reservation: &Reservation) -> bool {
     reservation.name().is_some_and(|name| name.provisional)
 }
 

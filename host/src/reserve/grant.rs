@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ReserveError;
+use super::confirm::is_provisional;
 use super::recover::{let_go, recover};
 use super::release::collect_cheaply;
 use super::request::{Granted, Outcome, Request};
@@ -86,6 +87,10 @@ pub(super) fn grant(
         follow_moved_folder(transaction, world, project);
     }
     let granted = serve(transaction, world, keeper, requests)?;
+    // They are confirmed before anybody hears of them.
+    if granted.iter().all(|granted| is_provisional(&granted.reservation)) {
+        transaction.will_be_followed();
+    }
     let mut notices = transaction.notices().to_vec();
     notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
     Ok(Outcome { granted, collected, notices })
