@@ -1,6 +1,6 @@
 //! Writes that happen as a whole or not at all, and that are on the disk when they return.
 
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -115,7 +115,7 @@ pub fn folder_of(path: &Path) -> &Path {
 /// What the system reports about the folder.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         result => result.at(folder),
     }

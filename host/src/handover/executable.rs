@@ -1,7 +1,6 @@
 //! The file behind a command's name, and what it is.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -51,6 +50,7 @@ fn check(path: &Path) -> io::Result<()> {
 /// Why the program can't be watched as it binds without being harmed; none: it can. Scripts are not looked into.
 #[cfg(target_os = "linux")]
 pub(crate) fn unfit(path: &Path) -> Option<String> {
+    use std::fs::File;
     use std::os::unix::fs::{FileExt, MetadataExt};
 
     const SET_ID: u32 = 0o6000;

@@ -21,6 +21,7 @@ pub(crate) trait Keeper {
     }
 
     /// The command has ended. What it leaves behind may still need someone.
+    #[cfg(target_os = "linux")]
     fn end(self: Box<Self>) {}
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Waiting {
     /// Its pid.
     pub(crate) pid: u32,
     /// What came of [`Install`], if there was one.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has something to install"))]
     pub(crate) installed: Option<Result<OwnedFd, Errno>>,
     word: UnixStream,
     spawning: JoinHandle<io::Result<Child>>,

@@ -5,7 +5,9 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use super::*;
 use crate::probe::bind::bind;
 use crate::probe::eventually;
-use crate::skip::{ipv6_or_skip, skipped};
+use crate::skip::ipv6_or_skip;
+#[cfg(target_os = "linux")]
+use crate::skip::skipped;
 
 const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 const EVERYWHERE: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED)];

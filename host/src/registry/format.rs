@@ -106,6 +106,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Reservation>, String> {
 }
 
 /// The bytes that [`read`] understands.
+#[cfg(target_os = "linux")]
 pub(crate) fn write(reservations: &[Reservation]) -> Vec<u8> {
     encode(reservations, None).concat()
 }

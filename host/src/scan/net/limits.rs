@@ -1,6 +1,7 @@
 //! What this process may have open.
 
 /// What other things need: the runtime, files, standard streams.
+#[cfg(unix)]
 const OTHERS: usize = 64;
 
 /// More attempts at once gain nothing.

@@ -48,6 +48,7 @@ pub(in crate::scan) struct Attempt {
 
 /// What the network says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what only Linux tells"))]
 pub(in crate::scan) enum Signal {
     /// The system knows the address' card. Whoever was asked has answered, then; of others it proves nothing.
     Cached(Address, Option<Mac>),
@@ -69,6 +70,7 @@ pub(in crate::scan) enum Signal {
 
 /// How an attempt to connect ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what only Linux tells"))]
 pub(in crate::scan) enum Verdict {
     /// SYN-ACK.
     Open,

@@ -15,6 +15,7 @@ use crate::scan::strategy::Verdict;
 
 /// What became of the start of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what only Linux tells"))]
 pub(super) enum Started {
     /// It is under way.
     Yes,
