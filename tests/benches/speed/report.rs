@@ -103,7 +103,9 @@ pub(crate) fn sizes(bench: &Bench) -> String {
             run.ok()
         });
     };
-    ten("prepare, ten formats", &formats::home(Source::BuiltIn));
+    let built_in = formats::home(Source::BuiltIn);
+    ten("prepare, ten formats, cold", &built_in);
+    ten("prepare, ten formats", &built_in);
     let plugins = formats::home(Source::Plugins);
     ten("prepare, ten plugins, cold", &plugins);
     ten("prepare, ten plugins", &plugins);
