@@ -1,16 +1,9 @@
 //! Work on several threads at once.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::{io, iter, panic, thread};
 
 use crate::os;
-
-/// How many threads can run at once, as the machine and the limits of our group have it.
-pub(crate) fn cores() -> usize {
-    // Asking means reading several files.
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, Into::into))
-}
 
 /// Does the work on a thread of its own, and waits for nobody.
 ///

@@ -1,11 +1,12 @@
 //! From a file to text in a known format.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::document::FieldPath;
+use crate::fs::read_up_to;
 
 use super::error::{Fault, Position, Problem};
 
@@ -35,8 +36,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     if !metadata.is_file() {
         return Err(Problem::NotAFile("a device, pipe or socket"));
     }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    let bytes = File::open(path).and_then(|file| read_up_to(file, LARGEST + 1)).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST { Err(Problem::TooLarge) } else { Ok(bytes) }
 }
 

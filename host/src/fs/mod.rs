@@ -5,6 +5,7 @@ mod lock;
 mod network;
 mod path_error;
 mod private;
+mod read;
 mod worktree;
 mod writeback;
 
@@ -14,5 +15,6 @@ pub use network::is_on_network;
 pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};
 pub use private::{create_private, create_private_dir, open_private, read_private};
+pub use read::read_up_to;
 pub use worktree::{is_worktree_root, worktree_root};
 pub use writeback::begin_writing;

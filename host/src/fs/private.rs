@@ -1,10 +1,10 @@
 //! Files and folders that belong to one user alone.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use super::{PathContext, PathError};
+use super::{PathContext, PathError, read_up_to};
 
 /// Makes sure that a folder is there, belongs to the effective user, and is closed to everyone else (0700).
 ///
@@ -68,9 +68,7 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PathErro
 }
 
 fn read_limited(file: File, limit: u64) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or_default() + 1);
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+    let bytes = read_up_to(file, limit.saturating_add(1))?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::other(format!("larger than {limit} bytes")));
     }

@@ -9,12 +9,12 @@ mod error;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::{PathContext, PathError, write_atomic};
+use crate::fs::{PathContext, PathError, read_up_to, write_atomic};
 use crate::model::Digest;
 
 pub use error::LockfileError;
@@ -102,8 +102,7 @@ fn read(path: &Path) -> Result<Option<String>, LockfileError> {
         Ok(metadata) if !metadata.is_file() => return Err(damaged("it is not a file")),
         metadata => metadata.at(path)?,
     };
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).at(path)?;
+    let bytes = File::open(path).and_then(|file| read_up_to(file, LARGEST + 1)).at(path)?;
     if bytes.len() as u64 > LARGEST {
         return Err(damaged("it is larger than 1 MiB"));
     }

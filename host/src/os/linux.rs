@@ -129,6 +129,12 @@ pub(super) fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some()
 }
 
+pub(super) fn processors() -> usize {
+    let ours = sched_getaffinity(None).ok().and_then(|all| usize::try_from(all.count()).ok());
+    // A machine may have more than rustix' set has room for.
+    ours.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "other platforms have none")]
 pub(super) fn processor() -> Option<usize> {
     Some(sched_getcpu())

@@ -169,3 +169,8 @@ fn a_thread_with_one_processor_stays_there() {
     leave_processor(here);
     assert_eq!((sched_getaffinity(None).unwrap(), sched_getcpu()), (only, here));
 }
+
+#[test]
+fn a_quota_makes_no_fewer_processors() {
+    assert!(processors() >= std::thread::available_parallelism().unwrap().get());
+}

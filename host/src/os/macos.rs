@@ -67,6 +67,10 @@ pub(super) fn address_space_is_limited() -> bool {
     getrlimit(Resource::As).current.is_some()
 }
 
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
 /// The kernel does not let programs choose, and balances by itself.
 pub(super) fn processor() -> Option<usize> {
     None

@@ -113,6 +113,13 @@ pub fn address_space_is_limited() -> bool {
     platform::address_space_is_limited()
 }
 
+/// How many processors this process may use at once. What its group may use of them in a while (cpu.max, cgroups(7)) is not asked: that
+/// is no reason to do what takes milliseconds one after the other.
+#[must_use]
+pub fn processors() -> usize {
+    platform::processors()
+}
+
 /// The number of the processor that this thread runs on just now; none where that does not matter to [`leave_processor`].
 #[must_use]
 pub fn processor() -> Option<usize> {

@@ -65,6 +65,10 @@ pub(super) fn address_space_is_limited() -> bool {
     false
 }
 
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
 /// The kernel balances by itself.
 pub(super) fn processor() -> Option<usize> {
     None

@@ -1,12 +1,12 @@
 //! Files as text.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError};
+use crate::fs::{PathContext, PathError, read_up_to};
 
 /// The largest file that is read, in bytes.
 pub const LARGEST: u64 = 10 << 20;
@@ -43,9 +43,7 @@ pub(super) fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    read_up_to(file, LARGEST + 1).map(Some)
 }
 
 /// Without following a last link, and without waiting for the other end of a pipe.

@@ -10,7 +10,8 @@ use super::crash::entering_compiler;
 use super::files::{Candidate, Content, PROJECT_FOLDER, plugin_files, read};
 use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
-use crate::threads::{cores, side_by_side};
+use crate::os;
+use crate::threads::side_by_side;
 
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
@@ -95,7 +96,7 @@ impl<'a> Catalogue<'a> {
         }
         let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
         // Side by side, if any has to be compiled: to load one takes less than a thread.
-        let threads = if candidates.iter().all(|one| self.engine.knows(&one.digest)) { 1 } else { cores() };
+        let threads = if candidates.iter().all(|one| self.engine.knows(&one.digest)) { 1 } else { os::processors() };
         let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate);
         let loaded = side_by_side(threads, names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));

@@ -1,12 +1,12 @@
 //! Plugins as files: where a project has them, which a folder has, and the bytes of one.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::builtin::BuiltIn;
 use super::{Origin, PluginError, limits, paths};
-use crate::fs::PathError;
+use crate::fs::{PathError, read_up_to};
 use crate::model::Digest;
 
 /// Where a project's plugins are, in the project's folder.
@@ -69,8 +69,7 @@ fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limits::FILE + 1).read_to_end(&mut bytes)?;
+    let bytes = read_up_to(File::open(path)?, limits::FILE + 1)?;
     Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
 }
 

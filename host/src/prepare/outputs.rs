@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 use super::{Job, OutputReport, PrepareError, Surroundings, options};
 use crate::config::Output;
 use crate::document::FieldPath;
+use crate::os;
 use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
 use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
-use crate::threads::{aside, cores, side_by_side};
+use crate::threads::{aside, side_by_side};
 
 /// An output whose plugin and files are known.
 pub(super) struct Resolved {
@@ -153,7 +154,7 @@ fn render_batch(
     batch: Vec<Rendering<'_>>,
     files: &mut FileSet,
 ) -> Result<Vec<OutputReport>, PrepareError> {
-    let rendered = side_by_side(cores(), batch.iter(), |one| one.resolved.plugin.render(&one.request));
+    let rendered = side_by_side(os::processors(), batch.iter(), |one| one.resolved.plugin.render(&one.request));
     let mut reports = Vec::new();
     for (Rendering { index, output, resolved, .. }, rendered) in batch.into_iter().zip(rendered) {
         let rendered = rendered.map_err(|error| explain(job, index, resolved, error))?;
