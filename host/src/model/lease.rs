@@ -43,7 +43,8 @@ pub struct LeaseName {
     /// the port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// True until the files that the name is written to are written: what is left of a prepare that died ends like a grace.
+    /// True until the files that the name is written to are written: what is left of a prepare that died ends like a grace. It may not
+    /// survive a power cut.
     #[serde(default, skip_serializing_if = "is_false")]
     pub provisional: bool,
 }

@@ -1,7 +1,8 @@
 //! The second half of a reservation whose port is written into files: the files are written between the two.
 //!
 //! Names are reserved provisionally, which lasts as long as a grace. When the files are there the names are confirmed; when
-//! they could not be written the names are abandoned; and when the process dies in between, the grace ends them.
+//! they could not be written the names are abandoned; and when the process dies in between, the grace ends them. A power cut in between
+//! may leave nothing of them, for nobody has been told.
 
 use std::collections::HashSet;
 
