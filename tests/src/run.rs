@@ -99,21 +99,24 @@ impl<'a> Run<'a> {
     /// Runs it under a limit of open files that it can't raise.
     #[must_use]
     pub fn with_open_files(self, most: u32) -> Self {
-        let script = format!("ulimit -n {most}; exec \"$@\"");
-        self.started_by(&["sh", "-c", &script, "sh"])
+        self.with_limit('n', most.into())
     }
 
     /// Runs it under a limit of the memory that it writes to (`RLIMIT_DATA`), as on a machine that has no more.
     #[must_use]
     pub fn with_memory(self, bytes: u64) -> Self {
-        let script = format!("ulimit -d {}; exec \"$@\"", bytes / 1024);
-        self.started_by(&["sh", "-c", &script, "sh"])
+        self.with_limit('d', bytes / 1024)
     }
 
     /// Runs it under a limit of the addresses that it uses (`RLIMIT_AS`), whatever stands there.
     #[must_use]
     pub fn with_address_space(self, bytes: u64) -> Self {
-        let script = format!("ulimit -v {}; exec \"$@\"", bytes / 1024);
+        self.with_limit('v', bytes / 1024)
+    }
+
+    /// Runs it under a limit, in the units of the shell's `ulimit`.
+    fn with_limit(self, option: char, most: u64) -> Self {
+        let script = format!("ulimit -{option} {most}; exec \"$@\"");
         self.started_by(&["sh", "-c", &script, "sh"])
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use fs2::{FileExt, TryLockError};
 use thiserror::Error;
 
-use super::{PathContext, PathError, create_private, open_private};
+use super::{PathContext, PathError, create_private, describe, open_private};
 
 /// After this long without the lock, the user is told who is waited for.
 const QUIET: Duration = Duration::from_millis(500);
@@ -141,7 +141,9 @@ fn wait(file: File, path: &Path, patience: &Patience<'_>) -> Result<Lock, LockEr
         let locked = FileExt::lock(&file).map(|()| file);
         let _ = sender.send(locked);
     };
-    thread::Builder::new().name("lock".to_owned()).spawn(lock).at(path)?;
+    let no_thread =
+        |error| io::Error::other(format!("locked, and there is no thread to wait in: {}", describe(&error)));
+    thread::Builder::new().name("lock".to_owned()).spawn(lock).map_err(no_thread).at(path)?;
     let waiting = || Waiting { path: path.to_owned(), holder: inode.and_then(holder_of) };
     let mut answer = receiver.recv_timeout(QUIET.min(patience.timeout));
     if answer.is_err() && patience.timeout > QUIET {

@@ -1,4 +1,5 @@
-//! What only the operating system knows: this place, this moment, and processes. One file per platform behind one interface.
+//! What only the operating system knows: this place, this moment, processes, and what this one may use. One file per platform behind one
+//! interface.
 //!
 //! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
 //! unknown as alive.

@@ -32,7 +32,7 @@ pub(super) struct Entry {
     file: File,
     note: Vec<u8>,
     /// How long the code is, in bytes, and its checksum.
-    code: u64,
+    code_length: u64,
     checksum: u32,
 }
 
@@ -47,9 +47,9 @@ impl Entry {
     /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between the check and the mapping only
     /// the user could change the file: nobody else may write into the folder.
     pub(super) fn code(self) -> Option<PathBuf> {
-        let Self { path, mut file, code, checksum, .. } = self;
+        let Self { path, mut file, code_length, checksum, .. } = self;
         file.rewind().ok()?;
-        (checksum_of(file.take(code)).ok()? == checksum).then_some(path)
+        (checksum_of(file.take(code_length)).ok()? == checksum).then_some(path)
     }
 }
 
@@ -202,13 +202,13 @@ fn open(path: PathBuf) -> Option<Entry> {
     let note_end = metadata.len().checked_sub(NUMBERS as u64)?;
     read_at(&mut file, note_end, &mut numbers)?;
     let [checksum, length, checksum_of_end] = [0, 4, 8].map(|at| number(&numbers, at));
-    let code = note_end.checked_sub(length.into())?;
+    let code_length = note_end.checked_sub(length.into())?;
     let mut note = vec![0; usize::try_from(length).ok()?];
-    read_at(&mut file, code, &mut note)?;
+    read_at(&mut file, code_length, &mut note)?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&note);
     hasher.update(&numbers[..8]);
-    (hasher.finalize() == checksum_of_end).then_some(Entry { path, file, note, code, checksum })
+    (hasher.finalize() == checksum_of_end).then_some(Entry { path, file, note, code_length, checksum })
 }
 
 /// Fills the bytes with what stands there in the file.

@@ -87,8 +87,8 @@ pub(super) fn grant(
         follow_moved_folder(transaction, world, project);
     }
     let granted = serve(transaction, world, keeper, requests)?;
-    // They are confirmed before anybody hears of them.
-    if granted.iter().all(|granted| is_provisional(&granted.reservation)) {
+    // They are confirmed before anybody hears of them. With none, nobody has anything to confirm.
+    if !granted.is_empty() && granted.iter().all(|granted| is_provisional(&granted.reservation)) {
         transaction.will_be_followed();
     }
     let mut notices = transaction.notices().to_vec();
