@@ -114,11 +114,12 @@ pub fn address_space_is_limited() -> bool {
     platform::address_space_is_limited()
 }
 
-/// How many processors this process may use at once. What its group may use of them in a while (cpu.max, cgroups(7)) is not asked: that
-/// is no reason to do what takes milliseconds one after the other.
+/// How many processors this process can use at once. What its group may use of them in a while (cpu.max, cgroups(7)) is not asked: that
+/// is no reason to do what takes milliseconds one after the other. But where addresses are limited it is one, for each thread takes many
+/// of them (64 MiB for what it allocates, with glibc).
 #[must_use]
 pub fn processors() -> usize {
-    platform::processors()
+    if address_space_is_limited() { 1 } else { platform::processors() }
 }
 
 /// The number of the processor that this thread runs on just now; none where that does not matter to [`leave_processor`].

@@ -39,6 +39,8 @@ pub(super) fn config(for_windows: bool, fence: Fence) -> Config {
         Fence::AddressSpace => {}
         Fence::Checks => {
             config.memory_reservation(limits::MEMORY as u64).memory_reservation_for_growth(0).memory_guard_size(0);
+            // Each thread would take addresses, too.
+            config.parallel_compilation(false);
         }
     }
     config

@@ -172,7 +172,7 @@ fn a_plugin_that_gets_no_memory_gives_no_answer() {
 /// A process that has little more addresses than it needs.
 #[cfg(target_os = "linux")]
 fn little(run: Run<'_>) -> Run<'_> {
-    run.with_address_space(1 << 30)
+    run.with_address_space(400 << 20)
 }
 
 /// There, what keeps a plugin inside its memory is in its code and not around it.
