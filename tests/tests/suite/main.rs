@@ -4,6 +4,7 @@
 
 use portkeeper_tests::{Programs, Sandbox};
 
+mod author;
 mod bad_input;
 mod choosing;
 mod compose;

@@ -1,53 +1,27 @@
 //! What an author does: a new crate, built, put to its fixtures, and added.
 
 use portkeeper_tests::builtin::root;
-use portkeeper_tests::{Ports, Run, Sandbox, WatPlugin, skipped};
+use portkeeper_tests::{Ports, Sandbox, WatPlugin};
 use serde_json::{Value, json};
 
+use crate::author::{author, can_build_or_skip};
 use crate::config::one_port;
 use crate::sandbox;
-
-/// A sandbox where cargo works as in its author's shell, without the network, and shares what it builds with other tests.
-fn cargo(run: Run<'_>) -> Run<'_> {
-    let kept = ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
-    let home = std::env::home_dir().unwrap();
-    let run = run.env("CARGO_HOME", home.join(".cargo")).env("RUSTUP_HOME", home.join(".rustup"));
-    let run = kept
-        .iter()
-        .filter_map(|key| Some((key, std::env::var_os(key)?)))
-        .fold(run, |run, (key, value)| run.env(key, value));
-    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party");
-    run.env("CARGO_TARGET_DIR", target).env("CARGO_NET_OFFLINE", "true")
-}
 
 /// A new crate in the sandbox, under a name that no other test builds; none where this machine lacks what building it needs.
 #[track_caller]
 fn new_crate(sandbox: &Sandbox, name: &str) -> Option<()> {
     let sdk = root().join("plugin-sdk");
     let _ = sandbox.portkeeper(format!("plugin new {name} --sdk {}", sdk.display())).ok();
-    // The versions that are in use here, so that no network is needed.
+    // The versions that are in use here: nothing else is downloaded.
     std::fs::copy(root().join("Cargo.lock"), sandbox.work().join(name).join("Cargo.lock")).unwrap();
-    let fetch = cargo(sandbox.program("cargo").words("fetch --quiet --target wasm32-unknown-unknown"));
-    if !fetch.within(sandbox.work().join(name)).run().status.success() {
-        skipped("wasm", "the plugin's dependencies are not there");
-        return None;
-    }
-    Some(())
+    can_build_or_skip().then_some(())
 }
 
-/// Builds the crate; false where the compiler lacks the target, which it has to say with what to do.
-#[track_caller]
-fn build(sandbox: &Sandbox, name: &str) -> bool {
-    let outcome = cargo(sandbox.portkeeper("plugin build")).arg(name).run();
-    if outcome.code() == Some(3) && outcome.stderr.contains("rustup target add wasm32-unknown-unknown") {
-        skipped("wasm", "wasm32-unknown-unknown is not there: rustup target add wasm32-unknown-unknown");
-        return false;
-    }
-    outcome.expect_code(0);
-    let answer = outcome.json();
+fn build(sandbox: &Sandbox, name: &str) {
+    let answer = author(sandbox.portkeeper("plugin build")).arg(name).ok().json();
     assert_eq!((&answer["interface"], &answer["types"]), (&json!("0.1.0"), &json!([name])));
     assert!(answer["size"].as_u64().unwrap() < 200_000, "{answer}");
-    true
 }
 
 #[test]
@@ -57,10 +31,8 @@ fn from_nothing_to_a_format_in_use() {
         return;
     }
     let folder = sandbox.work().join("shout");
-    let _ = cargo(sandbox.program("cargo").words("test --quiet")).within(&folder).ok();
-    if !build(&sandbox, "shout") {
-        return;
-    }
+    let _ = author(sandbox.program("cargo").words("test --quiet")).within(&folder).ok();
+    build(&sandbox, "shout");
     let trials = sandbox.portkeeper("plugin test shout.wasm").within(&folder).ok().json();
     assert_eq!(trials.as_array().unwrap().len(), 3, "{trials}");
     for trial in trials.as_array().unwrap() {
@@ -84,25 +56,26 @@ fn from_nothing_to_a_format_in_use() {
 fn a_build_that_fails_says_why_and_writes_nothing() {
     let sandbox = sandbox();
     sandbox.portkeeper("plugin build").refused(2).says("no Cargo.toml").says("plugin new");
-    if new_crate(&sandbox, "whisper").is_none() || !build(&sandbox, "whisper") {
+    if new_crate(&sandbox, "whisper").is_none() {
         return;
     }
+    build(&sandbox, "whisper");
     let source = sandbox.read("whisper/src/lib.rs");
     std::fs::remove_file(sandbox.work().join("whisper/whisper.wasm")).unwrap();
     sandbox.write("whisper/src/lib.rs", source.replace("struct Whisper;", "struct Whisper"));
-    let outcome = cargo(sandbox.portkeeper("plugin build whisper")).run();
+    let outcome = author(sandbox.portkeeper("plugin build whisper")).run();
     assert_eq!(outcome.code(), Some(1), "{outcome}");
     outcome.says("expected `where`").says("error: cargo could not build the plugin");
     // It builds, and is no plugin: nothing is exported.
     sandbox
         .write("whisper/src/lib.rs", source.replace("export_plugin!(Whisper);", "").replace("export_plugin};", "};"));
-    let outcome = cargo(sandbox.portkeeper("plugin build whisper")).run();
+    let outcome = author(sandbox.portkeeper("plugin build whisper")).run();
     assert_eq!(outcome.code(), Some(3), "{outcome}");
     outcome.says("what whisper builds to can't be used as a plugin");
     let manifest = sandbox.read("whisper/Cargo.toml");
     sandbox.write("whisper/Cargo.toml", manifest.replace("\"cdylib\", ", ""));
     sandbox.write("whisper/src/lib.rs", source);
-    cargo(sandbox.portkeeper("plugin build whisper")).exits(2).says("crate-type");
+    author(sandbox.portkeeper("plugin build whisper")).exits(2).says("crate-type");
     assert!(!sandbox.has("whisper/whisper.wasm"));
 }
 

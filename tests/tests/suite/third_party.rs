@@ -1,51 +1,35 @@
 //! A plugin as its author makes it: from the SDK, with plain cargo, in a folder that knows nothing of this repository.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 
 use portkeeper_tests::builtin::{root, sha256};
-use portkeeper_tests::{Ports, Sandbox, skipped};
+use portkeeper_tests::{Ports, Sandbox};
 use serde_json::{Value, json};
 
+use crate::author::{WASM, can_build_or_skip, cargo, target};
 use crate::config::one_port;
 use crate::sandbox;
 
 /// The type that `examples/plugin` renders, and what cargo calls its library.
 const TYPE: &str = "properties";
-const WASM: &str = "wasm32-unknown-unknown";
 
-/// The plugin's file, built once; or what this machine lacks for it.
-static BUILT: LazyLock<Result<Vec<u8>, String>> = LazyLock::new(build);
+/// The plugin's file, built once.
+static BUILT: LazyLock<Vec<u8>> = LazyLock::new(build);
 
 #[track_caller]
 fn plugin_or_skip() -> Option<&'static [u8]> {
-    match &*BUILT {
-        Ok(bytes) => Some(bytes),
-        Err(why) => {
-            skipped("wasm", why);
-            None
-        }
-    }
+    can_build_or_skip().then(|| &**BUILT)
 }
 
 /// Copies the example out of the repository and builds it there.
-fn build() -> Result<Vec<u8>, String> {
+fn build() -> Vec<u8> {
     let folder = tempfile::Builder::new().prefix("portkeeper-author-").tempdir().unwrap();
-    if !has_target() {
-        return Err(format!("{WASM} is not there: rustup target add {WASM}"));
-    }
     copy_example(folder.path());
-    // What needs crates that are not there is a gap of the machine; what fails after this is a fault of ours.
-    if !cargo(folder.path()).args(["fetch", "--target", WASM]).output().unwrap().status.success() {
-        return Err(format!("the plugin's dependencies are not there: cargo fetch --target {WASM}"));
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party");
     let mut build = cargo(folder.path());
-    build.args(["build", "--release", "--target", WASM, "--target-dir"]).arg(&target);
-    let output = build.output().unwrap();
+    let output = build.args(["build", "--quiet", "--release", "--target", WASM]).output().unwrap();
     assert!(output.status.success(), "{build:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    Ok(std::fs::read(target.join(WASM).join("release").join(format!("{TYPE}.wasm"))).unwrap())
+    std::fs::read(target().join(WASM).join("release").join(format!("{TYPE}.wasm"))).unwrap()
 }
 
 fn copy_example(folder: &Path) {
@@ -57,28 +41,8 @@ fn copy_example(folder: &Path) {
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     std::fs::create_dir(folder.join("src")).unwrap();
     std::fs::copy(example.join("src/lib.rs"), folder.join("src/lib.rs")).unwrap();
-    // The versions that are in use here, so that no network is needed.
+    // The versions that are in use here: nothing else is downloaded.
     std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-}
-
-/// Cargo as in the author's shell: without what the cargo that runs this test says to its children.
-fn cargo(folder: &Path) -> Command {
-    let mut cargo = toolchain(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    cargo.current_dir(folder).args(["--offline", "--quiet"]);
-    cargo
-}
-
-fn has_target() -> bool {
-    let asked = toolchain("rustc").args(["--print", "target-libdir", "--target", WASM]).output().unwrap();
-    let libraries = String::from_utf8(asked.stdout).unwrap();
-    asked.status.success() && Path::new(libraries.trim()).is_dir()
-}
-
-fn toolchain(program: &str) -> Command {
-    let kept = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
-    let mut command = Command::new(program);
-    command.env_clear().envs(kept.iter().filter_map(|key| Some((key, std::env::var_os(key)?))));
-    command
 }
 
 /// A project whose config writes `application.properties` with the plugin, between two built-in formats.
