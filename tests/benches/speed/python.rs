@@ -1,13 +1,16 @@
-//! The Python tool: the last published line whose `reserve` works.
+//! The Python tool, in two releases: no published one has both a command line that works and a library that is right.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use portkeeper_tests::{Run, Sandbox};
+use portkeeper_tests::{Outcome, Run, Sandbox, all_at_once};
 
-/// What is installed from the package index.
+/// The last release whose command line reserves.
 const PACKAGE: &str = "portkeeper==0.1.12";
+
+/// The one release whose library gives concurrent callers different ports. (0.1 forgets what is not held as soon as the next caller
+/// comes; 0.5.45 and 0.5.46 wait for a lock that they have.)
+const CORRECT_PACKAGE: &str = "portkeeper==0.5.44";
 
 /// 0.1.12 has no `prepare`: this is what its users write instead, for the config of the `prepare` case.
 const PREPARE: &str = r#"
@@ -27,29 +30,26 @@ with open("compose.override.yaml", "w") as file:
     file.write(f"services:\n  web:\n    ports: !override\n      - 127.0.0.1:{service}:80\n")
 "#;
 
-/// Concurrent reserves that get different ports. `reserve` forgets a reservation that is not held as soon as it returns, and
-/// binds a held one after it has let go of its lock; so each caller takes a lock of its own around it, holds, and stays.
+/// What reserves a port with [`CORRECT_PACKAGE`], whose own command line fails: it passes an argument that its library does not have.
 const RESERVE_CORRECTLY: &str = r#"
 import sys
 from portkeeper import PortRegistry
-from portkeeper.core import FileLock
 
 port = int(sys.argv[1])
-with FileLock("outer.lock"):
-    reservation = PortRegistry().reserve(port_range=(port, port + 999), hold=True)
-print(reservation.port, flush=True)
-sys.stdin.read()
+print(PortRegistry().reserve(port_range=(port, port + 999)).port)
 "#;
 
-/// An installation.
+/// An installation of both.
 pub(crate) struct Python {
     bin: PathBuf,
+    correct: PathBuf,
 }
 
 impl Python {
     /// Installs the tool under the folder, unless a run before did. None, and a loud line, when that fails.
     pub(crate) fn installed(folder: &Path) -> Option<Self> {
-        venv_with(PACKAGE, "portkeeper", folder).map(|bin| Self { bin })
+        let [bin, correct] = [PACKAGE, CORRECT_PACKAGE].map(|package| venv_with(package, "portkeeper", folder));
+        Some(Self { bin: bin?, correct: correct? })
     }
 
     /// Its command line.
@@ -59,19 +59,15 @@ impl Python {
 
     /// What its users do where portkeeper has `prepare`.
     pub(crate) fn prepare<'a>(&self, home: &'a Sandbox, port: u16) -> Run<'a> {
-        self.script(home, PREPARE, port)
+        home.program(self.bin.join("python")).arg("-c").arg(PREPARE).arg(port.to_string())
     }
 
-    /// Reserves that many ports at once and tells them, with the processes that keep them.
-    pub(crate) fn reserve_at_once(&self, home: &Sandbox, port: u16, count: usize) -> (Vec<u16>, Vec<Child>) {
-        let run = self.script(home, RESERVE_CORRECTLY, port);
-        let start = || run.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts");
-        let mut children: Vec<Child> = (0..count).map(|_| start()).collect();
-        (children.iter_mut().map(answered_port).collect(), children)
-    }
-
-    fn script<'a>(&self, home: &'a Sandbox, script: &str, port: u16) -> Run<'a> {
-        home.program(self.bin.join("python")).arg("-c").arg(script).arg(port.to_string())
+    /// That many callers at once, each of which prints its port.
+    pub(crate) fn reserve_at_once(&self, home: &Sandbox, port: u16, count: usize) -> Vec<Outcome> {
+        // Whoever finds no registry makes an empty one, without a lock: over what others have reserved meanwhile.
+        home.write(".port_registry.json", "{}");
+        let run = home.program(self.correct.join("python")).arg("-c").arg(RESERVE_CORRECTLY).arg(port.to_string());
+        all_at_once(vec![run; count])
     }
 }
 
@@ -90,12 +86,6 @@ pub(crate) fn venv_with(package: &str, command: &str, folder: &Path) -> Option<P
         return None;
     }
     Some(bin)
-}
-
-fn answered_port(child: &mut Child) -> u16 {
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("an answer");
-    line.trim().parse().expect("a port")
 }
 
 fn succeeds(command: &mut Command) -> Result<(), String> {
