@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use super::{CommandError, Context};
 use crate::fs::Patience;
 use crate::model::Host;
+use crate::os;
 use crate::plugins::{Engine, Limits};
 use crate::prepare::Surroundings;
 use crate::settings::Settings;
@@ -23,6 +24,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
         let settings = context.settings()?;
+        os::expect_threads();
         Ok(Self {
             host: context.default_host()?,
             engine: ManuallyDrop::new(Engine::new(Some(settings.cache.clone()), Limits::default())),

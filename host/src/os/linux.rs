@@ -135,6 +135,18 @@ pub(super) fn processors() -> usize {
     ours.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into))
 }
 
+#[cfg(target_env = "gnu")]
+pub(super) fn expect_threads() {
+    // SAFETY: mallopt(3) takes two numbers, and locks what it changes. Where it refuses them, all stays as it was.
+    #[expect(unsafe_code, reason = "no crate has mallopt(3)")]
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, 1 << 20);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+pub(super) fn expect_threads() {}
+
 #[expect(clippy::unnecessary_wraps, reason = "other platforms have none")]
 pub(super) fn processor() -> Option<usize> {
     Some(sched_getcpu())

@@ -122,6 +122,14 @@ pub fn processors() -> usize {
     if address_space_is_limited() { 1 } else { platform::processors() }
 }
 
+/// Lets what each thread allocates from grow by a MiB of addresses at a time, for a process that is to work on several threads.
+///
+/// glibc lets it grow by a page at a time (except for the first thread's). Each step changes the process's map of its memory, for which
+/// the kernel makes all threads wait that want memory just then. Elsewhere there is nothing to do.
+pub fn expect_threads() {
+    platform::expect_threads();
+}
+
 /// The number of the processor that this thread runs on just now; none where that does not matter to [`leave_processor`].
 #[must_use]
 pub fn processor() -> Option<usize> {

@@ -148,7 +148,7 @@ impl Written {
 }
 
 /// How many files are synced at once. A disk empties its cache once for those that ask together.
-const SYNCS: usize = 2;
+const SYNCS: usize = 3;
 
 /// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.
 fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {

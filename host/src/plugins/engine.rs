@@ -18,6 +18,7 @@ use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
 use super::loaded::{Caller, Loaded};
 use super::sandbox::Sandbox;
+use super::spent::Spent;
 use super::ticker::Ticker;
 use crate::model::Digest;
 use crate::os;
@@ -128,6 +129,7 @@ struct Runtime {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     ticker: Ticker,
+    spent: Spent,
     cache: Option<Cache>,
     limits: Limits,
 }
@@ -145,7 +147,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
-        Ok(Self { engine, linker, ticker: Ticker::default(), cache, limits })
+        Ok(Self { engine, linker, ticker: Ticker::default(), spent: Spent::new(fence), cache, limits })
     }
 
     /// The component that the content holds, compiled.
@@ -182,7 +184,7 @@ impl Runtime {
             Refusal::with_help(reason, "build it with the portkeeper-plugin-sdk of this portkeeper's version")
         };
         let pre = self.linker.instantiate_pre(component).and_then(OutputPluginPre::new).map_err(misfit)?;
-        Ok(Caller { pre, deadline: self.limits.deadline, ticker: self.ticker.clone() })
+        Ok(Caller { pre, deadline: self.limits.deadline, ticker: self.ticker.clone(), spent: self.spent.clone() })
     }
 
     /// The component of a built-in plugin's code. None when the code asks for more than this processor or this process has.

@@ -9,6 +9,7 @@ use wasmtime::{Store, Trap};
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::inspect::Refusal;
 use super::sandbox::{Excess, Sandbox};
+use super::spent::Spent;
 use super::ticker::Ticker;
 use super::{LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
 
@@ -82,6 +83,7 @@ pub(super) struct Caller {
     pub(super) pre: OutputPluginPre<Sandbox>,
     pub(super) deadline: Duration,
     pub(super) ticker: Ticker,
+    pub(super) spent: Spent,
 }
 
 impl Caller {
@@ -105,7 +107,9 @@ impl Caller {
             Err(error) => Err(format!("the system gives it no thread: {error}")),
         };
         let usage = Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store) };
-        Outcome { result, log: store.into_data().into_log(), usage }
+        let log = store.data_mut().take_log();
+        self.spent.take(store);
+        Outcome { result, log, usage }
     }
 }
 

@@ -29,6 +29,7 @@ mod paths;
 mod plugin;
 mod release;
 mod sandbox;
+mod spent;
 mod text;
 mod ticker;
 mod types;

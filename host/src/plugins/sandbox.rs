@@ -1,5 +1,6 @@
 //! What a running plugin has used up, and what it said: the state of one call.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -60,8 +61,8 @@ impl Sandbox {
     }
 
     /// What the plugin logged.
-    pub(super) fn into_log(self) -> Vec<LogLine> {
-        self.log
+    pub(super) fn take_log(&mut self) -> Vec<LogLine> {
+        mem::take(&mut self.log)
     }
 }
 
