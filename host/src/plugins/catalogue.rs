@@ -83,11 +83,12 @@ impl<'a> Catalogue<'a> {
         self.load(name, self.resolve(name)?)
     }
 
-    /// The plugins of several types, in their order. None runs before all are there and may run.
+    /// The plugins of several types, in their order. None runs before all are there and may run. Each is told to `found` as soon as it is one
+    /// of the answer, once.
     ///
     /// # Errors
     /// As for [`find`](Self::find): the first error in the order of the names.
-    pub fn find_all(&self, names: &[&str]) -> Result<Vec<Plugin>, PluginError> {
+    pub fn find_all(&self, names: &[&str], found: &(dyn Fn(&Plugin) + Sync)) -> Result<Vec<Plugin>, PluginError> {
         let mut distinct = Vec::new();
         for &name in names {
             if distinct.iter().all(|(other, _)| *other != name) {
@@ -97,7 +98,7 @@ impl<'a> Catalogue<'a> {
         let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
         // Side by side, if any has to be compiled: to load one takes less than a thread.
         let threads = if candidates.iter().all(|one| self.engine.knows(&one.digest)) { 1 } else { os::processors() };
-        let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate);
+        let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate).inspect(found);
         let loaded = side_by_side(threads, names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));
         let plugins = plugins.collect::<Result<BTreeMap<_, _>, PluginError>>()?;

@@ -1,5 +1,8 @@
 //! The outputs of a job: first which plugin and which file each means, then, when the ports are known, what goes into it.
 
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Sender};
+
 use serde_json::{Map, Value};
 
 use super::{Job, OutputReport, PrepareError, Surroundings, options};
@@ -27,7 +30,6 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
     let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
-    begin_loading(plugins.clone());
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
@@ -62,7 +64,8 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
 /// out one by one.
 fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, PrepareError> {
     let formats: Vec<_> = job.outputs().iter().map(|output| output.format.as_str()).collect();
-    if let Ok(plugins) = catalogue.find_all(&formats) {
+    let loader = Loader::default();
+    if let Ok(plugins) = catalogue.find_all(&formats, &|plugin| loader.load(plugin)) {
         return Ok(plugins);
     }
     let find = |(index, format): (usize, &&str)| {
@@ -77,15 +80,24 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
     formats.iter().enumerate().map(find).collect()
 }
 
-/// Begins to load the plugins' code, which can go on while the files are looked up and the ports are reserved. What is not there when
-/// it is wanted is loaded then.
-fn begin_loading(plugins: Vec<Plugin>) {
-    if plugins.is_empty() {
-        return;
+/// Loads the code of plugins, beside all that has to be done before they can render: the other plugins and the files are looked up, and the
+/// ports are reserved. What it has not loaded when it is wanted is loaded then.
+#[derive(Default)]
+struct Loader(OnceLock<Sender<Plugin>>);
+
+impl Loader {
+    /// The thread starts with the first plugin and not before: whom a message wakes goes on where the sender runs, and takes its time.
+    fn load(&self, plugin: &Plugin) {
+        let _ = self.0.get_or_init(Self::start).send(plugin.clone());
     }
-    let load = move || plugins.iter().for_each(Plugin::get_ready);
-    // It is no loss if the system has no thread.
-    let _ = aside("plugin-loader", load);
+
+    /// A thread that ends when it has loaded all that was sent.
+    fn start() -> Sender<Plugin> {
+        let (sender, plugins) = mpsc::channel::<Plugin>();
+        // It is no loss if the system has no thread.
+        let _ = aside("plugin-loader", move || plugins.iter().for_each(|plugin| plugin.get_ready()));
+        sender
+    }
 }
 
 /// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text. Those that have

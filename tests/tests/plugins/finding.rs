@@ -1,9 +1,11 @@
 //! Which plugin a type means, and who may decide that.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use portkeeper::model::Digest;
-use portkeeper::plugins::{Catalogue, ExplicitPlugin, Origin, PluginError, Sources};
+use portkeeper::plugins::{Catalogue, ExplicitPlugin, Origin, Plugin, PluginError, Sources};
 use portkeeper_tests::WatPlugin;
 
 use super::{Home, nobody};
@@ -149,7 +151,10 @@ fn several_are_found_in_their_order_or_not_at_all() {
     }
     let engine = home.engine();
     let catalogue = Catalogue::new(&engine, home.sources(), &nobody);
-    let names = catalogue.find_all(&["b", "a", "b"]).unwrap();
-    assert_eq!(names.iter().map(|plugin| plugin.metadata().name.as_str()).collect::<Vec<_>>(), ["b", "a", "b"]);
-    assert!(matches!(catalogue.find_all(&["a", "c"]), Err(PluginError::Unknown { name, .. }) if name == "c"));
+    let name = |plugin: &Plugin| plugin.metadata().name.clone();
+    let told = Mutex::new(Vec::new());
+    let found = catalogue.find_all(&["b", "a", "b"], &|plugin| told.lock().unwrap().push(name(plugin))).unwrap();
+    assert_eq!(found.iter().map(name).collect::<Vec<_>>(), ["b", "a", "b"]);
+    assert_eq!(told.into_inner().unwrap().into_iter().collect::<BTreeSet<_>>().len(), 2, "each");
+    assert!(matches!(catalogue.find_all(&["a", "c"], &|_| ()), Err(PluginError::Unknown { name, .. }) if name == "c"));
 }
