@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::{Lock, PathContext, Patience, create_private_dir, write_atomic};
 use crate::lockfile::{LockedPlugin, Lockfile};
 use crate::model::Digest;
-use crate::output::resolve_target;
+use crate::output::Root;
 use crate::plugins::{Engine, Examined, PROJECT_FOLDER, is_built_in, plugin_files};
 
 pub use error::InstallError;
@@ -78,7 +78,7 @@ impl Scope<'_> {
         match self {
             Self::User(_) => create_private_dir(&folder)?,
             Self::Project(project) => {
-                resolve_target(project, &format!("{PROJECT_FOLDER}/any.wasm"), &|_| false)?;
+                Root::new(project)?.target(&format!("{PROJECT_FOLDER}/any.wasm"), &|_| false)?;
                 std::fs::create_dir_all(&folder).at(&folder)?;
             }
         }

@@ -6,7 +6,7 @@
 //! ```no_run
 //! use portkeeper::config::Config;
 //! use portkeeper::document::FieldPath;
-//! use portkeeper::output::{FileSet, Handling, Variables, entries, expand_map, resolve_target};
+//! use portkeeper::output::{FileSet, Handling, Root, Variables, entries, expand_map};
 //!
 //! # fn render(_: Option<&str>, _: &[(String, String)]) -> String { String::new() }
 //! # fn confirm_reservations() -> Result<(), Box<dyn std::error::Error>> { Ok(()) }
@@ -16,6 +16,7 @@
 //! let environment = |name: &str| std::env::var(name).ok();
 //! let variables = Variables::new(&keys, &environment);
 //!
+//! let root = Root::new(config.folder())?;
 //! let mut files = FileSet::default();
 //! for (index, output) in config.outputs.iter().enumerate() {
 //!     let field = FieldPath::root().key("outputs").index(index);
@@ -23,7 +24,7 @@
 //!     let map = expand_map(&map, &variables)
 //!         .map_err(|error| config.error_at(field.clone().key("map").join(&error.path), error.problem))?;
 //!     let path = output.path.as_deref().unwrap_or(".env");
-//!     let target = resolve_target(config.folder(), path, &|_| false)
+//!     let target = root.target(path, &|_| false)
 //!         .map_err(|error| config.error_at(field.key("path"), error))?;
 //!     let text = render(files.text(&target)?, &entries(&map));
 //!     files.put(&target, text, Handling { backup: output.backup, sensitive: false })?;
@@ -57,5 +58,5 @@ pub use expand::{ExpandProblem, Variables, expand};
 pub use file_set::{FileSet, Handling};
 pub use map::{ExpandError, entries, expand_map};
 pub use read::{FileError, LARGEST};
-pub use target::{Target, TargetError, resolve_target};
+pub use target::{Root, Target, TargetError};
 pub use transaction::{Fault, UndoError, WriteError, Written};

@@ -91,29 +91,48 @@ impl Target {
     }
 }
 
-/// The file that `path` means, relative to the folder `project`, after every symbolic link: also of folders on the way, and of a last
-/// link that leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's folder.
-///
-/// # Errors
-/// [`TargetError`] says why there can be no such output.
-pub fn resolve_target(project: &Path, path: &str, is_trusted: &dyn Fn(&Path) -> bool) -> Result<Target, TargetError> {
-    if let Some(why) = not_a_path(path) {
-        return Err(TargetError::NotAPath(path.to_owned(), why));
+/// A project's folder, which targets lie in.
+#[derive(Debug, Clone)]
+pub struct Root(PathBuf);
+
+impl Root {
+    /// The folder, with every symbolic link on the way to it resolved.
+    ///
+    /// # Errors
+    /// It is not there, or the system refused to look.
+    pub fn new(project: &Path) -> Result<Self, PathError> {
+        project.canonicalize().at(project).map(Self)
     }
-    let shown = path.to_owned();
-    let project = project.canonicalize().at(project)?;
-    let real = follow(&project, path)?;
-    let inside = real.strip_prefix(&project).ok();
-    if is_version_control(inside.unwrap_or(&real)) && !is_trusted(&real) {
-        return Err(TargetError::VersionControl { shown, real });
+
+    /// The folder without symbolic links, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
     }
-    if inside.is_none() && !is_trusted(&real) {
-        return Err(TargetError::Outside { shown, real });
-    }
-    match std::fs::symlink_metadata(&real) {
-        Ok(metadata) if !metadata.is_file() => Err(TargetError::NotAFile(shown, kind(metadata.file_type()))),
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(&real)?,
-        _ => Ok(Target { real, shown }),
+
+    /// The file that `path` means, relative to the folder, after every symbolic link: also of folders on the way, and of a last link that
+    /// leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's folder.
+    ///
+    /// # Errors
+    /// [`TargetError`] says why there can be no such output.
+    pub fn target(&self, path: &str, is_trusted: &dyn Fn(&Path) -> bool) -> Result<Target, TargetError> {
+        if let Some(why) = not_a_path(path) {
+            return Err(TargetError::NotAPath(path.to_owned(), why));
+        }
+        let shown = path.to_owned();
+        let real = follow(&self.0, path)?;
+        let inside = real.strip_prefix(&self.0).ok();
+        if is_version_control(inside.unwrap_or(&real)) && !is_trusted(&real) {
+            return Err(TargetError::VersionControl { shown, real });
+        }
+        if inside.is_none() && !is_trusted(&real) {
+            return Err(TargetError::Outside { shown, real });
+        }
+        match std::fs::symlink_metadata(&real) {
+            Ok(metadata) if !metadata.is_file() => Err(TargetError::NotAFile(shown, kind(metadata.file_type()))),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(&real)?,
+            _ => Ok(Target { real, shown }),
+        }
     }
 }
 
@@ -229,7 +248,7 @@ mod tests {
     }
 
     fn resolve(project: &Path, path: &str) -> Result<PathBuf, TargetError> {
-        resolve_target(project, path, &|_| false).map(|target| target.real)
+        Root::new(project).unwrap().target(path, &|_| false).map(|target| target.real)
     }
 
     #[test]
@@ -292,7 +311,11 @@ mod tests {
         assert!(resolve(&project, ".env").unwrap_err().to_string().contains("portkeeper trust /"));
         assert_eq!(resolve(&project, "up/project/x").unwrap(), project.join("x"), "out and in again");
         let real = home.join(".bashrc");
-        assert_eq!(resolve_target(&project, ".env", &|path| path == real).unwrap().real(), real, "the user may");
+        assert_eq!(
+            Root::new(&project).unwrap().target(".env", &|path| path == real).unwrap().real(),
+            real,
+            "the user may"
+        );
     }
 
     #[test]
@@ -318,7 +341,7 @@ mod tests {
             let error = resolve(&project, path).unwrap_err();
             assert!(matches!(error, TargetError::VersionControl { .. }), "{path}: {error}");
         }
-        assert!(resolve_target(&project, ".git/x", &|_| true).is_ok(), "the user may");
+        assert!(Root::new(&project).unwrap().target(".git/x", &|_| true).is_ok(), "the user may");
     }
 
     #[test]
@@ -344,7 +367,9 @@ mod tests {
         ] {
             assert!(error(path).contains(why), "{path}: {}", error(path));
         }
-        assert!(resolve_target(&project, "/dev/full", &|_| true).unwrap_err().to_string().contains("a device"));
+        assert!(
+            Root::new(&project).unwrap().target("/dev/full", &|_| true).unwrap_err().to_string().contains("a device")
+        );
         drop(socket);
         assert!(matches!(resolve(&project, &"x".repeat(300)), Err(TargetError::Io(_))));
     }

@@ -50,7 +50,7 @@ pub enum Fault {
     /// Someone else has written the file since it was read.
     #[error("{}: changed by someone else in the meantime, so it was not written; run the command again", .0.display())]
     Changed(PathBuf),
-    /// The file's folder has become a link to somewhere else since it was resolved.
+    /// A file's folder has become a link to somewhere else since it was resolved.
     #[error("{}: the folder was replaced by a symbolic link in the meantime", .0.display())]
     Moved(PathBuf),
 }
@@ -111,7 +111,10 @@ impl Written {
         for change in &changes {
             place::make_folders(&change.path, &mut self.folders)?;
         }
-        for staged in stage_all(changes)? {
+        let staged = stage_all(changes)?;
+        let folders: BTreeSet<_> = staged.iter().map(|staged| folder_of(&staged.change.path)).collect();
+        folders.into_iter().try_for_each(has_stayed)?;
+        for staged in staged {
             put_in_place(staged, &mut self.files)?;
         }
         Ok(self.sync()?)
@@ -166,14 +169,15 @@ fn stage(change: Change) -> Result<Staged, PathError> {
     Ok(Staged { change, metadata, file })
 }
 
+/// Looks once more whether the folder is where it was found: what is written must not follow a link that is there by now.
+fn has_stayed(folder: &Path) -> Result<(), Fault> {
+    if folder.canonicalize().at(folder)? == folder { Ok(()) } else { Err(Fault::Moved(folder.to_owned())) }
+}
+
 /// Makes the staged file the real one, and adds it to `placed` as soon as there is something to undo.
 fn put_in_place(staged: Staged, placed: &mut Vec<Placed>) -> Result<(), Fault> {
     let Staged { change, metadata, file } = staged;
     let path = change.path.clone();
-    let folder = folder_of(&path);
-    if folder.canonicalize().at(folder)? != folder {
-        return Err(Fault::Moved(path));
-    }
     if read::bytes(&path).at(&path)? != change.old {
         return Err(Fault::Changed(path));
     }

@@ -9,7 +9,7 @@ use super::{Job, OutputReport, PrepareError, Surroundings, options};
 use crate::config::Output;
 use crate::document::FieldPath;
 use crate::os;
-use crate::output::{FileSet, Handling, Target, Variables, entries, expand_map, resolve_target};
+use crate::output::{FileSet, Handling, Root, Target, Variables, entries, expand_map};
 use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
 use crate::threads::{aside, side_by_side};
@@ -30,13 +30,13 @@ pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Re
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
     let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
+    let root = Root::new(job.folder())?;
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
         };
         let options = options::complete(job, index, output, &plugin)?;
-        let locate =
-            |path: &str| resolve_target(job.folder(), path, &|real| around.trust.trusts_target(job.folder(), real));
+        let locate = |path: &str| root.target(path, &|real| around.trust.trusts_target(job.folder(), real));
         let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
         let path = path
             .ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;

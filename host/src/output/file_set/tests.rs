@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::super::{Fault, resolve_target};
+use super::super::{Fault, Root};
 use super::*;
 
 const PLAIN: Handling = Handling { backup: false, sensitive: false };
@@ -28,7 +28,7 @@ impl Project {
     }
 
     fn target(&self, name: &str) -> Target {
-        resolve_target(&self.path, name, &|_| false).unwrap()
+        Root::new(&self.path).unwrap().target(name, &|_| false).unwrap()
     }
 
     fn plan(&self, files: &[(&str, &str, Handling)]) -> FileSet {
@@ -347,7 +347,7 @@ mod unix {
     #[ignore = "run by another test"]
     fn on_a_full_disk() {
         let path = PathBuf::from(std::env::var_os("PORTKEEPER_TEST_FULL_DISK").unwrap());
-        let target = |name: &str| resolve_target(&path, name, &|_| false).unwrap();
+        let target = |name: &str| Root::new(&path).unwrap().target(name, &|_| false).unwrap();
         let mut files = FileSet::default();
         files.put(&target("a"), "new".to_owned(), BACKUP).unwrap();
         files.put(&target("sub/b"), "x".repeat(100_000), PLAIN).unwrap();
