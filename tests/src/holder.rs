@@ -95,14 +95,15 @@ impl HolderProcess {
         fs::read_link(format!("/proc/{}/{name}", self.pid)).expect("a link")
     }
 
-    /// The memory that it shares with nobody, in KiB (`Private_Clean` and `Private_Dirty`, proc_pid_smaps(5)).
+    /// Its memory that belongs to no file, in KiB (`Anonymous`, proc_pid_smaps(5)). What it shares with nobody (`Private_Dirty`) would be
+    /// a program's own code as well, as long as the linker's file is not yet on the disk.
     ///
     /// # Panics
     /// When it has ended.
     #[must_use]
     pub fn own_memory(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid)).expect("its memory");
-        let lines = text.lines().filter(|line| line.starts_with("Private_Dirty:"));
+        let lines = text.lines().filter(|line| line.starts_with("Anonymous:"));
         lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
     }
 }

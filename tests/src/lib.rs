@@ -10,6 +10,8 @@ mod crowd;
 mod holder;
 pub mod hostile;
 mod lan;
+#[cfg(target_os = "linux")]
+mod leftover;
 mod markdown;
 mod namespace;
 mod outcome;

@@ -243,3 +243,14 @@ impl Sandbox {
 fn socket_address(address: &str, port: u16) -> String {
     if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }
+
+/// Nothing that a test started outlives it.
+#[cfg(target_os = "linux")]
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let ended = crate::leftover::wait_for_all(self.root());
+        if !std::thread::panicking() {
+            ended.unwrap_or_else(|command| panic!("the test has ended, and this runs on in its sandbox: {command}"));
+        }
+    }
+}

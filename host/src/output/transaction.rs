@@ -124,7 +124,7 @@ impl Written {
     fn sync(&self) -> Result<(), PathError> {
         let paths = self.files.iter().map(|file| &file.change.path).chain(&self.folders);
         let folders: BTreeSet<_> = paths.map(|path| folder_of(path)).collect();
-        folders.into_iter().try_for_each(sync_folder)
+        side_by_side(SYNCS, folders.iter(), |folder| sync_folder(folder)).into_iter().collect()
     }
 
     /// Puts everything back as it was: old files with all that belongs to them; new files, backups and folders are removed.
@@ -150,7 +150,7 @@ impl Written {
     }
 }
 
-/// How many files are synced at once. A disk empties its cache once for those that ask together.
+/// How many files or folders are synced at once. A disk empties its cache once for those that ask together.
 const SYNCS: usize = 3;
 
 /// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.
