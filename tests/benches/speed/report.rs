@@ -51,7 +51,7 @@ const LINES: [Line; 33] = [
     line("prepare, empty cache", ("prepare", PYTHON), Some(1.0)),
     line("prepare, empty cache", ("prepare", PORTKEEPER), None),
     line("ten formats", ("reserve beside ten formats", PORTKEEPER), Some(3.0)),
-    line("ten plugins", ("reserve beside ten formats", PORTKEEPER), Some(3.0)),
+    line("ten plugins", ("reserve beside ten formats", PORTKEEPER), None),
     line("ten plugins, cold", ("ten plugins", PORTKEEPER), None),
     line("ten plugins, cold", ("ten plugins, cold, one core", PORTKEEPER), None),
     line("known name", ("known name", PORT_FOR), Some(0.1)),
