@@ -28,7 +28,8 @@ use crate::os;
 /// Making one costs nothing: wasmtime starts when the first plugin is asked for. From then on it handles what the system tells the
 /// process of faults (SIGSEGV, SIGILL and SIGFPE; on Windows and macOS exceptions): those of a plugin's code are the plugin's crashes,
 /// all others go to whoever handled them before. For each memory of a plugin that runs, it sets aside 4 GiB of addresses, which take no
-/// memory; a process whose addresses are limited (`RLIMIT_AS`) gets larger code instead.
+/// memory; a process whose addresses are limited (`RLIMIT_AS`) gets larger code instead. Some MiB that calls have used are given back when
+/// the engine is dropped.
 #[derive(Debug)]
 pub struct Engine {
     cache: Option<PathBuf>,

@@ -60,7 +60,7 @@ impl Sandbox {
         self.memory
     }
 
-    /// What the plugin logged.
+    /// Takes what the plugin logged.
     pub(super) fn take_log(&mut self) -> Vec<LogLine> {
         mem::take(&mut self.log)
     }

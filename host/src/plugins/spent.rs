@@ -37,3 +37,32 @@ impl Spent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wasmtime::ResourceLimiter as _;
+
+    use super::*;
+
+    /// How many stores are kept of ten times as many as may be, each with so much memory.
+    fn kept(fence: Fence, memory: usize) -> usize {
+        let engine = wasmtime::Engine::default();
+        let spent = Spent::new(fence);
+        for _ in 0..10 * limits::SPENT {
+            let mut store = Sandbox::store(&engine, Duration::from_secs(1));
+            assert!(store.data_mut().memory_growing(0, memory, None).unwrap());
+            spent.take(store);
+        }
+        spent.stores.lock().unwrap().len()
+    }
+
+    #[test]
+    fn only_a_little_is_kept() {
+        assert_eq!(kept(Fence::AddressSpace, 0), limits::SPENT);
+        assert_eq!(kept(Fence::AddressSpace, limits::SPENT_MEMORY / 4), 4);
+        assert_eq!(kept(Fence::AddressSpace, limits::MEMORY), 0);
+        assert_eq!(kept(Fence::Checks, 0), 0);
+    }
+}
