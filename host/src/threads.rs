@@ -15,7 +15,9 @@ pub(crate) fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
         os::leave_processor(here);
         work();
     };
-    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    step_aside();
+    Ok(())
 }
 
 /// Does the work for each of the items, on as many threads as wanted and not more than there are items or than the system gives, this one
@@ -41,6 +43,9 @@ where
     let mut results = thread::scope(|scope| {
         let start = |_| thread::Builder::new().spawn_scoped(scope, drain_elsewhere).ok();
         let others: Vec<_> = (0..others).map_while(start).collect();
+        if !others.is_empty() {
+            step_aside();
+        }
         let mut results = drain();
         for other in others {
             results.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
@@ -49,6 +54,11 @@ where
     });
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Lets a new thread go on, or elsewhere, if it waits for the processor that this one runs on.
+fn step_aside() {
+    thread::yield_now();
 }
 
 #[cfg(test)]
