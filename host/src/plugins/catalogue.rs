@@ -83,8 +83,8 @@ impl<'a> Catalogue<'a> {
         self.load(name, self.resolve(name)?)
     }
 
-    /// The plugins of several types, in their order. None runs before all are there and may run. Each is told to `found` as soon as it is one
-    /// of the answer, once.
+    /// The plugins of several types, in their order. None runs before all are there and may run. Each is told to `found` once, as soon as
+    /// it is ready; after that another may still turn out to be none.
     ///
     /// # Errors
     /// As for [`find`](Self::find): the first error in the order of the names.

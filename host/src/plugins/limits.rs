@@ -25,9 +25,10 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// All linear memories of one call together, in bytes.
 pub(super) const MEMORY: usize = 64 * MIB;
 
-/// How many calls may leave their memory behind until the engine goes, and how much they may leave together, in bytes. An honest call
-/// takes little more than a MiB.
+/// How many calls may leave their memory behind until the engine goes.
 pub(super) const SPENT: usize = 64;
+
+/// How much they may leave together, in bytes. An honest call takes little more than a MiB.
 pub(super) const SPENT_MEMORY: usize = 16 * MIB;
 
 /// All tables of one call together, in elements.

@@ -86,7 +86,8 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
 struct Loader(OnceLock<Sender<Plugin>>);
 
 impl Loader {
-    /// The thread starts with the first plugin and not before: whom a message wakes goes on where the sender runs, and takes its time.
+    /// The thread starts with the first plugin. Had it to wait for one, the message would wake it on the sender's own processor, and the
+    /// two would take turns there.
     fn load(&self, plugin: &Plugin) {
         let _ = self.0.get_or_init(Self::start).send(plugin.clone());
     }

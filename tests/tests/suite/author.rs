@@ -22,7 +22,7 @@ pub(crate) fn author(run: Run<'_>) -> Run<'_> {
 
 /// The author's cargo in the folder, without what the cargo that runs this test says to its children.
 pub(crate) fn cargo(folder: &Path) -> Command {
-    let mut cargo = toolchain(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    let mut cargo = toolchain(&cargo_path());
     cargo.current_dir(folder);
     cargo
 }
@@ -44,11 +44,10 @@ fn has_target() -> Result<(), String> {
 }
 
 /// Downloads what `cargo test` does not need for itself, for the tests to build plugins without the network: with the versions that
-/// are in use here, which they copy. Nothing is asked of the network where all is there.
+/// are in use here, which they copy. It is done as the user has set cargo up, and nothing is asked of the network where all is there.
 fn has_crates() -> Result<(), String> {
-    let mut fetch = cargo(&root());
-    fetch.args(["fetch", "--quiet", "--locked", "--target", WASM]).env_remove("CARGO_NET_OFFLINE");
-    let output = fetch.output().unwrap();
+    let mut fetch = Command::new(cargo_path());
+    let output = fetch.current_dir(root()).args(["fetch", "--quiet", "--locked", "--target", WASM]).output().unwrap();
     match output.status.success() {
         true => Ok(()),
         false => Err(format!(
@@ -56,6 +55,10 @@ fn has_crates() -> Result<(), String> {
             String::from_utf8_lossy(&output.stderr)
         )),
     }
+}
+
+fn cargo_path() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
 fn toolchain(program: &str) -> Command {
