@@ -72,8 +72,10 @@ pub enum ReserveError {
     },
     /// No port of those asked for is free.
     #[error(
-        "no free port{} among {choice} on {host}: {reserved} reserved, {in_use} in use{}. Ask for a wider range{}",
+        "no {} port{} among {choice} on {host}: {}{reserved} reserved, {in_use} in use{}. Ask for a wider range{}",
+        if *.ours == 0 { "free" } else { "further free" },
         for_name(.name),
+        taken_by_us(*.ours),
         also_denied(*.denied),
         or_release(*.reserved)
     )]
@@ -84,7 +86,9 @@ pub enum ReserveError {
         choice: Choice,
         /// The host.
         host: Host,
-        /// How many of the ports are reserved.
+        /// How many this very request would have had, which gets none now.
+        ours: usize,
+        /// How many others have reserved.
         reserved: usize,
         /// How many are not reserved, but in use.
         in_use: usize,
@@ -117,6 +121,10 @@ fn in_the_way(blocker: &Blocker) -> String {
 
 fn for_name(name: &Option<String>) -> String {
     name.as_ref().map(|name| format!(" for `{name}`")).unwrap_or_default()
+}
+
+fn taken_by_us(ours: usize) -> String {
+    if ours == 0 { String::new() } else { format!("{ours} for this request itself, ") }
 }
 
 fn also_denied(denied: usize) -> String {

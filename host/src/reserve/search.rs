@@ -57,7 +57,7 @@ impl<'a, W: World> Seats<'a, W> {
         let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
         let port = self.next_free(request, claimed, &mut search)?;
         let reservation = self.take(request, port);
-        search.tally.reserved(&reservation);
+        search.tally.passed(&reservation, Whose::Ours);
         self.searches.insert(kind, search);
         Ok(reservation)
     }
@@ -79,8 +79,8 @@ impl<'a, W: World> Seats<'a, W> {
     ) -> Result<Port, ReserveError> {
         let own = request.choice.preferred();
         for port in search.rest.by_ref() {
-            if let Some(reservation) = self.live(request, port) {
-                search.tally.reserved(reservation);
+            if let Some((reservation, whose)) = self.live(request, port) {
+                search.tally.passed(reservation, whose);
                 continue;
             }
             if Some(port) != own && claimed.contains(&(request.protocol, port)) {
@@ -96,8 +96,8 @@ impl<'a, W: World> Seats<'a, W> {
             }
         }
         while let Some(port) = search.last_resorts.pop_front() {
-            if let Some(reservation) = self.live(request, port) {
-                search.tally.reserved(reservation);
+            if let Some((reservation, whose)) = self.live(request, port) {
+                search.tally.passed(reservation, whose);
                 continue;
             }
             match self.is_to_be_had(request, port, true) {
@@ -120,8 +120,8 @@ impl<'a, W: World> Seats<'a, W> {
         }
     }
 
-    /// The live reservation that keeps the port, if one does.
-    fn live(&mut self, request: &Request, port: Port) -> Option<&Reservation> {
+    /// The live reservation that keeps the port, if one does, and whose it is.
+    fn live(&mut self, request: &Request, port: Port) -> Option<(&Reservation, Whose)> {
         let seat = (request.protocol, port);
         let covers = |reservation: &Reservation| reservation.covers(request.protocol, port, &request.addresses);
         let start = self.before.partition_point(|&(protocol, port, _)| (protocol, port) < seat);
@@ -132,12 +132,12 @@ impl<'a, W: World> Seats<'a, W> {
                 continue;
             }
             if why_stale(reservation, self.world.now(), self.world).is_none() {
-                return Some(&self.transaction.reservations()[index]);
+                return Some((&self.transaction.reservations()[index], Whose::Theirs));
             }
             self.stale.insert(index);
         }
         let own = self.own.get(&seat)?.iter().map(|&index| &self.transaction.reservations()[index]);
-        own.into_iter().find(|reservation| covers(reservation))
+        own.into_iter().find(|reservation| covers(reservation)).map(|reservation| (reservation, Whose::Ours))
     }
 
     fn take(&mut self, request: &Request, port: Port) -> Reservation {
@@ -173,8 +173,8 @@ impl<'a, W: World> Seats<'a, W> {
             Lease::Named(name) => Some(name.name.clone()),
             _ => None,
         };
-        let &Tally { reserved, in_use, denied, .. } = tally;
-        ReserveError::NoneFree { name, choice: request.choice, host, reserved, in_use, denied }
+        let &Tally { ours, reserved, in_use, denied, .. } = tally;
+        ReserveError::NoneFree { name, choice: request.choice, host, ours, reserved, in_use, denied }
     }
 
     /// Removes what was found stale on the way.
@@ -184,9 +184,17 @@ impl<'a, W: World> Seats<'a, W> {
     }
 }
 
+/// Whether a reservation is this transaction's own, or was there before.
+#[derive(Clone, Copy)]
+enum Whose {
+    Ours,
+    Theirs,
+}
+
 /// Why candidates were passed over.
 #[derive(Default)]
 struct Tally {
+    ours: usize,
     reserved: usize,
     in_use: usize,
     denied: usize,
@@ -194,8 +202,11 @@ struct Tally {
 }
 
 impl Tally {
-    fn reserved(&mut self, reservation: &Reservation) {
-        self.reserved += 1;
+    fn passed(&mut self, reservation: &Reservation, whose: Whose) {
+        match whose {
+            Whose::Ours => self.ours += 1,
+            Whose::Theirs => self.reserved += 1,
+        }
         self.blocker.get_or_insert_with(|| reservation.clone());
     }
 }

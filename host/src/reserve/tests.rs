@@ -70,6 +70,16 @@ mod choosing {
     }
 
     #[test]
+    fn what_a_request_would_have_had_is_not_called_reserved() {
+        let (store, world) = (Memory::default(), Simulation::new());
+        assert_eq!(reserve_one(&store, &world, within(8000, 8000), grace(60)).unwrap(), 8000);
+        let error = reserve(&store, &world, &vec![request(within(8000, 8002), grace(60)); 3]).unwrap_err().to_string();
+        let words =
+            "no further free port among 8000-8002 on 127.0.0.1: 2 for this request itself, 1 reserved, 0 in use";
+        assert!(error.starts_with(words), "{error}");
+    }
+
+    #[test]
     fn many_ports_of_one_range_are_found_in_one_walk() {
         let (store, world) = (Memory::default(), Simulation::new());
         world.set(8000, PortState::Taken);
