@@ -1,6 +1,6 @@
 //! Reserves a port, writes it into `.env` and `config.json`, and releases it at the end.
 //!
-//! `cargo run --example basic_reserve` in a folder where it may write.
+//! `cargo run --example basic_reserve` in a directory where it may write.
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 

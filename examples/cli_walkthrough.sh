@@ -1,10 +1,10 @@
 #!/bin/sh
-# A walk through the commands. Everything happens in a temporary folder, with a registry of its own.
+# A walk through the commands. Everything happens in a temporary directory, with a registry of its own.
 set -eu
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-export PORTKEEPER_REGISTRY="$folder/registry.json"
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory"
+export PORTKEEPER_REGISTRY="$directory/registry.json"
 
 say() { printf '\n# %s\n' "$1"; }
 run() {
@@ -26,7 +26,7 @@ run portkeeper reserve --profile service --write-env
 run portkeeper reserve --profile service --write-env
 run cat .env
 
-say 'A name of your own: the same port tomorrow, and in every folder. Without --global it is one of the project.'
+say 'A name of your own: the same port tomorrow, and in every directory. Without --global it is one of the project.'
 run portkeeper port --global walkthrough/web
 run portkeeper port --global walkthrough/web
 run portkeeper list --global

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Servers on ports that are theirs from before they start until they end. Everything happens in a temporary folder, with a registry of
+# Servers on ports that are theirs from before they start until they end. Everything happens in a temporary directory, with a registry of
 # its own.
 set -eu
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-export PORTKEEPER_REGISTRY="$folder/registry.json"
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory"
+export PORTKEEPER_REGISTRY="$directory/registry.json"
 
 say() { printf '\n# %s\n' "$1"; }
 run() {

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Starts a web server on a port that nobody else is given, asks it for its page, and gives the port back.
 set -eu
-folder=$(mktemp -d)
+directory=$(mktemp -d)
 port=$(portkeeper port --profile service --owner run_server.sh)
-echo 'served on a reserved port' > "$folder/index.html"
+echo 'served on a reserved port' > "$directory/index.html"
 
-python3 -m http.server "$port" --bind 127.0.0.1 --directory "$folder" 2>/dev/null &
+python3 -m http.server "$port" --bind 127.0.0.1 --directory "$directory" 2>/dev/null &
 server=$!
-trap 'kill "$server"; portkeeper release "$port" >/dev/null; rm -rf "$folder"' EXIT
+trap 'kill "$server"; portkeeper release "$port" >/dev/null; rm -rf "$directory"' EXIT
 
 # Ask until the server is up. The reservation lasts 60 seconds without a listener, and then as long as there is one.
 python3 - "$port" <<'PYTHON'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the transcripts of status, explain and doctor that stand in the README. A test compares them.
 #
-# It runs in namespaces of its own, where every port is free and /srv is a temporary folder, and needs portkeeper, python3, ip and
+# It runs in namespaces of its own, where every port is free and /srv is a temporary directory, and needs portkeeper, python3, ip and
 # unshare. What differs from machine to machine is replaced: pids, times, and the user.
 set -eu
 
@@ -35,7 +35,7 @@ export HOME=/srv/anna LC_ALL=C
 unset XDG_STATE_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_CONFIG_HOME
 mkdir -p "$HOME/shop/.git" "$HOME/shop-2/.git"
 
-# serve FOLDER PORT: starts a server there, from a shell of its own, and waits for it.
+# serve DIRECTORY PORT: starts a server there, from a shell of its own, and waits for it.
 serve() {
   (cd "$1" && exec sh -c "python3 -m http.server $2 --bind 127.0.0.1 >/dev/null 2>&1; true") &
   portkeeper wait "$2" --occupied --timeout 60s

@@ -15,7 +15,7 @@ const failure = (code, message, help) => ({ code, message, help, line: undefined
 
 function line([key, value], numbers) {
   if (!/^[A-Za-z_$][\w$]*$/.test(key)) {
-    throw failure("bad-map", `\`${key}\` can't be the name of a constant`, "Use letters, digits and `_`, with no digit first.");
+    throw failure("bad-map", `\`${key}\` cannot be the name of a constant`, "Use letters, digits and `_`, with no digit first.");
   }
   const isNumber = numbers && /^(0|[1-9]\d{0,14})$/.test(value);
   return `export const ${key} = ${isNumber ? value : JSON.stringify(value)};\n`;

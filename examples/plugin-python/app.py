@@ -25,7 +25,7 @@ def failure(code: str, message: str, help: str) -> Err:
 
 def line(key: str, value: str, numbers: bool) -> str:
     if not key.isidentifier() or keyword.iskeyword(key):
-        raise failure("bad-map", f"`{key}` can't be the name of a variable", "Use letters, digits and `_`, with no digit first.")
+        raise failure("bad-map", f"`{key}` cannot be the name of a variable", "Use letters, digits and `_`, with no digit first.")
     is_number = numbers and value.isdecimal() and value.isascii() and str(int(value)) == value
     return f"{key} = {value if is_number else repr(value)}\n"
 

@@ -45,7 +45,7 @@ enum Command {
     /// The port is the server's from before it starts until it ends: no other program can take it, not even while the server restarts.
     /// In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are {PORT1},
     /// {PORT2} and so on, with a config each key: {SERVICE_PORT}. Signals are passed on, and the command's exit code comes back; 125 means that
-    /// portkeeper itself failed, 126 that the command can't be run, 127 that there is none, 128+n that signal n has ended it.
+    /// portkeeper itself failed, 126 that the command cannot be run, 127 that there is none, 128+n that signal n has ended it.
     ///
     /// Unless --handover says otherwise, the server is handed the port in the best way that works:
     ///
@@ -64,7 +64,7 @@ enum Command {
     Status(Deferred<status::StatusArgs>),
     /// List names and their ports, as `name: port`
     ///
-    /// Those of the project that the current folder is in, whether a command gave them or a config; outside of any project your global
+    /// Those of the project that the current directory is in, whether a command gave them or a config; outside of any project your global
     /// ones. `status` shows all reservations, and what listens on them.
     List(Deferred<list::ListArgs>),
     /// Pick free ports without reserving them, and print the bare numbers
@@ -74,7 +74,7 @@ enum Command {
     Pick(Deferred<pick::PickArgs>),
     /// End the reservations that are stale, and say why
     ///
-    /// Stale is only what is proven: the process has ended, the time is up, nothing listens after the grace, the project's folder
+    /// Stale is only what is proven: the process has ended, the time is up, nothing listens after the grace, the project's directory
     /// is gone. Every reserve collects most of them on its way, too.
     Gc(Deferred<gc::GcArgs>),
     /// Wait until servers listen, or until ports are free
@@ -133,7 +133,7 @@ enum Command {
     ///
     /// A plugin that comes with a repository or a config is other people's code: it runs only after you have said so here, as it
     /// is now; changed, it has to be trusted anew. Any other file becomes one that the configs of the current project may write, though
-    /// it is not in the project's folder.
+    /// it is not in the project's directory.
     Trust(Deferred<trust::TrustArgs>),
     /// Print the JSON Schema of the config, for editors
     ///
@@ -142,7 +142,7 @@ enum Command {
     Schema(Deferred<schema::SchemaArgs>),
     /// Print a completion script for a shell
     Completions(Deferred<completions::CompletionsArgs>),
-    /// Print the manual page, or write those of all commands into a folder
+    /// Print the manual page, or write those of all commands into a directory
     Man(Deferred<man::ManArgs>),
 }
 
@@ -210,10 +210,10 @@ fn run(context: &Context, command: &Command) -> CommandResult {
     }
 }
 
-/// An answer that can't be written, for example to a full disk, was not given.
+/// An answer that cannot be written, for example to a full disk, was not given.
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
-        Self::environment(format_args!("the answer can't be written: {error}"))
+        Self::environment(format_args!("the answer cannot be written: {error}"))
     }
 }
 

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::hold::{HoldFolder, InProcess};
+use crate::hold::{HoldDirectory, InProcess};
 use crate::model::{Host, LeaseName, Name, Port, PortSpec, Project, Protocol, Reservation};
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
 use crate::reserve::{
-    Granted, Machine, NamingRules, Outcome, Pick, PickError, ReserveError, Stale, collect, names_of, pick, release,
+    Granted, Machine, NameOptions, Outcome, Pick, PickError, ReserveError, Stale, collect, names_of, pick, release,
     reserve, reserve_names,
 };
 use crate::settings::Settings;
@@ -49,20 +49,20 @@ pub struct PortRegistry {
 
 /// Why there is no registry to open, or nowhere to keep plugins.
 #[derive(Debug, Error)]
-#[error("there is no home folder: set HOME, or open a registry with PortRegistry::at")]
+#[error("there is no home directory: set HOME, or open a registry with PortRegistry::at")]
 pub struct SetupError;
 
 impl PortRegistry {
     /// The user's own registry; `PORTKEEPER_REGISTRY` chooses another file.
     ///
     /// # Errors
-    /// [`SetupError`] when there is no home folder.
+    /// [`SetupError`] when there is no home directory.
     pub fn open() -> Result<Self, SetupError> {
         match std::env::var_os("PORTKEEPER_REGISTRY") {
             Some(path) => Ok(Self::at(path)),
             None => {
                 let settings = Settings::from_environment().ok_or(SetupError)?;
-                Ok(Self::with(FileStore::in_private_folder(settings.state)))
+                Ok(Self::with(FileStore::in_private_directory(settings.state)))
             }
         }
     }
@@ -83,13 +83,13 @@ impl PortRegistry {
 
     /// This machine, with the holders of this registry.
     fn machine(&self) -> Machine {
-        Machine::here().with_holds(HoldFolder::beside(self.store.path()))
+        Machine::here().with_holds(HoldDirectory::beside(self.store.path()))
     }
 
     /// Reserves a port for as long as the answer is kept, and this process runs.
     ///
     /// # Errors
-    /// [`ReserveError`]: no port is free, the host is none of this machine, or the registry can't be used.
+    /// [`ReserveError`]: no port is free, the host is none of this machine, or the registry cannot be used.
     pub fn reserve(&self, selection: &Selection) -> Result<Reserved<'_>, ReserveError> {
         let mut reserved = self.reserve_many(selection, 1)?;
         Ok(reserved.remove(0))
@@ -152,7 +152,7 @@ impl PortRegistry {
 
 /// Ports with names, as the command line has them.
 impl PortRegistry {
-    /// The port of the name: the one that it has, or a new one. It lasts until it is released, or the project's folder is gone; unlike
+    /// The port of the name: the one that it has, or a new one. It lasts until it is released, or the project's directory is gone; unlike
     /// with [`PortRegistry::reserve`], dropping the answer changes nothing.
     ///
     /// A name that has a port keeps it, whoever uses it, unless the selection asks for another one.
@@ -162,7 +162,7 @@ impl PortRegistry {
     pub fn reserve_name(&self, name: &Name, of: &NameOf, selection: &Selection) -> Result<Reservation, ReserveError> {
         let host = Host::default();
         let addresses = local_addresses(&host)?;
-        let rules = NamingRules { host: (host, addresses), moves: false, require_free: false };
+        let rules = NameOptions { host: (host, addresses), moves: false, require_free: false };
         let namings = [selection.naming(name, of)?];
         let mut outcome = reserve_names(&self.store, &self.machine(), &namings, &rules)?;
         Ok(outcome.granted.remove(0).reservation)
@@ -194,7 +194,7 @@ impl PortRegistry {
     /// A TCP port for the loopback addresses that nobody has reserved and nobody uses: any of those that are meant.
     ///
     /// # Errors
-    /// [`GetPortError`]: none of them is free, or the registry or the kernel can't be asked.
+    /// [`GetPortError`]: none of them is free, or the registry or the kernel cannot be asked.
     pub fn get_port(&self, among: &PortSpec) -> Result<Port, GetPortError> {
         self.select_random(among, &PortSpec::none())
     }
@@ -216,18 +216,18 @@ impl PortRegistry {
 pub struct NameOf(Option<Arc<Project>>);
 
 impl NameOf {
-    /// The user's own, the same in every folder.
+    /// The user's own, the same in every directory.
     #[must_use]
     pub fn user() -> Self {
         Self(None)
     }
 
-    /// Those of the project in this very folder. (The command line looks for the folder with the config, or the worktree's root.)
+    /// Those of the project in this very directory. (The command line looks for the directory with the config, or the worktree's root.)
     ///
     /// # Errors
-    /// What the system reports about the folder; a path that is not Unicode.
-    pub fn project(folder: impl AsRef<Path>) -> std::io::Result<Self> {
-        Ok(Self(Some(Arc::new(Project::at(folder.as_ref())?))))
+    /// What the system reports about the directory; a path that is not Unicode.
+    pub fn project(directory: impl AsRef<Path>) -> std::io::Result<Self> {
+        Ok(Self(Some(Arc::new(Project::at(directory.as_ref())?))))
     }
 }
 
@@ -237,7 +237,7 @@ pub enum GetPortError {
     /// None is free.
     #[error(transparent)]
     Pick(#[from] PickError),
-    /// The registry can't be read.
+    /// The registry cannot be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::hold::{HoldError, Keeper};
+use crate::hold::{HoldBackend, HoldError};
 use crate::model::{Caller, Hold, HoldId, Host, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::Liveness;
 use crate::probe::{PortState, ProbeError, local_addresses};
-use crate::reserve::{Choice, Machine, Occupied, Presence, ReserveError, World};
+use crate::reserve::{Machine, Occupied, PortSelector, Presence, ReserveError, World};
 use crate::scan::{PortState as Seen, Ports, Report, ScanError, Targets};
 
 /// Why there is no port.
@@ -22,14 +22,14 @@ pub enum ReserveNetworkError {
     /// There is no scan, and so no host.
     #[error(transparent)]
     Scan(#[from] ScanError),
-    /// The registry or the kernel can't be used.
+    /// The registry or the kernel cannot be used.
     #[error(transparent)]
     Reserve(#[from] ReserveError),
     /// No host has a free port.
     #[error("no free port among {choice} at the {addresses} addresses that were asked")]
     NoneFree {
         /// What was asked for.
-        choice: Choice,
+        choice: PortSelector,
         /// How many addresses there were.
         addresses: u64,
     },
@@ -81,7 +81,7 @@ impl Candidate {
         targets.own().map(|address| Self { address: address.ip, seen: None }).collect()
     }
 
-    /// The other machines of a report that have closed ports. Those whose address needs a zone can't be written into a registry.
+    /// The other machines of a report that have closed ports. Those whose address needs a zone cannot be written into a registry.
     #[must_use]
     pub fn remote(report: &Report) -> Vec<Self> {
         let usable = report.hosts().filter(|host| !host.own && host.up_by.is_proven());
@@ -198,8 +198,8 @@ impl World for Reach<'_> {
         self.machine.held(except)
     }
 
-    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
-        self.machine.let_go(hold, ports)
+    fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+        self.machine.release_hold(hold, ports)
     }
 
     fn sweep(&self) {
@@ -207,7 +207,7 @@ impl World for Reach<'_> {
     }
 
     /// A port of another machine can only be held over there.
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn keeper(&self) -> Option<&dyn HoldBackend> {
         if self.seen.is_none() { self.machine.keeper() } else { None }
     }
 }

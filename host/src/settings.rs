@@ -1,10 +1,10 @@
-//! Where things are: the only place that reads the environment and knows the platform's folders.
+//! Where things are: the only place that reads the environment and knows the platform's directories.
 
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 
-/// The user's folders, where portkeeper keeps what is neither a project's nor the machine's.
+/// The user's directories, where portkeeper keeps what is neither a project's nor the machine's.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Registry and trust: what must not be lost.
@@ -22,9 +22,9 @@ impl Settings {
         self.state.join("trust.json")
     }
 
-    /// The platform's places; none when there is no home folder.
+    /// The platform's places; none when there is no home directory.
     ///
-    /// Linux and macOS: the XDG Base Directory Specification. Windows: the known folders.
+    /// Linux and macOS: the XDG Base Directory Specification. Windows: the known directories.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         let base = etcetera::choose_base_strategy().ok()?;

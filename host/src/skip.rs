@@ -16,7 +16,7 @@ pub(crate) fn skipped(why: impl Display) {
 pub(crate) fn ipv6_or_skip() -> bool {
     let has = TcpListener::bind("[::1]:0").is_ok();
     if !has {
-        skipped("this machine has no IPv6: `::1` can't be bound");
+        skipped("this machine has no IPv6: `::1` cannot be bound");
     }
     has
 }

@@ -9,7 +9,7 @@ use crate::os;
 ///
 /// # Errors
 /// The system has no thread for us.
-pub(crate) fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn spawn_detached(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let here = os::processor();
     let work = move || {
         os::leave_processor(here);
@@ -22,7 +22,7 @@ pub(crate) fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
 
 /// Does the work for each of the items, on as many threads as wanted and not more than there are items or than the system gives, this one
 /// among them; gives the results in the items' order. A panic in one of them is a panic here.
-pub(crate) fn side_by_side<T, R>(
+pub(crate) fn parallel_map<T, R>(
     threads: usize,
     items: impl ExactSizeIterator<Item = T> + Send,
     work: impl Fn(T) -> R + Sync,
@@ -71,17 +71,17 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_items() {
         for threads in [0, 1, 2, 7, 100] {
-            let doubled = side_by_side(threads, 0..20, |item| item * 2);
+            let doubled = parallel_map(threads, 0..20, |item| item * 2);
             assert_eq!(doubled, (0..20).map(|item| item * 2).collect::<Vec<_>>(), "{threads}");
         }
-        assert!(side_by_side(4, Vec::<u8>::new().into_iter(), |item| item).is_empty());
+        assert!(parallel_map(4, Vec::<u8>::new().into_iter(), |item| item).is_empty());
     }
 
     #[test]
     fn it_is_done_at_once() {
         // Nobody passes before all are here.
         let barrier = Barrier::new(3);
-        let ids = side_by_side(3, 0..3, |_| {
+        let ids = parallel_map(3, 0..3, |_| {
             barrier.wait();
             thread::current().id()
         });

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Failure {
     /// `bad-options`, `bad-map`, `bad-target`, `bad-input`, or a word of the plugin's own.
     pub code: String,
-    /// What was found, and why it can't be used. The host names the output and its path.
+    /// What was found, and why it cannot be used. The host names the output and its path.
     pub message: String,
     /// What the user can do about it.
     pub help: Option<String>,
@@ -22,25 +22,25 @@ impl Failure {
         Self { code: code.to_owned(), message: message.into(), help: None, line: None }
     }
 
-    /// The output's options can't be used.
+    /// The output's options cannot be used.
     #[must_use]
     pub fn bad_options(message: impl Into<String>) -> Self {
         Self::new("bad-options", message)
     }
 
-    /// The output's `map` can't be used.
+    /// The output's `map` cannot be used.
     #[must_use]
     pub fn bad_map(message: impl Into<String>) -> Self {
         Self::new("bad-map", message)
     }
 
-    /// The target's text can't be used, or would lose something.
+    /// The target's text cannot be used, or would lose something.
     #[must_use]
     pub fn bad_target(message: impl Into<String>) -> Self {
         Self::new("bad-target", message)
     }
 
-    /// One of the inputs can't be used.
+    /// One of the inputs cannot be used.
     #[must_use]
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self::new("bad-input", message)

@@ -10,7 +10,7 @@ pub trait Plugin {
     /// The whole new text of the target. The host writes it, shows it as a diff, or compares it with what is there.
     ///
     /// # Errors
-    /// A [`Failure`] when the options, the map, the target or an input can't be used. Nothing is written then.
+    /// A [`Failure`] when the options, the map, the target or an input cannot be used. Nothing is written then.
     fn render(request: &Request) -> Result<Response, Failure>;
 }
 

@@ -6,7 +6,7 @@ use crate::{Attributes, Failure};
 /// All that a plugin may know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The name of the project's folder, without its path.
+    /// The name of the project's directory, without its path.
     pub project: String,
     /// Every port that the config reserves.
     pub reservations: Vec<Reservation>,
@@ -43,7 +43,7 @@ pub struct Reservation {
 /// A file as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextFile {
-    /// Relative to the config's folder, with `/` between its parts.
+    /// Relative to the config's directory, with `/` between its parts.
     pub path: String,
     /// None when there is no such file.
     pub text: Option<String>,
@@ -87,7 +87,7 @@ impl Request {
     /// `bad-map` when it is no JSON object, or nested deeper than 128 levels.
     pub fn json_map(&self) -> Result<Map, Failure> {
         object(&self.map).map_err(|reason| {
-            Failure::bad_map(format!("the map can't be read as a JSON object: {reason}"))
+            Failure::bad_map(format!("the map cannot be read as a JSON object: {reason}"))
                 .help("Write the map as an object: {\"KEY\": \"${SERVICE_PORT}\"}.")
         })
     }
@@ -109,7 +109,7 @@ impl Reservation {
     }
 }
 
-/// Reads a JSON object, or says why that can't be.
+/// Reads a JSON object, or says why that cannot be.
 pub(crate) fn object(text: &str) -> Result<Map, String> {
     match json::parse(text) {
         Ok(Value::Object(map)) => Ok(map),

@@ -14,7 +14,7 @@ pub struct Response {
 /// A file as it shall be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutFile {
-    /// Relative to the config's folder.
+    /// Relative to the config's directory.
     pub path: String,
     /// The whole text.
     pub text: String,

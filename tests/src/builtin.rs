@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-/// The built-in formats: each is a folder of `plugins/`.
+/// The built-in formats: each is a directory of `plugins/`.
 pub const FORMATS: [&str; 8] = ["docker-compose", "env", "json", "runtime-js", "shell", "template", "toml", "yaml"];
 
 /// What stands beside a component: what it was built from, what came out, and what built it.
@@ -94,15 +94,15 @@ fn source_files(root: &Path, format: &str) -> io::Result<BTreeSet<PathBuf>> {
     let plugin = root.join("plugins").join(format);
     let sdk = root.join("plugin-sdk");
     let mut files = BTreeSet::from([plugin.join("Cargo.toml"), sdk.join("Cargo.toml")]);
-    for folder in [plugin.join("src"), sdk.join("src"), sdk.join("wit")] {
-        add_files(&folder, &mut files)?;
+    for directory in [plugin.join("src"), sdk.join("src"), sdk.join("wit")] {
+        add_files(&directory, &mut files)?;
     }
     Ok(files)
 }
 
-/// Adds the files of a folder and the folders in it. A test is no source of what is built.
-fn add_files(folder: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
+/// Adds the files of a directory and the directories in it. A test is no source of what is built.
+fn add_files(directory: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
             add_files(&path, files)?;
@@ -142,8 +142,8 @@ fn dependencies(root: &Path, format: &str) -> io::Result<BTreeSet<String>> {
 }
 
 /// What a package's manifest names, but for what only its tests use.
-fn direct_dependencies(folder: &Path) -> io::Result<Vec<String>> {
-    let manifest = read_toml(&folder.join("Cargo.toml"))?;
+fn direct_dependencies(directory: &Path) -> io::Result<Vec<String>> {
+    let manifest = read_toml(&directory.join("Cargo.toml"))?;
     let targets = manifest.get("target").and_then(toml::Value::as_table).into_iter().flat_map(|table| table.values());
     let tables = [&manifest].into_iter().chain(targets).filter_map(|table| table.get("dependencies")?.as_table());
     Ok(tables.flat_map(|table| table.keys().cloned()).collect())

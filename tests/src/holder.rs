@@ -86,7 +86,7 @@ impl HolderProcess {
             .collect()
     }
 
-    /// A link in its folder of `/proc`: `cwd`, `exe`.
+    /// A link in its directory of `/proc`: `cwd`, `exe`.
     ///
     /// # Panics
     /// When it has ended.

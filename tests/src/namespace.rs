@@ -61,8 +61,8 @@ impl Namespace {
         !self.user
     }
 
-    /// A command that runs the program in it, in the folder.
-    pub(crate) fn enter(&self, program: &OsStr, folder: &Path) -> Command {
+    /// A command that runs the program in it, in the directory.
+    pub(crate) fn enter(&self, program: &OsStr, directory: &Path) -> Command {
         let of_keeper = |kind: &str| format!("/proc/{}/ns/{kind}", self.keeper.pid());
         let mut command = Command::new("nsenter");
         if self.user {
@@ -76,8 +76,8 @@ impl Namespace {
                 .arg(format!("--pid={}", of_keeper("pid_for_children")))
                 .arg(format!("--mount={}", of_keeper("mnt"))),
         };
-        // A mount namespace is entered at its root, so the folder has to be entered again.
-        command.args(["--", "sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh"]).arg(folder).arg(program);
+        // A mount namespace is entered at its root, so the directory has to be entered again.
+        command.args(["--", "sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh"]).arg(directory).arg(program);
         command
     }
 }

@@ -79,9 +79,9 @@ impl fmt::Display for Ports {
 
 fn lock(block: u16) -> Option<File> {
     let user = rustix::process::getuid().as_raw();
-    let folder = std::env::temp_dir().join(format!("portkeeper-test-ports-{user}"));
-    create_dir_all(&folder).expect("the folder for the locks of test ports");
-    let file = File::options().create(true).append(true).open(folder.join(block.to_string())).ok()?;
+    let directory = std::env::temp_dir().join(format!("portkeeper-test-ports-{user}"));
+    create_dir_all(&directory).expect("the directory for the locks of test ports");
+    let file = File::options().create(true).append(true).open(directory.join(block.to_string())).ok()?;
     file.try_lock().ok()?;
     Some(file)
 }

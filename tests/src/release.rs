@@ -8,7 +8,7 @@ use serde_json::Value;
 /// The path of portkeeper's release build, which is built if it has to be: that takes minutes.
 ///
 /// # Panics
-/// When cargo can't build it.
+/// When cargo cannot build it.
 #[must_use]
 pub fn release_build() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
@@ -18,7 +18,7 @@ pub fn release_build() -> &'static str {
             ["build", "--release", "--package", "portkeeper", "--bin", "portkeeper", "--message-format", "json"];
         let mut build = Command::new(cargo);
         let output = build.args(words).stderr(Stdio::inherit()).output().expect("cargo starts");
-        assert!(output.status.success(), "portkeeper can't be built");
+        assert!(output.status.success(), "portkeeper cannot be built");
         let messages = String::from_utf8_lossy(&output.stdout);
         let executable =
             |line: &str| Some(serde_json::from_str::<Value>(line).ok()?["executable"].as_str()?.to_owned());

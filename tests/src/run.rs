@@ -13,15 +13,15 @@ pub struct Run<'a> {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
-    folder: PathBuf,
+    directory: PathBuf,
     stdin: Vec<u8>,
     namespace: Option<&'a Namespace>,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(program: impl Into<OsString>, environment: Vec<(OsString, OsString)>, folder: &Path) -> Self {
-        let folder = folder.to_owned();
-        Self { program: program.into(), arguments: vec![], environment, folder, stdin: vec![], namespace: None }
+    pub(crate) fn new(program: impl Into<OsString>, environment: Vec<(OsString, OsString)>, directory: &Path) -> Self {
+        let directory = directory.to_owned();
+        Self { program: program.into(), arguments: vec![], environment, directory, stdin: vec![], namespace: None }
     }
 
     /// Adds arguments, split at white space.
@@ -45,10 +45,10 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Runs it in the folder.
+    /// Runs it in the directory.
     #[must_use]
-    pub fn within(mut self, folder: impl AsRef<Path>) -> Self {
-        folder.as_ref().clone_into(&mut self.folder);
+    pub fn within(mut self, directory: impl AsRef<Path>) -> Self {
+        directory.as_ref().clone_into(&mut self.directory);
         self
     }
 
@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
         self.started_by(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
     }
 
-    /// Runs it under a limit of open files that it can't raise.
+    /// Runs it under a limit of open files that it cannot raise.
     #[must_use]
     pub fn with_open_files(self, most: u32) -> Self {
         self.with_limit('n', most.into())
@@ -131,10 +131,10 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = match self.namespace {
-            Some(namespace) => namespace.enter(&self.program, &self.folder),
+            Some(namespace) => namespace.enter(&self.program, &self.directory),
             None => Command::new(&self.program),
         };
-        command.args(&self.arguments).current_dir(&self.folder).env_clear();
+        command.args(&self.arguments).current_dir(&self.directory).env_clear();
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
     /// Starts it.
     ///
     /// # Panics
-    /// When it can't be started.
+    /// When it cannot be started.
     #[must_use]
     #[track_caller]
     pub fn start(&self) -> Running {
@@ -206,7 +206,7 @@ impl Running {
     /// Kills it with SIGKILL.
     ///
     /// # Panics
-    /// When it can't be killed.
+    /// When it cannot be killed.
     pub fn kill(&mut self) {
         self.child.kill().expect("kill");
     }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{Run, Snapshot, StandIn};
 
-/// The programs that a test runs, and a folder for what they keep. Cargo tells only the tests themselves where they are.
+/// The programs that a test runs, and a directory for what they keep. Cargo tells only the tests themselves where they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Programs {
     /// `portkeeper-under-test`.
@@ -20,7 +20,7 @@ pub struct Programs {
     pub target: &'static str,
 }
 
-/// A user of their own: home, state, data and temporary folder, and an environment with nothing else in it.
+/// A user of their own: home, state, data and temporary directory, and an environment with nothing else in it.
 ///
 /// Only the cache of compiled plugins is everybody's, as it is made to be: tests that are about it choose another one.
 #[derive(Debug)]
@@ -33,13 +33,13 @@ impl Sandbox {
     /// A new user on this machine.
     ///
     /// # Panics
-    /// When the folders can't be made.
+    /// When the directories cannot be made.
     #[must_use]
     pub fn new(programs: Programs) -> Self {
-        let root = tempfile::Builder::new().prefix("portkeeper-test-").tempdir().expect("a temporary folder");
+        let root = tempfile::Builder::new().prefix("portkeeper-test-").tempdir().expect("a temporary directory");
         let this = Self { root, programs };
-        for folder in ["home", "tmp", "work"] {
-            fs::create_dir(this.root().join(folder)).expect("a folder");
+        for directory in ["home", "tmp", "work"] {
+            fs::create_dir(this.root().join(directory)).expect("a directory");
         }
         this
     }
@@ -50,13 +50,13 @@ impl Sandbox {
         self.root.path()
     }
 
-    /// The folder that commands run in.
+    /// The directory that commands run in.
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.root().join("work")
     }
 
-    /// The user's state: the registry's folder.
+    /// The user's state: the registry's directory.
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.root().join("state/portkeeper")
@@ -107,12 +107,12 @@ impl Sandbox {
     /// A shell script that finds the command line as `portkeeper`. It stops at the first command that fails.
     ///
     /// # Panics
-    /// When the command line can't be put into the sandbox.
+    /// When the command line cannot be put into the sandbox.
     #[must_use]
     pub fn shell(&self, script: &str) -> Run<'_> {
         let bin = self.root().join("bin");
         if !bin.exists() {
-            fs::create_dir(&bin).expect("a folder");
+            fs::create_dir(&bin).expect("a directory");
             std::os::unix::fs::symlink(self.programs.portkeeper, bin.join("portkeeper")).expect("a link");
         }
         let path = std::env::var("PATH").unwrap_or_default();
@@ -152,23 +152,23 @@ impl Sandbox {
         self.program(self.programs.stand_in).words(words)
     }
 
-    /// Makes a folder, with its parents, relative to [`Self::work`].
+    /// Makes a directory, with its parents, relative to [`Self::work`].
     ///
     /// # Panics
-    /// When it can't.
-    pub fn folder(&self, path: impl AsRef<Path>) -> PathBuf {
+    /// When it cannot.
+    pub fn directory(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = self.work().join(path);
         fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         path
     }
 
-    /// Writes a file, with its parent folders, relative to [`Self::work`].
+    /// Writes a file, with its parent directories, relative to [`Self::work`].
     ///
     /// # Panics
-    /// When it can't.
+    /// When it cannot.
     pub fn write(&self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.work().join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         path
     }
@@ -176,7 +176,7 @@ impl Sandbox {
     /// Reads a text file, relative to [`Self::work`].
     ///
     /// # Panics
-    /// When it can't.
+    /// When it cannot.
     #[must_use]
     #[track_caller]
     pub fn read(&self, path: impl AsRef<Path>) -> String {
@@ -184,7 +184,7 @@ impl Sandbox {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Whether there is such a file or folder, relative to [`Self::work`].
+    /// Whether there is such a file or directory, relative to [`Self::work`].
     #[must_use]
     pub fn has(&self, path: impl AsRef<Path>) -> bool {
         self.work().join(path).symlink_metadata().is_ok()
@@ -211,31 +211,32 @@ impl Sandbox {
         ports
     }
 
-    /// All files of the user: to show that nothing changed. The cache and the temporary folder are nobody's loss.
+    /// All files of the user: to show that nothing changed. The cache and the temporary directory are nobody's loss.
     #[must_use]
     pub fn everything(&self) -> Snapshot {
-        Snapshot::of(["home", "state", "data", "config", "work"].map(|folder| self.root().join(folder)))
+        Snapshot::of(["home", "state", "data", "config", "work"].map(|directory| self.root().join(directory)))
     }
 
     /// The same without the registry, where other bytes may say the same.
     #[must_use]
     pub fn all_but_registry(&self) -> Snapshot {
-        Snapshot::of(["home", "data", "config", "work"].map(|folder| self.root().join(folder)))
+        Snapshot::of(["home", "data", "config", "work"].map(|directory| self.root().join(directory)))
     }
 
     fn environment(&self) -> Vec<(OsString, OsString)> {
-        let folders = [
+        let directories = [
             ("HOME", "home"),
             ("XDG_STATE_HOME", "state"),
             ("XDG_DATA_HOME", "data"),
             ("XDG_CONFIG_HOME", "config"),
             ("TMPDIR", "tmp"),
         ];
-        let folders = folders.map(|(key, folder)| (key.into(), self.root().join(folder).into_os_string()));
+        let directories =
+            directories.map(|(key, directory)| (key.into(), self.root().join(directory).into_os_string()));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let cache = Path::new(self.programs.target).join("cache").into_os_string();
         let others = [("XDG_CACHE_HOME".into(), cache), ("PATH".into(), path), ("LC_ALL".into(), "C".into())];
-        folders.into_iter().chain(others).collect()
+        directories.into_iter().chain(others).collect()
     }
 }
 

@@ -59,7 +59,7 @@ impl Server {
     /// Lets a prepared server begin.
     ///
     /// # Panics
-    /// When it can't.
+    /// When it cannot.
     pub fn go(&self) {
         std::fs::write(&self.go, "").expect("a file");
     }

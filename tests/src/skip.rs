@@ -51,7 +51,7 @@ pub fn has_ipv6() -> bool {
 pub fn ipv6_or_skip() -> bool {
     let has = has_ipv6();
     if !has {
-        skipped("IPV6", "this machine has no IPv6: `::1` can't be bound");
+        skipped("IPV6", "this machine has no IPv6: `::1` cannot be bound");
     }
     has
 }

@@ -1,27 +1,27 @@
-//! What is in some folders at one moment.
+//! What is in some directories at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files in some folders, with what is in them. A link's content is where it leads to.
+/// The files in some directories, with what is in them. A link's content is where it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    folders: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Snapshot {
-    /// What is there now. A folder that is missing has no files.
+    /// What is there now. A directory that is missing has no files.
     ///
     /// # Panics
-    /// When a file can't be read.
+    /// When a file cannot be read.
     #[must_use]
-    pub fn of(folders: impl IntoIterator<Item = PathBuf>) -> Self {
-        let folders: Vec<_> = folders.into_iter().collect();
+    pub fn of(directories: impl IntoIterator<Item = PathBuf>) -> Self {
+        let directories: Vec<_> = directories.into_iter().collect();
         let mut files = BTreeMap::new();
-        folders.iter().for_each(|folder| collect(folder, &mut files));
-        Self { folders, files }
+        directories.iter().for_each(|directory| collect(directory, &mut files));
+        Self { directories, files }
     }
 
     /// Demands that everything is as it was. `after` is what happened in between.
@@ -30,7 +30,7 @@ impl Snapshot {
     /// When a file was written, made or removed; names it.
     #[track_caller]
     pub fn assert_unchanged(&self, after: impl std::fmt::Display) {
-        let now = Self::of(self.folders.clone());
+        let now = Self::of(self.directories.clone());
         let differ = |path: &&PathBuf| self.files.get(*path) != now.files.get(*path);
         let changed: BTreeSet<_> = self.files.keys().chain(now.files.keys()).filter(differ).collect();
         assert!(changed.is_empty(), "changed after {after}: {changed:?}");

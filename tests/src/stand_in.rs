@@ -16,7 +16,7 @@ impl StandIn {
     /// Starts the command and waits until it has printed its first line.
     ///
     /// # Panics
-    /// When it can't start or ends without a line.
+    /// When it cannot start or ends without a line.
     #[must_use]
     #[track_caller]
     pub fn start(mut command: Command) -> Self {
@@ -49,7 +49,7 @@ impl StandIn {
     /// Kills it with SIGKILL and leaves a zombie until the guard is dropped.
     ///
     /// # Panics
-    /// When the process can't be killed.
+    /// When the process cannot be killed.
     pub fn kill_without_reaping(&mut self) {
         self.child.kill().expect("kill");
         let pid = Pid::from_child(&self.child);

@@ -39,7 +39,7 @@ impl Terminal {
     /// Starts the program, with all of its input and output on the terminal.
     ///
     /// # Panics
-    /// When there is no terminal, or it can't be started.
+    /// When there is no terminal, or it cannot be started.
     #[must_use]
     #[track_caller]
     pub fn start(run: &Run<'_>) -> Self {
@@ -88,7 +88,7 @@ impl Terminal {
     /// Waits for the end: how the program ended, and all that it has shown.
     ///
     /// # Panics
-    /// When it can't be waited for.
+    /// When it cannot be waited for.
     #[must_use]
     pub fn ends(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().expect("wait");

@@ -26,9 +26,9 @@ fn every_component_matches_its_sources() {
 }
 
 #[test]
-fn every_folder_of_plugins_is_a_built_in_format() {
-    let folders = std::fs::read_dir(builtin::root().join("plugins")).expect("the plugins are there");
-    let mut names: Vec<_> = folders.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+fn every_directory_of_plugins_is_a_built_in_format() {
+    let directories = std::fs::read_dir(builtin::root().join("plugins")).expect("the plugins are there");
+    let mut names: Vec<_> = directories.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, FORMATS);
 }
@@ -50,17 +50,17 @@ fn host_and_sdk_speak_the_same_interface() {
     assert_eq!(interfaces(&root.join("host/wit")), interfaces(&root.join("plugin-sdk/wit")));
 }
 
-/// The interface files of a folder. What tells people about them beside them is each folder's own.
-fn interfaces(folder: &Path) -> BTreeMap<PathBuf, String> {
+/// The interface files of a directory. What tells people about them beside them is each directory's own.
+fn interfaces(directory: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
+    let mut open = vec![directory.to_owned()];
     while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(&next).expect("the folder is there") {
+        for entry in std::fs::read_dir(&next).expect("the directory is there") {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "wit") {
-                let name = path.strip_prefix(folder).unwrap().to_owned();
+                let name = path.strip_prefix(directory).unwrap().to_owned();
                 found.insert(name, std::fs::read_to_string(&path).unwrap());
             }
         }

@@ -61,7 +61,7 @@ fn check(key: &str, value: &str) -> Result<(), Failure> {
     if key.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !value.contains(['\\', '\n', '\r']) {
         return Ok(());
     }
-    Err(Failure::bad_map(format!("`{key}` and its value can't be written as a line"))
+    Err(Failure::bad_map(format!("`{key}` and its value cannot be written as a line"))
         .help("Use letters, digits, `.`, `_` and `-` in the key, and no backslash in the value."))
 }
 

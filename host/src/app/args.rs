@@ -13,7 +13,7 @@ use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protoc
 use crate::os;
 use crate::policy::{self, KernelPorts};
 use crate::probe;
-use crate::reserve::{Choice, GRACE, Naming, Request};
+use crate::reserve::{GRACE, NameRequest, PortSelector, Request};
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,7 +30,7 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// The registry file [default: portkeeper/registry.json in the user's state folder]
+    /// The registry file [default: portkeeper/registry.json in the user's state directory]
     #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_REGISTRY")]
     pub(crate) registry: Option<PathBuf>,
 
@@ -152,7 +152,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
     write_env: Option<Option<String>>,
 
-    /// The file for --write-env. The same key in another folder is another port
+    /// The file for --write-env. The same key in another directory is another port
     #[arg(long, value_name = "FILE", default_value = ".env", requires = "write_env")]
     env_path: PathBuf,
 }
@@ -211,7 +211,7 @@ impl SelectionArgs {
         &self,
         host: Host,
         addresses: Vec<IpAddr>,
-        choice: Choice,
+        choice: PortSelector,
         hold: &HoldArgs,
     ) -> Result<Vec<Request>, CommandError> {
         if self.port.is_some() && self.count > 1 {
@@ -250,7 +250,7 @@ impl SelectionArgs {
         names: &NameArgs,
         project: Option<&Arc<Project>>,
         hold: &HoldArgs,
-    ) -> Result<Vec<Naming>, CommandError> {
+    ) -> Result<Vec<NameRequest>, CommandError> {
         self.check_owner()?;
         if self.count > 1 {
             return Err(CommandError::usage(
@@ -259,7 +259,7 @@ impl SelectionArgs {
         }
         if let Some(option) = self.own_lease() {
             return Err(CommandError::usage(format_args!(
-                "a name lasts until it is released, so {option} can't be given with one: leave out the one or the other"
+                "a name lasts until it is released, so {option} cannot be given with one: leave out the one or the other"
             )));
         }
         if self.port.is_some() && names.names.len() > 1 {
@@ -269,11 +269,11 @@ impl SelectionArgs {
         let host = host.transpose()?;
         let says_which = self.preferred.is_some() || self.range.is_some() || self.profile.is_some();
         let choice = match self.port {
-            Some(port) => Some(Choice::whoever_uses_it(port)),
+            Some(port) => Some(PortSelector::allow_in_use(port)),
             None => says_which.then(|| self.choice()),
         };
         let hold = hold.kind_for(self.protocol.unwrap_or_default())?;
-        let naming = |name: &Name| Naming {
+        let naming = |name: &Name| NameRequest {
             name: name.clone(),
             project: project.cloned(),
             choice,
@@ -319,16 +319,16 @@ impl SelectionArgs {
         self.protocol.unwrap_or_default()
     }
 
-    /// The ports to look for on other machines, where the policy can't be asked: those of the default profile, if none were named.
-    pub(crate) fn choice_within(&self, default: PortRange) -> Choice {
+    /// The ports to look for on other machines, where the policy cannot be asked: those of the default profile, if none were named.
+    pub(crate) fn choice_within(&self, default: PortRange) -> PortSelector {
         let named = self.port.is_some() || self.range.is_some() || self.profile.is_some();
-        if named { self.choice() } else { Choice::new(self.preferred, Some(default)) }
+        if named { self.choice() } else { PortSelector::new(self.preferred, Some(default)) }
     }
 
-    fn choice(&self) -> Choice {
+    fn choice(&self) -> PortSelector {
         match self.port {
-            Some(port) => Choice::exactly(port),
-            None => Choice::new(
+            Some(port) => PortSelector::exactly(port),
+            None => PortSelector::new(
                 self.preferred.or_else(|| self.profile.filter(|_| self.range.is_none())?.preferred()),
                 self.range.or_else(|| self.profile?.range()),
             ),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::args::GlobalArgs;
 use super::{CommandError, Printer};
-use crate::fs::{Patience, Waiting};
+use crate::fs::{LockOptions, Waiting};
 use crate::model::Host;
 use crate::registry::{FileStore, Notice};
 use crate::reserve::Released;
@@ -25,23 +25,23 @@ impl Context {
         Self { printer: Printer::new(globals.format(), globals.quiet), globals }
     }
 
-    /// The user's folders.
+    /// The user's directories.
     pub(crate) fn settings(&self) -> Result<Settings, CommandError> {
         Settings::from_environment().ok_or_else(|| {
-            CommandError::environment("there is no home folder: set HOME, or choose a file with --registry")
+            CommandError::environment("there is no home directory: set HOME, or choose a file with --registry")
         })
     }
 
     /// How long to wait for a lock, and whom to tell.
-    pub(crate) fn patience(&self) -> Patience<'static> {
-        Patience { timeout: self.globals.lock_timeout, announce: &ANNOUNCE }
+    pub(crate) fn patience(&self) -> LockOptions<'static> {
+        LockOptions { timeout: self.globals.lock_timeout, announce: &ANNOUNCE }
     }
 
     /// The registry.
     pub(crate) fn store(&self) -> Result<FileStore<'static>, CommandError> {
         let store = match &self.globals.registry {
             Some(path) => FileStore::new(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-            None => FileStore::in_private_folder(self.settings()?.state),
+            None => FileStore::in_private_directory(self.settings()?.state),
         };
         let store = match &self.globals.lock {
             Some(lock) => store.with_lock(lock),
@@ -61,10 +61,10 @@ impl Context {
         }
     }
 
-    /// The current folder.
-    pub(crate) fn current_folder(&self) -> Result<PathBuf, CommandError> {
+    /// The current directory.
+    pub(crate) fn current_directory(&self) -> Result<PathBuf, CommandError> {
         std::env::current_dir()
-            .map_err(|error| CommandError::environment(format_args!("the current folder can't be found: {error}")))
+            .map_err(|error| CommandError::environment(format_args!("the current directory cannot be found: {error}")))
     }
 
     /// Tells what the registry had to say.

@@ -40,7 +40,7 @@ enum Kind {
     Environment = 3,
     /// 125: `run` failed before the command ran, as env(1) and others say it.
     OfRun = 125,
-    /// 126: the command of `run` can't be executed.
+    /// 126: the command of `run` cannot be executed.
     NotExecutable = 126,
     /// 127: there is no such command.
     NotFound = 127,
@@ -64,7 +64,7 @@ impl CommandError {
         Self::new(Kind::Environment, message)
     }
 
-    /// The command of `run` can't be executed (exit code 126).
+    /// The command of `run` cannot be executed (exit code 126).
     pub(crate) fn not_executable(message: impl fmt::Display) -> Self {
         Self::new(Kind::NotExecutable, message)
     }
@@ -164,7 +164,7 @@ impl From<PrepareError> for CommandError {
             PrepareError::File(FileError::Io(_))
             | PrepareError::Broken(_)
             | PrepareError::Write(_)
-            | PrepareError::Folder(_)
+            | PrepareError::Directory(_)
             | PrepareError::Lock(_)
             | PrepareError::Trust(_)
             | PrepareError::NotUndone { .. } => Self::environment(error),

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{CommandError, Context};
-use crate::hold::HoldFolder;
+use crate::hold::HoldDirectory;
 use crate::model::{HoldKind, Protocol};
 use crate::registry::FileStore;
 use crate::reserve::{Granted, Machine};
@@ -29,7 +29,7 @@ impl HoldArgs {
     pub(crate) fn kind_for(&self, protocol: Protocol) -> Result<Option<HoldKind>, CommandError> {
         match self.hold {
             Some(kind @ (HoldKind::Gated | HoldKind::Soft)) if protocol == Protocol::Udp => Err(CommandError::usage(
-                format_args!("UDP ports can't be held in the way `{kind}`: use --hold=exclusive"),
+                format_args!("UDP ports cannot be held in the way `{kind}`: use --hold=exclusive"),
             )),
             kind => Ok(kind),
         }
@@ -39,7 +39,7 @@ impl HoldArgs {
 impl Context {
     /// This machine, with the holders of the registry.
     pub(crate) fn machine(&self, store: &FileStore<'_>) -> Machine {
-        Machine::here().with_holds(HoldFolder::beside(store.path()))
+        Machine::here().with_holds(HoldDirectory::beside(store.path()))
     }
 
     /// The same, able to start a holder if there is something to hold.
@@ -60,10 +60,10 @@ impl Context {
             program.to_owned()
         } else {
             let unknown =
-                |error| CommandError::environment(format_args!("portkeeper can't find its own program: {error}"));
+                |error| CommandError::environment(format_args!("portkeeper cannot find its own program: {error}"));
             std::env::current_exe().map_err(unknown)?
         };
-        let keeper = Background::new(HoldFolder::beside(store.path()), program, [HOLDER]);
+        let keeper = Background::new(HoldDirectory::beside(store.path()), program, [HOLDER]);
         Ok(self.machine(store).with_keeper(Rc::new(keeper)))
     }
 

@@ -17,12 +17,12 @@ use crate::who::Reach;
 /// Whose names are meant.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ScopeArgs {
-    /// Names of your own that are the same in every folder
+    /// Names of your own that are the same in every directory
     #[arg(long, conflicts_with = "project")]
     pub(crate) global: bool,
 
-    /// Names of the project that this folder is in; in none, of the folder itself [default: the current folder's project]
-    #[arg(long, value_name = "FOLDER")]
+    /// Names of the project that this directory is in; in none, of the directory itself [default: the current directory's project]
+    #[arg(long, value_name = "DIRECTORY")]
     pub(crate) project: Option<PathBuf>,
 }
 
@@ -33,22 +33,22 @@ impl ScopeArgs {
             return Ok(None);
         }
         match &self.project {
-            Some(folder) => {
-                let folder = folder.canonicalize().at(folder)?;
-                let root = config::project_folder(&folder)?.unwrap_or(folder);
+            Some(directory) => {
+                let directory = directory.canonicalize().at(directory)?;
+                let root = config::project_directory(&directory)?.unwrap_or(directory);
                 identified(&root).map(Some)
             }
             None => match current_project(context)? {
                 Some(project) => Ok(Some(project)),
-                None => Err(no_project(&context.current_folder()?)),
+                None => Err(no_project(&context.current_directory()?)),
             },
         }
     }
 }
 
-/// The project of the current folder, if it is in one.
+/// The project of the current directory, if it is in one.
 pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
-    let root = config::project_folder(&context.current_folder()?)?;
+    let root = config::project_directory(&context.current_directory()?)?;
     root.map(|root| identified(&root)).transpose()
 }
 
@@ -56,20 +56,20 @@ fn identified(root: &Path) -> Result<Arc<Project>, CommandError> {
     Ok(Arc::new(Project::at(root).at(root)?))
 }
 
-fn no_project(folder: &Path) -> CommandError {
+fn no_project(directory: &Path) -> CommandError {
     CommandError::usage(format_args!(
-        "a name belongs to a project, and {} is in none: neither it nor a folder above has a pk.config.json or .yaml, or is the root \
+        "a name belongs to a project, and {} is in none: neither it nor a directory above has a pk.config.json or .yaml, or is the root \
          of a version-control worktree",
-        folder.display()
+        directory.display()
     ))
-    .hint("--project . makes this folder the project; --global makes it a name of your own, the same in every folder")
+    .hint("--project . makes this directory the project; --global makes it a name of your own, the same in every directory")
 }
 
 /// The names that ports are asked for by.
 #[derive(Debug, Args)]
 pub(crate) struct NameArgs {
     /// What this project calls the port: the same port tomorrow, and another one in another project or worktree. It lasts until it
-    /// is released, or the project's folder is gone
+    /// is released, or the project's directory is gone
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<Name>,
 
@@ -98,14 +98,14 @@ impl NameArgs {
     }
 }
 
-/// The reservation that has the name in the project of the current folder, or among the user's own names.
+/// The reservation that has the name in the project of the current directory, or among the user's own names.
 ///
 /// # Errors
 /// A usage error when there is none, with the name that was probably meant.
 pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, CommandError> {
-    let (snapshot, machine, folder) = (context.store()?.snapshot()?, Machine::here(), context.current_folder()?);
+    let (snapshot, machine, directory) = (context.store()?.snapshot()?, Machine::here(), context.current_directory()?);
     context.tell_notices(snapshot.notices());
-    let reach = Reach::of(&folder);
+    let reach = Reach::of(&directory);
     // How many steps upwards the name's project lies. The nearest counts, the user's own come last.
     let distance = |reservation: &Reservation| match &reservation.name()?.project {
         Some(project) => reach.distance(project),
@@ -120,7 +120,7 @@ pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, C
         return Ok(reservation.clone());
     }
     let unknown =
-        CommandError::usage(format_args!("`{name}` is no port, and no name of a port in {}", folder.display()));
+        CommandError::usage(format_args!("`{name}` is no port, and no name of a port in {}", directory.display()));
     Err(match closest(name, mine().map(|(_, theirs, _)| theirs)) {
         Some(meant) => unknown.hint(format_args!("did you mean `{meant}`?")),
         None => unknown.hint("write a port as 8080, localhost:8080 or [::1]:8080; `portkeeper status` lists the names"),

@@ -115,7 +115,7 @@ fn to_stderr(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// Takes control characters out of text that others wrote (owners, file names, plugins), so that it can't drive a terminal.
+/// Takes control characters out of text that others wrote (owners, file names, plugins), so that it cannot drive a terminal.
 pub(crate) fn sanitise(text: &str) -> String {
     text.chars().map(|c| if c == '\n' || c == '\t' { c } else { harmless(c) }).collect()
 }

@@ -73,7 +73,7 @@ mod tests {
         text.line("listening", "a\nb\u{1b}[31m".into());
         text.heading("node (pid 7)".into());
         text.line("user", "x".repeat(LONGEST + 1));
-        text.optional_line("folder", String::new());
+        text.optional_line("directory", String::new());
         text.end("do: nothing".into());
         let long = "x".repeat(LONGEST);
         assert_eq!(

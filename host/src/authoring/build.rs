@@ -25,16 +25,16 @@ pub struct Cargo {
     pub arguments: Vec<String>,
 }
 
-/// Builds the crate in the folder in release mode and gives back the component. What cargo has to say goes to our stderr.
+/// Builds the crate in the directory in release mode and gives back the component. What cargo has to say goes to our stderr.
 ///
 /// # Errors
 /// [`BuildError`]; [`BuildError::Failed`] after cargo has said why.
-pub fn build(folder: &Path, cargo: &Cargo) -> Result<Vec<u8>, BuildError> {
-    if !folder.join("Cargo.toml").is_file() {
-        return Err(BuildError::NoCrate(folder.to_owned()));
+pub fn build(directory: &Path, cargo: &Cargo) -> Result<Vec<u8>, BuildError> {
+    if !directory.join("Cargo.toml").is_file() {
+        return Err(BuildError::NoCrate(directory.to_owned()));
     }
-    let has_target = has_target(folder, &cargo.rustc)?;
-    let module = match run_cargo(folder, cargo) {
+    let has_target = has_target(directory, &cargo.rustc)?;
+    let module = match run_cargo(directory, cargo) {
         // Cargo's own words about a missing target are many errors that tell little.
         Err(BuildError::Failed) if !has_target => return Err(BuildError::NoTarget),
         module => module?,
@@ -43,10 +43,10 @@ pub fn build(folder: &Path, cargo: &Cargo) -> Result<Vec<u8>, BuildError> {
 }
 
 /// Whether the standard library for the target lies where this compiler looks. One that is built along with the crate does not.
-fn has_target(folder: &Path, rustc: &OsStr) -> Result<bool, BuildError> {
+fn has_target(directory: &Path, rustc: &OsStr) -> Result<bool, BuildError> {
     let asked = Command::new(rustc)
         .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(folder)
+        .current_dir(directory)
         .stdin(Stdio::null())
         .output()
         .map_err(|source| no_program(rustc, source))?;
@@ -59,11 +59,11 @@ fn no_program(program: &OsStr, source: std::io::Error) -> BuildError {
 }
 
 /// Runs cargo, and gives back the file that it built.
-fn run_cargo(folder: &Path, cargo: &Cargo) -> Result<PathBuf, BuildError> {
+fn run_cargo(directory: &Path, cargo: &Cargo) -> Result<PathBuf, BuildError> {
     let mut child = Command::new(&cargo.cargo)
         .args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"])
         .args(&cargo.arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

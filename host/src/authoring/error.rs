@@ -11,22 +11,22 @@ use crate::plugins::PluginError;
 /// Why there is no new crate.
 #[derive(Debug, Error)]
 pub enum ScaffoldError {
-    /// The name can't be an output's type.
-    #[error("`{0}` can't be the name of a type: use letters, digits, `-` and `_`, beginning with a letter or digit")]
+    /// The name cannot be an output's type.
+    #[error("`{0}` cannot be the name of a type: use letters, digits, `-` and `_`, beginning with a letter or digit")]
     BadName(String),
     /// There is such a format already.
     #[error("the type `{0}` is built in: choose another name")]
     BuiltIn(String),
     /// The place is taken.
-    #[error("{} is there already: choose another name or folder", .0.display())]
+    #[error("{} is there already: choose another name or directory", .0.display())]
     Exists(PathBuf),
     /// There is no SDK where it was said to be.
     #[error("{} is not the SDK: there is no Cargo.toml of portkeeper-plugin-sdk in it", .0.display())]
     NoSdk(PathBuf),
     /// A path that a manifest cannot hold.
-    #[error("{} can't be written into a Cargo.toml: it is not valid Unicode", .0.display())]
+    #[error("{} cannot be written into a Cargo.toml: it is not valid Unicode", .0.display())]
     NotText(PathBuf),
-    /// A file or folder can't be written.
+    /// A file or directory cannot be written.
     #[error(transparent)]
     File(#[from] PathError),
 }
@@ -38,10 +38,10 @@ pub enum BuildError {
     #[error("{} has no Cargo.toml, so it is no plugin's crate", .0.display())]
     NoCrate(PathBuf),
     /// A tool does not start.
-    #[error("can't be started: {0}")]
+    #[error("cannot be started: {0}")]
     NoProgram(PathError),
     /// Rust's standard library for the target is not there.
-    #[error("this Rust can't build for {TARGET}: its standard library is not installed")]
+    #[error("this Rust cannot build for {TARGET}: its standard library is not installed")]
     NoTarget,
     /// The compiler's own no, which it has explained.
     #[error("cargo could not build the plugin")]
@@ -57,7 +57,7 @@ pub enum BuildError {
     /// What was built is no plugin.
     #[error(transparent)]
     Plugin(PluginError),
-    /// A file can't be read or written.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] PathError),
 }
@@ -68,7 +68,7 @@ impl BuildError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::NoCrate(_) => Some(
-                "name the folder of a Rust crate, or make one with `portkeeper plugin new`. A plugin in another language is built with \
+                "name the directory of a Rust crate, or make one with `portkeeper plugin new`. A plugin in another language is built with \
                  its own tools; `portkeeper plugin inspect FILE` says whether the result is one"
                     .to_owned(),
             ),
@@ -83,11 +83,11 @@ impl BuildError {
     }
 }
 
-/// Why a fixture can't be used.
+/// Why a fixture cannot be used.
 #[derive(Debug, Error)]
 pub enum FixtureError {
     /// There are none.
-    #[error("there are no fixtures in {}: each is a folder with a request.json", .0.display())]
+    #[error("there are no fixtures in {}: each is a directory with a request.json", .0.display())]
     None(PathBuf),
     /// Something in a fixture that means nothing.
     #[error("{}: a fixture has request.json, `existing`, and either `expected` or failure.json; nothing else is looked at", .0.display())]
@@ -95,7 +95,7 @@ pub enum FixtureError {
     /// Both a file and a failure are expected.
     #[error("{}: a fixture expects files or a failure: remove either `expected` or failure.json", .0.display())]
     Both(PathBuf),
-    /// A JSON file that can't be understood.
+    /// A JSON file that cannot be understood.
     #[error("{}: {reason}", .path.display())]
     Json {
         /// The file.
@@ -109,7 +109,7 @@ pub enum FixtureError {
     /// A file that is no text.
     #[error("{}: not UTF-8 text", .0.display())]
     NotText(PathBuf),
-    /// A file or folder can't be read or written.
+    /// A file or directory cannot be read or written.
     #[error(transparent)]
     File(#[from] PathError),
 }

@@ -1,4 +1,4 @@
-//! A folder that says what a plugin is asked, and what it has to answer.
+//! A directory that says what a plugin is asked, and what it has to answer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,10 +20,10 @@ const FAILURE: &str = "failure.json";
 /// A fixture as it is on the disk.
 #[derive(Debug, Clone)]
 pub struct Fixture {
-    /// The folder's name.
+    /// The directory's name.
     pub name: String,
-    /// The folder.
-    pub folder: PathBuf,
+    /// The directory.
+    pub directory: PathBuf,
     /// The file that is rendered.
     pub path: String,
     /// The files that are handed over besides.
@@ -87,7 +87,7 @@ impl From<&Failure> for ExpectedFailure {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RequestFile {
-    /// The name of the project's folder.
+    /// The name of the project's directory.
     #[serde(default = "project")]
     pub(super) project: String,
     #[serde(default)]
@@ -117,40 +117,40 @@ fn project() -> String {
 }
 
 impl Fixture {
-    /// All fixtures of a folder, sorted by name.
+    /// All fixtures of a directory, sorted by name.
     ///
     /// # Errors
-    /// There are none, or one of them can't be used.
-    pub fn load_all(folder: &Path, metadata: &Metadata) -> Result<Vec<Self>, FixtureError> {
-        if folder.join(REQUEST).is_file() {
-            return Ok(vec![Self::load(folder, metadata)?]);
+    /// There are none, or one of them cannot be used.
+    pub fn load_all(directory: &Path, metadata: &Metadata) -> Result<Vec<Self>, FixtureError> {
+        if directory.join(REQUEST).is_file() {
+            return Ok(vec![Self::load(directory, metadata)?]);
         }
-        let mut folders: Vec<_> = children(folder)?.into_iter().filter(|path| path.is_dir()).collect();
-        folders.sort();
-        if folders.is_empty() {
-            return Err(FixtureError::None(folder.to_owned()));
+        let mut directories: Vec<_> = children(directory)?.into_iter().filter(|path| path.is_dir()).collect();
+        directories.sort();
+        if directories.is_empty() {
+            return Err(FixtureError::None(directory.to_owned()));
         }
-        folders.iter().map(|folder| Self::load(folder, metadata)).collect()
+        directories.iter().map(|directory| Self::load(directory, metadata)).collect()
     }
 
-    fn load(folder: &Path, metadata: &Metadata) -> Result<Self, FixtureError> {
+    fn load(directory: &Path, metadata: &Metadata) -> Result<Self, FixtureError> {
         let known = |name: &str| [REQUEST, EXISTING, EXPECTED, FAILURE].contains(&name) || name.starts_with("README");
-        if let Some(stray) = children(folder)?
+        if let Some(stray) = children(directory)?
             .into_iter()
             .find(|path| !path.file_name().is_some_and(|name| known(&name.to_string_lossy())))
         {
             return Err(FixtureError::Stray(stray));
         }
-        let request: RequestFile = json(&folder.join(REQUEST))?;
-        let existing = files(&folder.join(EXISTING))?;
+        let request: RequestFile = json(&directory.join(REQUEST))?;
+        let existing = files(&directory.join(EXISTING))?;
         let path = request.path.clone().or_else(|| metadata.default_path.clone());
         let usual = || metadata.default_inputs.iter().filter(|path| existing.contains_key(*path)).cloned().collect();
         Ok(Self {
-            name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            folder: folder.to_owned(),
-            path: path.ok_or_else(|| FixtureError::NoPath(folder.join(REQUEST)))?,
+            name: directory.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            directory: directory.to_owned(),
+            path: path.ok_or_else(|| FixtureError::NoPath(directory.join(REQUEST)))?,
             inputs: request.inputs.clone().unwrap_or_else(usual),
-            expected: expected(folder)?,
+            expected: expected(directory)?,
             request,
             existing,
         })
@@ -159,9 +159,9 @@ impl Fixture {
     /// Writes down what has to come of it from now on, in place of what was expected before.
     ///
     /// # Errors
-    /// What can't be written or removed.
+    /// What cannot be written or removed.
     pub fn expect(&self, expected: &Expected) -> Result<(), FixtureError> {
-        let (files, failure) = (self.folder.join(EXPECTED), self.folder.join(FAILURE));
+        let (files, failure) = (self.directory.join(EXPECTED), self.directory.join(FAILURE));
         if files.is_dir() {
             fs::remove_dir_all(&files).at(&files)?;
         }
@@ -178,26 +178,26 @@ impl Fixture {
     }
 }
 
-fn expected(folder: &Path) -> Result<Option<Expected>, FixtureError> {
-    let (wanted, failure) = (folder.join(EXPECTED), folder.join(FAILURE));
+fn expected(directory: &Path) -> Result<Option<Expected>, FixtureError> {
+    let (wanted, failure) = (directory.join(EXPECTED), directory.join(FAILURE));
     match (wanted.is_dir(), failure.is_file()) {
-        (true, true) => Err(FixtureError::Both(folder.to_owned())),
+        (true, true) => Err(FixtureError::Both(directory.to_owned())),
         (true, false) => Ok(Some(Expected::Files(files(&wanted)?))),
         (false, true) => Ok(Some(Expected::Failure(json(&failure)?))),
         (false, false) => Ok(None),
     }
 }
 
-fn children(folder: &Path) -> Result<Vec<PathBuf>, PathError> {
-    fs::read_dir(folder).at(folder)?.map(|entry| Ok(entry.at(folder)?.path())).collect()
+fn children(directory: &Path) -> Result<Vec<PathBuf>, PathError> {
+    fs::read_dir(directory).at(directory)?.map(|entry| Ok(entry.at(directory)?.path())).collect()
 }
 
-/// The texts of all files below a folder, by their path in it with `/` between its parts. None without a folder.
-fn files(folder: &Path) -> Result<BTreeMap<String, String>, FixtureError> {
+/// The texts of all files below a directory, by their path in it with `/` between its parts. None without a directory.
+fn files(directory: &Path) -> Result<BTreeMap<String, String>, FixtureError> {
     let mut found = BTreeMap::new();
-    let mut open = if folder.is_dir() { vec![(folder.to_owned(), String::new())] } else { Vec::new() };
-    while let Some((folder, prefix)) = open.pop() {
-        for path in children(&folder)? {
+    let mut open = if directory.is_dir() { vec![(directory.to_owned(), String::new())] } else { Vec::new() };
+    while let Some((directory, prefix)) = open.pop() {
+        for path in children(&directory)? {
             let name = format!("{prefix}{}", path.file_name().unwrap_or_default().to_string_lossy());
             if path.is_dir() && !path.is_symlink() {
                 open.push((path, name + "/"));

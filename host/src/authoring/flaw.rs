@@ -44,7 +44,7 @@ pub enum Flaw {
         /// What changed the second time.
         diff: String,
     },
-    /// It can't render what it has written itself.
+    /// It cannot render what it has written itself.
     FailsOnItself(String),
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for Flaw {
                     diff.trim_end()
                 )
             }
-            Self::FailsOnItself(message) => write!(f, "it can't render its own text again: {message}"),
+            Self::FailsOnItself(message) => write!(f, "it cannot render its own text again: {message}"),
         }
     }
 }

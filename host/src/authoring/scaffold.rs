@@ -27,15 +27,15 @@ const FILES: &[(&str, &str)] = &[
 pub enum Sdk<'a> {
     /// From the registry, a release that fits this portkeeper.
     Released,
-    /// From this folder.
-    Folder(&'a Path),
+    /// From this directory.
+    Directory(&'a Path),
 }
 
-/// Makes a crate for the type `name` in the folder, which must not be there yet: it builds, and its tests pass. Gives back its files.
+/// Makes a crate for the type `name` in the directory, which must not be there yet: it builds, and its tests pass. Gives back its files.
 ///
 /// # Errors
-/// [`ScaffoldError`]; a folder that was made by then is removed.
-pub fn scaffold(name: &str, folder: &Path, sdk: Sdk<'_>) -> Result<Vec<PathBuf>, ScaffoldError> {
+/// [`ScaffoldError`]; a directory that was made by then is removed.
+pub fn scaffold(name: &str, directory: &Path, sdk: Sdk<'_>) -> Result<Vec<PathBuf>, ScaffoldError> {
     if !is_type_name(name) {
         return Err(ScaffoldError::BadName(name.to_owned()));
     }
@@ -43,45 +43,45 @@ pub fn scaffold(name: &str, folder: &Path, sdk: Sdk<'_>) -> Result<Vec<PathBuf>,
         return Err(ScaffoldError::BuiltIn(name.to_owned()));
     }
     let sdk = dependency(sdk)?;
-    if let Some(parent) = folder.parent() {
+    if let Some(parent) = directory.parent() {
         fs::create_dir_all(parent).at(parent)?;
     }
-    match fs::create_dir(folder) {
+    match fs::create_dir(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(ScaffoldError::Exists(folder.to_owned()));
+            return Err(ScaffoldError::Exists(directory.to_owned()));
         }
-        made => made.at(folder)?,
+        made => made.at(directory)?,
     }
     let fill =
         |text: &str| text.replace("{{name}}", name).replace("{{type}}", &rust_type(name)).replace("{{sdk}}", &sdk);
     let write = |(path, text): &(&str, &str)| {
-        let path = folder.join(fill(path));
-        let parent = path.parent().unwrap_or(folder);
+        let path = directory.join(fill(path));
+        let parent = path.parent().unwrap_or(directory);
         fs::create_dir_all(parent).at(parent)?;
         fs::write(&path, fill(text)).at(&path)?;
         Ok(path)
     };
     FILES.iter().map(write).collect::<Result<_, _>>().inspect_err(|_| {
-        let _ = fs::remove_dir_all(folder);
+        let _ = fs::remove_dir_all(directory);
     })
 }
 
 /// The SDK as a manifest names it.
 fn dependency(sdk: Sdk<'_>) -> Result<String, ScaffoldError> {
-    let folder = match sdk {
+    let directory = match sdk {
         Sdk::Released => {
             // The SDK goes with the host: its release has the same major and minor number.
             let version = env!("CARGO_PKG_VERSION").rsplit_once('.').map_or("0.1", |(release, _)| release);
             return Ok(format!("\"{version}\""));
         }
-        Sdk::Folder(folder) => folder,
+        Sdk::Directory(directory) => directory,
     };
-    let folder = folder.canonicalize().at(folder)?;
-    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    let directory = directory.canonicalize().at(directory)?;
+    let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
     if !manifest.lines().any(|line| line.replace(' ', "") == "name=\"portkeeper-plugin-sdk\"") {
-        return Err(ScaffoldError::NoSdk(folder));
+        return Err(ScaffoldError::NoSdk(directory));
     }
-    let path = folder.to_str().ok_or_else(|| ScaffoldError::NotText(folder.clone()))?;
+    let path = directory.to_str().ok_or_else(|| ScaffoldError::NotText(directory.clone()))?;
     // A basic string of TOML has the escapes of JSON.
     Ok(format!("{{ path = {} }}", serde_json::Value::from(path)))
 }
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_crate_is_made_once_and_nothing_is_left_to_fill_in() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("a/my-format");
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("a/my-format");
         let files = scaffold("my-format", &place, Sdk::Released).unwrap();
         assert_eq!(files.len(), FILES.len());
         for file in &files {
@@ -118,13 +118,13 @@ mod tests {
 
     #[test]
     fn names_and_sdks_that_cannot_be_are_refused_before_anything_is_made() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("x");
         for name in ["", "a b", "../x", "-x"] {
             assert!(matches!(scaffold(name, &place, Sdk::Released), Err(ScaffoldError::BadName(_))), "{name}");
         }
         assert!(matches!(scaffold("env", &place, Sdk::Released), Err(ScaffoldError::BuiltIn(_))));
-        assert!(matches!(scaffold("x", &place, Sdk::Folder(folder.path())), Err(ScaffoldError::NoSdk(_))));
+        assert!(matches!(scaffold("x", &place, Sdk::Directory(directory.path())), Err(ScaffoldError::NoSdk(_))));
         assert!(!place.exists());
     }
 

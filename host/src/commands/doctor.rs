@@ -27,7 +27,7 @@ fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> 
     let store = context.store()?;
     let machine = context.machine(&store);
     let (mut findings, snapshot) = doctor::registry(&store);
-    findings.extend(doctor::state_folder(&store));
+    findings.extend(doctor::state_directory(&store));
     findings.push(doctor::lock(&store));
     if let Some(snapshot) = &snapshot {
         findings.push(doctor::stale(snapshot, &machine));

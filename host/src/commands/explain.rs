@@ -15,7 +15,7 @@ use crate::os::Liveness;
 use crate::os::inspect::user_text;
 use crate::policy::Reason;
 use crate::registry::Store;
-use crate::who::Portrait;
+use crate::who::ProcessInfo;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -25,22 +25,22 @@ pub(crate) struct ExplainArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
-    let (store, folder) = (context.store()?, context.current_folder()?);
+    let (store, directory) = (context.store()?, context.current_directory()?);
     let snapshot = store.snapshot()?;
     context.tell_notices(snapshot.notices());
     let port = port_or_name(context, &args.port)?;
-    let explained = explain(port, snapshot.reservations(), &context.machine(&store), &folder);
+    let explained = explain(port, snapshot.reservations(), &context.machine(&store), &directory);
     match context.printer.format() {
-        Format::Table => context.printer.text(text(&explained, &folder))?,
-        _ => context.printer.json(&view(&explained, &folder))?,
+        Format::Table => context.printer.text(text(&explained, &directory))?,
+        _ => context.printer.json(&view(&explained, &directory))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(explained: &Explanation, folder: &Path) -> Sections {
-    let mut text = Sections::new(explained.summary(folder));
+fn text(explained: &Explanation, directory: &Path) -> Sections {
+    let mut text = Sections::new(explained.summary(directory));
     for claim in &explained.claims {
-        text.line("reserved", claim_text(claim, folder));
+        text.line("reserved", claim_text(claim, directory));
     }
     for seat in &explained.sockets {
         let address = format!("{} {}", seat.socket.protocol, seat.socket.address);
@@ -97,12 +97,12 @@ fn of_user(seat: &Seat) -> String {
     seat.socket.uid.map(|uid| format!(", of user {}", user_text(uid))).unwrap_or_default()
 }
 
-fn claim_text(claim: &Claim, folder: &Path) -> String {
+fn claim_text(claim: &Claim, directory: &Path) -> String {
     let reservation = &claim.reservation;
     let since = age(Timestamp::now().duration_since(reservation.created).as_secs().max(0));
     let host = format!("{} on {}", reservation.protocol, reservation.host);
     let lease = lease_text(reservation);
-    let mut text = format!("for {}, {host}, {lease}, {since} ago", claim.purpose(folder));
+    let mut text = format!("for {}, {host}, {lease}, {since} ago", claim.purpose(directory));
     match (&reservation.hold, claim.holder) {
         (Some(hold), Some(Liveness::Ended)) => {
             text.push_str(&format!(", hold lost: its holder {} has ended", hold.holder.pid));
@@ -121,11 +121,14 @@ fn claim_text(claim: &Claim, folder: &Path) -> String {
     text
 }
 
-fn process_text(text: &mut Sections, process: &Portrait) {
+fn process_text(text: &mut Sections, process: &ProcessInfo) {
     text.heading(format!("{} (pid {})", process.command, process.pid));
     text.optional_line("command", process.command_line.join(" "));
     text.optional_line("user", process.uid.map(user_text).unwrap_or_default());
-    text.optional_line("folder", process.folder.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
+    text.optional_line(
+        "directory",
+        process.directory.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+    );
     text.optional_line("project", process.project.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
     let since = process.started.map(|started| age(Timestamp::now().duration_since(started).as_secs().max(0)));
     text.optional_line("running", since.map(|since| format!("for {since}")).unwrap_or_default());
@@ -151,11 +154,11 @@ struct SocketView<'a> {
     uid: Option<u32>,
     user: Option<String>,
     ownership: Option<crate::who::Ownership>,
-    process: Option<&'a Portrait>,
+    process: Option<&'a ProcessInfo>,
 }
 
 /// What scripts and agents rely on: fields are added, never taken away or renamed.
-fn view(explained: &Explanation, folder: &Path) -> Value {
+fn view(explained: &Explanation, directory: &Path) -> Value {
     let sockets: Vec<_> = explained
         .sockets
         .iter()
@@ -174,9 +177,9 @@ fn view(explained: &Explanation, folder: &Path) -> Value {
         "port": explained.port,
         "protocol": explained.protocol(),
         "verdict": explained.verdict,
-        "summary": explained.summary(folder),
+        "summary": explained.summary(directory),
         "advice": explained.advice(),
-        "reservations": explained.claims.iter().map(|claim| claim_view(claim, folder)).collect::<Vec<_>>(),
+        "reservations": explained.claims.iter().map(|claim| claim_view(claim, directory)).collect::<Vec<_>>(),
         "sockets": sockets,
         "connections": explained.connections,
         "remnants": explained.remnants,
@@ -186,7 +189,7 @@ fn view(explained: &Explanation, folder: &Path) -> Value {
     })
 }
 
-fn claim_view(claim: &Claim, folder: &Path) -> Value {
+fn claim_view(claim: &Claim, directory: &Path) -> Value {
     let reservation = &claim.reservation;
     let name = reservation.name();
     let hold = reservation.hold.as_ref().filter(|_| claim.holder != Some(Liveness::Ended));
@@ -194,7 +197,7 @@ fn claim_view(claim: &Claim, folder: &Path) -> Value {
         "host": reservation.host,
         "protocol": reservation.protocol,
         "addresses": reservation.addresses,
-        "purpose": claim.purpose(folder),
+        "purpose": claim.purpose(directory),
         "owner": reservation.owner,
         "name": name.map(|name| &name.name),
         "project": name.and_then(|name| name.project.as_ref()).map(|project| &project.path),

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::hold::be_holder;
+use crate::hold::holder_main;
 
 /// There is nobody to tell of a failure: whoever started the holder sees it hang up.
 pub(crate) fn run() -> ExitCode {
-    if be_holder().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if holder_main().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,7 +15,7 @@ use crate::import::{
 };
 use crate::model::{Host, Lease, LeaseName, Name, Port, Protocol, Reservation};
 use crate::probe;
-use crate::reserve::{Adopted, Choice, GRACE, Granted, Request, adopt, described};
+use crate::reserve::{Adopted, GRACE, Granted, PortSelector, Request, adopt, described};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true))]
@@ -73,7 +73,7 @@ fn names(parsed: Parsed<(Name, Port)>, host: &Host) -> Result<Parsed<Request>, C
     let addresses = probe::local_addresses(host)?;
     let request = |(place, (name, port)): (Place, (Name, Port))| {
         let name = LeaseName { name: name.as_str().to_owned(), project: None, config: None, provisional: false };
-        let choice = Choice::whoever_uses_it(port);
+        let choice = PortSelector::allow_in_use(port);
         let (host, addresses) = (host.clone(), addresses.clone());
         (
             place,
@@ -100,7 +100,7 @@ fn old_reservations(path: &Path, ttl: Option<Duration>) -> Result<Parsed<Request
     let mut parsed = Parsed { entries: Vec::new(), faults, remarks };
     for (place, OldReservation { host, port, owner }) in entries {
         let lease = ttl.map_or(Lease::Grace { length: GRACE }, |length| Lease::Timed { length });
-        let choice = Choice::whoever_uses_it(port);
+        let choice = PortSelector::allow_in_use(port);
         match probe::local_addresses(&host) {
             Ok(addresses) => {
                 let request = Request { host, addresses, protocol: Protocol::Tcp, choice, owner, lease, hold: None };

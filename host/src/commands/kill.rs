@@ -38,10 +38,10 @@ pub(crate) struct KillArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
-    let folder = context.current_folder()?;
+    let directory = context.current_directory()?;
     let port = port_or_name(context, &args.port)?;
-    let explained = look(context, port, &folder)?;
-    let plan = plan(&explained, args.protocol, &folder, args.force)?;
+    let explained = look(context, port, &directory)?;
+    let plan = plan(&explained, args.protocol, &directory, args.force)?;
     if !is_wanted(context, args, &plan)? {
         return Err(CommandError::no("nothing was ended"));
     }
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
     }
     report(context, port, args.protocol, &ended)?;
     // A service manager may have started it again at once.
-    let successor = look(context, port, &folder)?;
+    let successor = look(context, port, &directory)?;
     match holder(&successor, args) {
         None => Ok(ExitCode::SUCCESS),
         Some(who) => Err(CommandError::no(format_args!("{} port {port} has {who} now", args.protocol))
@@ -64,10 +64,10 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
     }
 }
 
-fn look(context: &Context, port: Port, folder: &Path) -> Result<Explanation, CommandError> {
+fn look(context: &Context, port: Port, directory: &Path) -> Result<Explanation, CommandError> {
     let store = context.store()?;
     let snapshot = store.snapshot()?;
-    Ok(explain(port, snapshot.reservations(), &context.machine(&store), folder))
+    Ok(explain(port, snapshot.reservations(), &context.machine(&store), directory))
 }
 
 /// Who has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
@@ -76,7 +76,7 @@ fn holder(explained: &Explanation, args: &KillArgs) -> Option<String> {
     let is_meant = |seat: &Seat| seat.socket.protocol == args.protocol && (args.force || seat.whose.is_some());
     let holds = |seat: &&Seat| is_meant(seat) && seat.socket.is_held() && !is_kept(seat);
     let seat = explained.sockets.iter().find(holds)?;
-    Some(seat.process.as_ref().map_or_else(|| "a process that can't be seen".to_owned(), ToString::to_string))
+    Some(seat.process.as_ref().map_or_else(|| "a process that cannot be seen".to_owned(), ToString::to_string))
 }
 
 /// Shows whom it is about, and asks.
@@ -119,7 +119,7 @@ impl From<Refusal> for CommandError {
             Refusal::NotYours { .. } => Self::no(refusal).hint("--force ends it all the same"),
             Refusal::Nobody { .. } => Self::no(refusal).hint("`portkeeper explain PORT` tells more"),
             Refusal::Unseen { .. } => Self::no(refusal).hint("that user, or root, can end it"),
-            Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
+            Refusal::StopInstead { .. } | Refusal::HoldBackend { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
             Refusal::Failed { .. } => Self::environment(refusal),
         }
     }

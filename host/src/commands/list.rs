@@ -47,9 +47,9 @@ fn of_scope<'a>(
     } else {
         let project = current_project(context)?;
         if project.is_none() {
-            context
-                .printer
-                .note("this folder is in no project: these are the global names (--all lists those of all projects)");
+            context.printer.note(
+                "this directory is in no project: these are the global names (--all lists those of all projects)",
+            );
         }
         project
     };
@@ -59,11 +59,11 @@ fn of_scope<'a>(
 /// All names there are, in whatever place: the global ones first, then project by project.
 fn every_name(snapshot: &Snapshot) -> Vec<&Reservation> {
     let mut names: Vec<_> = snapshot.reservations().iter().filter(|one| one.name().is_some()).collect();
-    names.sort_by_key(|reservation| (folder(reservation), reservation.name().map(|name| &name.name)));
+    names.sort_by_key(|reservation| (directory(reservation), reservation.name().map(|name| &name.name)));
     names
 }
 
-fn folder(reservation: &Reservation) -> Option<&Path> {
+fn directory(reservation: &Reservation) -> Option<&Path> {
     Some(reservation.name()?.project.as_ref()?.path.as_path())
 }
 
@@ -71,7 +71,7 @@ fn line(reservation: &Reservation, with_project: bool, here: &Place) -> String {
     let name = reservation.name().map_or("", |name| &name.name);
     let mut line = format!("{name}: {}", reservation.port);
     if with_project {
-        let whose = folder(reservation).map_or_else(|| "global".to_owned(), |path| path.display().to_string());
+        let whose = directory(reservation).map_or_else(|| "global".to_owned(), |path| path.display().to_string());
         line = format!("{line}  ({whose})");
     }
     if !here.shares_ports_with(&reservation.place) {
@@ -89,7 +89,7 @@ fn view(reservation: &Reservation, here: &Place) -> Value {
         "host": host,
         "protocol": protocol,
         "owner": owner,
-        "project": folder(reservation),
+        "project": directory(reservation),
         "config": name.and_then(|name| name.config.as_ref()),
         "here": here.shares_ports_with(&reservation.place),
     })

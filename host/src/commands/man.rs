@@ -10,14 +10,14 @@ use crate::fs::PathContext;
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Write one page for each command into this folder
-    #[arg(value_name = "FOLDER")]
-    folder: Option<PathBuf>,
+    /// Write one page for each command into this directory
+    #[arg(value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
 }
 
 pub(crate) fn run(context: &Context, args: &ManArgs, command: clap::Command) -> CommandResult {
-    match &args.folder {
-        Some(folder) => clap_mangen::generate_to(command, folder).at(folder)?,
+    match &args.directory {
+        Some(directory) => clap_mangen::generate_to(command, directory).at(directory)?,
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(command).render(&mut page)?;

@@ -82,7 +82,7 @@ fn union(specs: &[PortSpec]) -> Result<PortSpec, CommandError> {
     match (named, specs) {
         (_, []) | (None, [_]) => Ok(PortSpec::any()),
         (Some(named), _) => Ok(named.into_iter().flatten().copied().collect()),
-        (None, _) => Err(CommandError::usage("-1 means any good port: it can't be given with others")),
+        (None, _) => Err(CommandError::usage("-1 means any good port: it cannot be given with others")),
     }
 }
 
@@ -134,7 +134,7 @@ fn not_free(
         Ok(PortState::Lingering) => reasons
             .push("old connections linger on it: only a server that sets SO_REUSEADDR can have it now".to_owned()),
         Ok(PortState::Taken) => match users() {
-            users if users.is_empty() => reasons.push("something that can't be seen from here uses it".to_owned()),
+            users if users.is_empty() => reasons.push("something that cannot be seen from here uses it".to_owned()),
             users => reasons.extend(users),
         },
         Err(error @ ProbeError::Denied { .. }) => {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format, Stage, Table};
+use crate::app::{CommandError, CommandResult, Context, Format, PrepareEnv, Table};
 use crate::config::{self, Config};
 use crate::model::{Guarantee, Project};
 use crate::plugins::{Diagnostic, Severity};
@@ -15,7 +15,7 @@ use crate::reserve::Granted;
 
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
-    /// The config [default: pk.config.json, .yaml or .yml in this folder or the nearest above]
+    /// The config [default: pk.config.json, .yaml or .yml in this directory or the nearest above]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -39,7 +39,7 @@ pub(crate) struct PrepareArgs {
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     let config = Config::load(&path(context, args)?)?;
     let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
-    let (stage, store) = (Stage::new(context)?, context.store()?);
+    let (stage, store) = (PrepareEnv::new(context)?, context.store()?);
     let holds = config.ports.iter().any(|port| port.hold.or(config.hold).is_some());
     let machine = if holds { context.holding_machine(&store)? } else { context.machine(&store) };
     let job = Job::of_config(&config);
@@ -75,12 +75,12 @@ fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> 
     if let Some(path) = &args.config {
         return Ok(path.clone());
     }
-    let folder = context.current_folder()?;
-    config::find(&folder)?.ok_or_else(|| {
+    let directory = context.current_directory()?;
+    config::find(&directory)?.ok_or_else(|| {
         CommandError::usage(format_args!(
             "there is none of {} in {} or above",
             Project::CONFIGS.join(", "),
-            folder.display()
+            directory.display()
         ))
         .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it")
     })
@@ -91,7 +91,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     context.tell_notices(&report.notices);
     context.tell_collected(&report.collected);
     let printer = &context.printer;
-    for Granted { reservation, replaced, occupied_by, unheld, .. } in &report.granted {
+    for Granted { reservation, replaced, occupied_by, hold_failed, .. } in &report.granted {
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = replaced {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
@@ -101,9 +101,9 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
             ));
         }
         match occupied_by.first() {
-            Some(occupied) if *unheld => {
+            Some(occupied) if *hold_failed => {
                 let port = reservation.port;
-                printer.warn(format_args!("{name} keeps {port}, but it can't be held now: {occupied}"));
+                printer.warn(format_args!("{name} keeps {port}, but it cannot be held now: {occupied}"));
             }
             Some(occupied) => printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port)),
             None => {}
@@ -147,7 +147,7 @@ fn answer(report: &Report, mode: Mode) -> Value {
     let guarantee = report.granted.iter().map(Granted::guarantee).min().unwrap_or(Guarantee::Advisory);
     let outputs: Vec<_> = report.outputs.iter().map(output).collect();
     let mut answer = json!({ "reserved": reserved, "guarantee": guarantee, "outputs": outputs });
-    if report.granted.iter().any(|granted| granted.held || granted.unheld) {
+    if report.granted.iter().any(|granted| granted.held || granted.hold_failed) {
         let named = |granted: &Granted| Some((granted.reservation.name()?.name.clone(), json!(granted.guarantee())));
         answer["guarantees"] = report.granted.iter().filter_map(named).collect::<Map<_, _>>().into();
     }

@@ -6,16 +6,16 @@ use clap::Args;
 
 use super::prepare::tell;
 use crate::app::{
-    CommandError, CommandResult, Context, Format, HoldArgs, NameArgs, ReservedView, SelectionArgs, Stage, Table,
+    CommandError, CommandResult, Context, Format, HoldArgs, NameArgs, PrepareEnv, ReservedView, SelectionArgs, Table,
     WriteEnv, lease_text,
 };
-use crate::fs::folder_of;
+use crate::fs::directory_of;
 #[cfg(target_os = "linux")]
 use crate::model::Reservation;
 use crate::prepare::{Job, Mode, prepare};
 use crate::probe;
 use crate::registry::FileStore;
-use crate::reserve::{Granted, Machine, NamingRules, Request, World, reserve, reserve_names};
+use crate::reserve::{Granted, Machine, NameOptions, Request, World, reserve, reserve_names};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReserveArgs {
@@ -121,7 +121,7 @@ pub(super) fn by_name(
     let project = names.scope.project(context)?;
     let namings = selection.namings(names, project.as_ref(), hold)?;
     let host = context.default_host()?;
-    let rules = NamingRules {
+    let rules = NameOptions {
         host: (host.clone(), probe::local_addresses(&host)?),
         moves: names.moves,
         require_free: names.require_free,
@@ -146,17 +146,17 @@ pub(super) fn by_name(
 fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     use std::rc::Rc;
 
-    use crate::hold::{End, Foreground, HoldFolder};
+    use crate::hold::{End, Foreground, HoldDirectory};
     use crate::reserve::release;
 
     let store = context.store()?;
-    let keeper = Rc::new(Foreground::new(HoldFolder::beside(store.path())));
+    let keeper = Rc::new(Foreground::new(HoldDirectory::beside(store.path())));
     let machine = context.machine(&store).with_keeper(keeper.clone());
     let granted = select_on(context, &args.names, &args.selection, &args.hold, &store, &machine)?;
     let holder = keeper.take_holder()?;
     answer(context, args, &granted)?;
     let Some(holder) = holder else {
-        return Err(CommandError::no("the port can't be held now, because somebody uses it"));
+        return Err(CommandError::no("the port cannot be held now, because somebody uses it"));
     };
     context.printer.note("holding until this command is interrupted, or the port is released");
     let end = holder.serve()?;
@@ -186,13 +186,15 @@ pub(super) fn write_env(
     store: &FileStore<'_>,
     world: &impl World,
 ) -> Result<Vec<Granted>, CommandError> {
-    let folder = folder_of(&file.path);
-    if !folder.is_dir() {
-        let (path, folder) = (file.path.display(), folder.display());
-        return Err(CommandError::usage(format_args!("--env-path {path}: there is no folder {folder}; make it first")));
+    let directory = directory_of(&file.path);
+    if !directory.is_dir() {
+        let (path, directory) = (file.path.display(), directory.display());
+        return Err(CommandError::usage(format_args!(
+            "--env-path {path}: there is no directory {directory}; make it first"
+        )));
     }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
-    let stage = Stage::new(context)?;
+    let stage = PrepareEnv::new(context)?;
     let report = prepare(&job, &stage.surroundings(), store, world, Mode::Write, false)?;
     tell(context, &report, Mode::Write);
     Ok(report.granted)

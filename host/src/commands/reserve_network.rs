@@ -11,7 +11,7 @@ use crate::app::{
     lease_text,
 };
 use crate::model::{Host, PortRange, PortSet, Protocol};
-use crate::reserve::{Choice, Granted};
+use crate::reserve::{Granted, PortSelector};
 use crate::reserve_network::{Candidate, Established, Prefer, first_with_a_free_port};
 use crate::scan::{Ending, Options, Report, ScanError, Targets, Wanted, scan};
 
@@ -51,7 +51,7 @@ struct Search<'a> {
     context: &'a Context,
     args: &'a ReserveNetworkArgs,
     targets: Targets,
-    choice: Choice,
+    choice: PortSelector,
     /// The ports that another machine is asked about.
     ports: PortSet,
 }
@@ -118,7 +118,7 @@ impl Search<'_> {
     fn only_own(&self) -> Option<&'static str> {
         let selection = &self.args.selection;
         if selection.protocol() == Protocol::Udp {
-            return Some("a UDP port of another machine can't be seen to be free");
+            return Some("a UDP port of another machine cannot be seen to be free");
         }
         if self.args.hold.kind().is_some() {
             return Some("a port of another machine can only be held by a program that runs there");

@@ -106,7 +106,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
 /// The one that asynchronous rooms run on.
 pub(super) fn runtime() -> Result<Runtime, CommandError> {
     let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| CommandError::environment(format_args!("can't wait for the network: {error}")))
+    runtime.map_err(|error| CommandError::environment(format_args!("cannot wait for the network: {error}")))
 }
 
 /// Follows a scan to its end, or until it is interrupted: then there is no ending.

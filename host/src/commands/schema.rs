@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use crate::app::{CommandResult, Context, Shelf};
+use crate::app::{CommandResult, Context, PluginLibrary};
 use crate::config;
 use crate::options::{self, OptionsSchema};
 use crate::plugins::{Catalogue, Metadata, PluginError};
 
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
-    /// Leave out plugins: the same answer in every folder and for every user
+    /// Leave out plugins: the same answer in every directory and for every user
     #[arg(long)]
     built_in: bool,
 }
@@ -25,7 +25,7 @@ struct Format {
 }
 
 pub(crate) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
-    let formats = Shelf::new(context)?.with_catalogue(|catalogue| formats(context, catalogue, args.built_in));
+    let formats = PluginLibrary::new(context)?.with_catalogue(|catalogue| formats(context, catalogue, args.built_in));
     context.printer.line(format_args!("{:#}", schema(&formats)))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     let (snapshot, machine) = (store.snapshot()?, context.machine(&store));
     context.tell_notices(snapshot.notices());
     // What only holders know of any more is listed, too.
-    let mut snapshot = Transaction::rehearse(snapshot);
+    let mut snapshot = Transaction::dry_run(snapshot);
     recover(&mut snapshot, &machine);
     let now = machine.now().wall;
     let rows: Vec<_> = snapshot

@@ -60,8 +60,8 @@ fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandE
             .note(format_args!("{} may run, with the content that it has now (SHA-256 {digest})", path.display()));
         return Ok(());
     }
-    let folder = context.current_folder()?;
-    let project = config::find(&folder)?.and_then(|config| config.parent().map(Path::to_owned)).unwrap_or(folder);
+    let directory = context.current_directory()?;
+    let project = config::find(&directory)?.and_then(|config| config.parent().map(Path::to_owned)).unwrap_or(directory);
     trust.add_target(&project, path, &context.patience())?;
     context.printer.note(format_args!("the configs in {} may write {}", project.display(), path.display()));
     Ok(())

@@ -10,8 +10,8 @@ use crate::model::Protocol;
 use crate::probe::SocketState;
 use crate::registry::Store;
 use crate::reserve::World;
-use crate::wait::{Asked, State, Target, TargetError, WaitError, Wish, wait};
-use crate::who::{self, OnPort, Ownership, Portrait};
+use crate::wait::{Asked, Condition, State, Target, TargetError, WaitError, wait};
+use crate::who::{self, OnPort, Ownership, ProcessInfo};
 
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
@@ -51,14 +51,14 @@ pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
     let (state, words) = state(args)?;
     let targets = words.iter().map(|word| target(context, word, args.timeout)).collect::<Result<Vec<_>, _>>()?;
     let owned = |target: &Target| is_owned(context, target);
-    let wish = Wish {
+    let condition = Condition {
         http: args.http.as_deref(),
         is_keeper: &who::is_keeper,
         demand: if args.owned { &owned } else { &|_| Ok(()) },
-        ..Wish::new(state)
+        ..Condition::new(state)
     };
     let left = args.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-    match wait(&targets, &wish, left, args.interval) {
+    match wait(&targets, &condition, left, args.interval) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ WaitError::Timeout(_)) => {
             context.printer.lines_to_stderr(error);
@@ -128,8 +128,8 @@ fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
         }),
         Some(process) => match who::ownership(reservation, process.pid, here) {
             Ownership::Own => Ok(()),
-            Ownership::Stranger => Err(format!("by a stranger: {}", Portrait::of(process))),
-            Ownership::Unknown => Err(format!("nothing shows that its owner did it: {}", Portrait::of(process))),
+            Ownership::Stranger => Err(format!("by a stranger: {}", ProcessInfo::of(process))),
+            Ownership::Unknown => Err(format!("nothing shows that its owner did it: {}", ProcessInfo::of(process))),
         },
     })
 }

@@ -44,7 +44,8 @@ pub(super) fn document(document: &Document) -> Result<(), Fault> {
     for (index, port) in document.ports.iter().enumerate() {
         let hold = port.hold.or(document.hold);
         if let Some(kind) = hold.filter(|kind| port.protocol == Protocol::Udp && *kind != HoldKind::Exclusive) {
-            let message = format!("UDP ports can't be held in the way `{kind}`, only `exclusive`: say so at this port");
+            let message =
+                format!("UDP ports cannot be held in the way `{kind}`, only `exclusive`: say so at this port");
             return Err(Fault::invalid(ports.index(index).key("hold"), message));
         }
         if let Some(first) = seen.insert(&port.key, index) {

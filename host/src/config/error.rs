@@ -13,7 +13,7 @@ use crate::document::FieldPath;
 /// Reads as `pk.config.json:7:16: ports[1].range: the range 9000-8000 runs backwards: did you mean 8000-9000?`
 #[derive(Debug, Error)]
 pub struct ConfigError {
-    /// The config file, or the folder in which one was looked for.
+    /// The config file, or the directory in which one was looked for.
     pub path: PathBuf,
     /// Where in the file, when it is about a place in it.
     pub position: Option<Position>,
@@ -50,7 +50,7 @@ pub enum Problem {
     /// The file cannot be read: the environment's fault, not the config's.
     #[error("the config cannot be read: {}", .0.kind())]
     Unreadable(io::Error),
-    /// It is a folder, a device, a pipe or the like.
+    /// It is a directory, a device, a pipe or the like.
     #[error("this is {0}, not a config file")]
     NotAFile(&'static str),
     /// The file is longer than a config may be.
@@ -93,7 +93,7 @@ pub enum Problem {
     /// A value that is not allowed here.
     #[error("{0}")]
     Invalid(String),
-    /// More than one config in one folder.
+    /// More than one config in one directory.
     #[error("{first} and {second} are both here; name one with --config, or remove the other")]
     Ambiguous {
         /// One of them.
@@ -101,7 +101,7 @@ pub enum Problem {
         /// Another one.
         second: &'static str,
     },
-    /// A config in a folder above, put there by another user than the one whose folder we are in.
+    /// A config in a directory above, put there by another user than the one whose directory we are in.
     #[error("this config belongs to another user than {}; if you trust it, name it with --config", .0.display())]
     ForeignOwner(PathBuf),
 }

@@ -38,7 +38,7 @@ pub(super) struct Document {
     /// The files to write the ports into.
     #[serde(default, deserialize_with = "or_default")]
     pub(super) outputs: Vec<Output>,
-    /// Where the plugin of a type is, by type, in place of the usual folders.
+    /// Where the plugin of a type is, by type, in place of the usual directories.
     #[serde(default, deserialize_with = "or_default")]
     pub(super) plugins: BTreeMap<String, PluginSource>,
 }
@@ -83,17 +83,17 @@ pub struct Output {
     #[serde(rename = "type", deserialize_with = "format_name")]
     #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]*$"))]
     pub format: String,
-    /// The file, relative to the config's folder. Default: the format's usual file.
+    /// The file, relative to the config's directory. Default: the format's usual file.
     #[serde(default)]
     pub path: Option<String>,
     /// What to write: names, objects and lists of them, with `${KEY}` and `${VARIABLE:-default}` in their values.
     /// Default: every key with its port.
     #[serde(default)]
     pub map: Option<Map<String, Value>>,
-    /// Files that the format may read, relative to the config's folder. Default: the format's usual ones, where there are any.
+    /// Files that the format may read, relative to the config's directory. Default: the format's usual ones, where there are any.
     #[serde(default)]
     pub inputs: Option<Vec<String>>,
-    /// Further files that the format may write beside `path`, relative to the config's folder. Default: none
+    /// Further files that the format may write beside `path`, relative to the config's directory. Default: none
     #[serde(default, deserialize_with = "or_default")]
     #[schemars(with = "Option<Vec<String>>")]
     pub files: Vec<String>,
@@ -110,7 +110,7 @@ pub struct Output {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct PluginSource {
-    /// The plugin's file, relative to the config's folder.
+    /// The plugin's file, relative to the config's directory.
     pub path: String,
     /// The SHA-256 of the file, as 64 hexadecimal digits: another file is refused.
     #[serde(default, deserialize_with = "digest")]

@@ -1,4 +1,4 @@
-//! Where the config of a folder is.
+//! Where the config of a directory is.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -6,29 +6,29 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, Problem};
 use crate::model::Project;
 
-/// The config in `start` or the nearest folder above it; none when there is none up to the root. `start` should be absolute: a relative
-/// folder is not left.
+/// The config in `start` or the nearest directory above it; none when there is none up to the root. `start` should be absolute: a relative
+/// directory is not left.
 ///
 /// # Errors
-/// [`Problem::Ambiguous`] when one folder has two. [`Problem::ForeignOwner`] when the one that was found above `start` belongs neither
-/// to the owner of `start` nor to root: in a folder that everyone may write to, like /tmp, it may be a trap.
+/// [`Problem::Ambiguous`] when one directory has two. [`Problem::ForeignOwner`] when the one that was found above `start` belongs neither
+/// to the owner of `start` nor to root: in a directory that everyone may write to, like /tmp, it may be a trap.
 pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
-    for folder in start.ancestors().filter(|folder| *folder != Path::new("")) {
-        let mut names = Project::CONFIGS.into_iter().filter(|name| folder.join(name).is_file());
+    for directory in start.ancestors().filter(|directory| *directory != Path::new("")) {
+        let mut names = Project::CONFIGS.into_iter().filter(|name| directory.join(name).is_file());
         match (names.next(), names.next()) {
             (None, _) => {}
-            (Some(name), None) => return trusted(start, folder, folder.join(name)).map(Some),
+            (Some(name), None) => return trusted(start, directory, directory.join(name)).map(Some),
             (Some(first), Some(second)) => {
-                return Err(ConfigError::new(folder, Problem::Ambiguous { first, second }));
+                return Err(ConfigError::new(directory, Problem::Ambiguous { first, second }));
             }
         }
     }
     Ok(None)
 }
 
-fn trusted(start: &Path, folder: &Path, config: PathBuf) -> Result<PathBuf, ConfigError> {
+fn trusted(start: &Path, directory: &Path, config: PathBuf) -> Result<PathBuf, ConfigError> {
     let owner = |path: &Path| std::fs::metadata(path).ok().as_ref().and_then(owner);
-    let theirs = owner(&config).filter(|_| folder != start);
+    let theirs = owner(&config).filter(|_| directory != start);
     match theirs {
         Some(other) if other != 0 && owner(start) != Some(other) => {
             Err(ConfigError::new(&config, Problem::ForeignOwner(start.to_owned())))
@@ -82,6 +82,6 @@ mod tests {
             return;
         }
         assert!(matches!(find(&home).unwrap_err().problem, Problem::ForeignOwner(_)));
-        assert_eq!(find(root.path()).unwrap(), Some(config), "in the folder itself it was asked for");
+        assert_eq!(find(root.path()).unwrap(), Some(config), "in the directory itself it was asked for");
     }
 }

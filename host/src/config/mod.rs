@@ -5,7 +5,7 @@
 //! stands is not kept: when there is something to complain about, `locate` walks through the text once more. So an error found
 //! long after parsing still names the line, with [`Config::error_at`].
 //!
-//! [`find()`] looks for the config of a folder, [`project_folder`] for its project, [`schema()`] describes one to editors.
+//! [`find()`] looks for the config of a directory, [`project_directory`] for its project, [`schema()`] describes one to editors.
 
 mod check;
 mod error;
@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Position, Problem};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
 pub use find::find;
-pub use project::project_folder;
+pub use project::project_directory;
 pub use schema::schema;
 
 use crate::document::FieldPath;
-use crate::fs::folder_of;
+use crate::fs::directory_of;
 use crate::model::{HoldKind, Host};
 
 use serde_json::{Map, Value};
@@ -51,7 +51,7 @@ pub struct Config {
     pub ports: Vec<PortEntry>,
     /// The files to write.
     pub outputs: Vec<Output>,
-    /// Where the plugins of some types are, in place of the usual folders; by type.
+    /// Where the plugins of some types are, in place of the usual directories; by type.
     pub plugins: BTreeMap<String, PluginSource>,
     source: Source,
 }
@@ -82,10 +82,10 @@ impl Config {
         Ok(Self { path: path.to_owned(), host, owner, hold, ports, outputs, plugins, source })
     }
 
-    /// The folder that the config's paths are relative to.
+    /// The directory that the config's paths are relative to.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        folder_of(&self.path)
+    pub fn directory(&self) -> &Path {
+        directory_of(&self.path)
     }
 
     /// An error about a field that only turned out to be wrong later: an unknown type, a bad option, an unset variable.

@@ -1,18 +1,18 @@
-//! Which project a folder is in.
+//! Which project a directory is in.
 
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, find};
-use crate::fs::{folder_of, worktree_root};
+use crate::fs::{directory_of, worktree_root};
 
-/// The folder of the project that `start` is in: the one with the config that a prepare would take, else the root of the
+/// The directory of the project that `start` is in: the one with the config that a prepare would take, else the root of the
 /// version-control worktree; none when there is neither. `start` should be absolute.
 ///
 /// # Errors
 /// As [`find()`]: a prepare in the same place would be refused, too.
-pub fn project_folder(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
+pub fn project_directory(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
     Ok(match find(start)? {
-        Some(config) => Some(folder_of(&config).to_owned()),
+        Some(config) => Some(directory_of(&config).to_owned()),
         None => worktree_root(start).map(Path::to_owned),
     })
 }
@@ -24,24 +24,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configs_folder_else_the_worktrees_root() {
+    fn the_configs_directory_else_the_worktrees_root() {
         let base = tempfile::tempdir().unwrap();
         let (root, service) = (base.path().join("repo"), base.path().join("repo/services/api"));
         let below = service.join("src");
         fs::create_dir_all(&below).unwrap();
         fs::create_dir(root.join(".git")).unwrap();
-        assert_eq!(project_folder(&below).unwrap().unwrap(), root);
+        assert_eq!(project_directory(&below).unwrap().unwrap(), root);
         fs::write(service.join("pk.config.yaml"), "ports: []").unwrap();
-        assert_eq!(project_folder(&below).unwrap().unwrap(), service);
-        assert_eq!(project_folder(&root).unwrap().unwrap(), root);
+        assert_eq!(project_directory(&below).unwrap().unwrap(), service);
+        assert_eq!(project_directory(&root).unwrap().unwrap(), root);
     }
 
     #[test]
-    fn two_configs_in_one_folder_are_an_error_here_as_in_a_prepare() {
+    fn two_configs_in_one_directory_are_an_error_here_as_in_a_prepare() {
         let base = tempfile::tempdir().unwrap();
         for name in ["pk.config.json", "pk.config.yaml"] {
             fs::write(base.path().join(name), "").unwrap();
         }
-        assert!(project_folder(base.path()).is_err());
+        assert!(project_directory(base.path()).is_err());
     }
 }

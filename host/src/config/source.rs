@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     // Asked before it is opened: opening a pipe would wait for its other end.
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
-        return Err(Problem::NotAFile("a folder"));
+        return Err(Problem::NotAFile("a directory"));
     }
     if !metadata.is_file() {
         return Err(Problem::NotAFile("a device, pipe or socket"));

@@ -90,7 +90,7 @@ fn the_least_config_is_a_key() {
     let config = json(r#"{"$schema": "x", "ports": [{"key": "A", "range": null}], "outputs": null}"#).unwrap();
     assert_eq!(config.ports[0].key, "A");
     assert!(config.outputs.is_empty() && config.host.is_none());
-    assert_eq!(config.folder(), Path::new("."));
+    assert_eq!(config.directory(), Path::new("."));
     let yaml = yaml("ports:\n- key: A\n  range:\noutputs:\n").unwrap();
     assert_eq!(yaml.ports, config.ports);
 }
@@ -298,15 +298,15 @@ fn a_field_is_found_long_after_parsing() {
 
 #[test]
 fn what_cannot_be_read_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pk.config.json");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pk.config.json");
     let error = |path: &Path| Config::load(path).unwrap_err();
     assert!(matches!(error(&path).problem, Problem::Missing));
-    assert!(error(folder.path()).to_string().ends_with(": this is a folder, not a config file"));
+    assert!(error(directory.path()).to_string().ends_with(": this is a directory, not a config file"));
     std::fs::write(&path, vec![b' '; (1 << 20) + 1]).unwrap();
     assert!(error(&path).to_string().ends_with(": the file is larger than 1 MiB, too large for a config"));
     std::fs::write(&path, README).unwrap();
-    assert_eq!(Config::load(&path).unwrap().folder(), folder.path());
+    assert_eq!(Config::load(&path).unwrap().directory(), directory.path());
     let under_a_file = path.join("x.json");
     assert!(matches!(error(&under_a_file).problem, Problem::Unreadable(_)));
 }
@@ -314,8 +314,8 @@ fn what_cannot_be_read_is_named() {
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_not_waited_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pk.config.yaml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pk.config.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     assert!(matches!(Config::load(&path).unwrap_err().problem, Problem::NotAFile(_)));
 }

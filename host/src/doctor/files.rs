@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Finding;
-use crate::fs::{Lock, LockError, Patience, is_on_network};
+use crate::fs::{Lock, LockError, LockOptions, is_on_network};
 use crate::os::inspect;
 use crate::registry::{FileStore, RegistryError, Snapshot, Store};
 
@@ -68,7 +68,7 @@ pub fn lock(store: &FileStore<'_>) -> Finding {
     if !path.exists() {
         return Finding::ok(ABOUT, "nobody has ever locked the registry");
     }
-    match Lock::acquire(path, &Patience { timeout: USUAL, announce: &|_| () }) {
+    match Lock::acquire(path, &LockOptions { timeout: USUAL, announce: &|_| () }) {
         Ok(_) => Finding::ok(ABOUT, "free"),
         Err(LockError::Timeout { waiting, .. }) => {
             let command = waiting.holder.and_then(inspect::command);
@@ -88,30 +88,30 @@ pub fn lock(store: &FileStore<'_>) -> Finding {
     }
 }
 
-/// Whether the folder of the registry is on a file system where locks and renames can be relied on.
+/// Whether the directory of the registry is on a file system where locks and renames can be relied on.
 #[must_use]
-pub fn state_folder(store: &FileStore<'_>) -> Option<Finding> {
-    const ABOUT: &str = "state folder";
-    let folder = store.path().parent().filter(|folder| folder.exists())?;
-    let shown = folder.display();
-    if is_on_network(folder) {
+pub fn state_directory(store: &FileStore<'_>) -> Option<Finding> {
+    const ABOUT: &str = "state directory";
+    let directory = store.path().parent().filter(|directory| directory.exists())?;
+    let shown = directory.display();
+    if is_on_network(directory) {
         return Some(Finding::problem(
             ABOUT,
             format!(
                 "{shown} is on a network file system: a lock may not reach other machines, and each has ports of its own"
             ),
-            "keep it on this machine: set XDG_STATE_HOME or PORTKEEPER_REGISTRY to a local folder",
+            "keep it on this machine: set XDG_STATE_HOME or PORTKEEPER_REGISTRY to a local directory",
         ));
     }
-    Some(open_to_others(ABOUT, folder).unwrap_or_else(|| Finding::ok(ABOUT, shown.to_string())))
+    Some(open_to_others(ABOUT, directory).unwrap_or_else(|| Finding::ok(ABOUT, shown.to_string())))
 }
 
 /// Whether compiled plugins can be kept. Without a cache every prepare compiles them anew.
 #[must_use]
-pub fn cache(folder: &Path) -> Finding {
+pub fn cache(directory: &Path) -> Finding {
     const ABOUT: &str = "plugin cache";
-    let shown = folder.display();
-    match folder.metadata() {
+    let shown = directory.display();
+    match directory.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Finding::ok(ABOUT, format!("{shown} is not there yet"))
         }
@@ -119,15 +119,15 @@ pub fn cache(folder: &Path) -> Finding {
             Finding::problem(ABOUT, format!("{shown}: {error}"), "see to its owner and mode, or set XDG_CACHE_HOME")
         }
         Ok(metadata) if !metadata.is_dir() => {
-            Finding::problem(ABOUT, format!("{shown} is no folder"), format!("move it away: mv {shown} {shown}.old"))
+            Finding::problem(ABOUT, format!("{shown} is no directory"), format!("move it away: mv {shown} {shown}.old"))
         }
-        Ok(_) => owner_finding(ABOUT, folder).unwrap_or_else(|| Finding::ok(ABOUT, shown.to_string())),
+        Ok(_) => owner_finding(ABOUT, directory).unwrap_or_else(|| Finding::ok(ABOUT, shown.to_string())),
     }
 }
 
 fn damaged_copies(path: &Path) -> Vec<PathBuf> {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
-    let entries = path.parent().and_then(|folder| folder.read_dir().ok()).into_iter().flatten().flatten();
+    let entries = path.parent().and_then(|directory| directory.read_dir().ok()).into_iter().flatten().flatten();
     let mut copies: Vec<_> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{name}.damaged-")))
         .map(|entry| entry.path())

@@ -15,7 +15,7 @@ pub fn holds(snapshot: &Snapshot, world: &impl World) -> Vec<Finding> {
         ports.map(|reservation| reservation.port).collect::<Vec<_>>()
     };
     let (lost, alive) = (in_state(Liveness::Ended), in_state(Liveness::Alive));
-    let unlisted = recover(&mut Transaction::rehearse(snapshot.clone()), world);
+    let unlisted = recover(&mut Transaction::dry_run(snapshot.clone()), world);
     let mut findings = Vec::new();
     if !lost.is_empty() {
         findings.push(Finding::problem(

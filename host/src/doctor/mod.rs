@@ -1,13 +1,13 @@
 //! What may be wrong with the registry and with what it depends on, and what helps.
 //!
-//! Each check answers with [`Finding`]s, a good one included, so that a silent check can't be mistaken for a forgotten one. Nothing
+//! Each check answers with [`Finding`]s, a good one included, so that a silent check cannot be mistaken for a forgotten one. Nothing
 //! is changed.
 
 mod files;
 mod holds;
 mod reservations;
 
-pub use files::{cache, lock, registry, state_folder};
+pub use files::{cache, lock, registry, state_directory};
 pub use holds::holds;
 pub use reservations::{clock, ephemeral, projects, stale, tables};
 

@@ -11,7 +11,7 @@ use crate::reserve::{Presence, World, presence, would_collect};
 /// Clocks of machines that share a registry differ a little.
 const USUAL_DRIFT: SignedDuration = SignedDuration::from_secs(60);
 
-/// How many ports or folders a finding names.
+/// How many ports or directories a finding names.
 const NAMED: usize = 5;
 
 /// Reservations whose reason is gone.
@@ -75,7 +75,7 @@ pub fn clock(snapshot: &Snapshot, world: &impl World) -> Finding {
     )
 }
 
-/// Projects that can't be seen, so that nobody can tell whether their names are needed.
+/// Projects that cannot be seen, so that nobody can tell whether their names are needed.
 #[must_use]
 pub fn projects(snapshot: &Snapshot, world: &impl World) -> Finding {
     const ABOUT: &str = "projects";
@@ -87,15 +87,15 @@ pub fn projects(snapshot: &Snapshot, world: &impl World) -> Finding {
     hidden.sort();
     hidden.dedup();
     if hidden.is_empty() {
-        return Finding::ok(ABOUT, "every project's folder can be seen");
+        return Finding::ok(ABOUT, "every project's directory can be seen");
     }
     let more = hidden.len().saturating_sub(NAMED);
     hidden.truncate(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Finding::note(
         ABOUT,
-        format!("{}{more} can't be seen, so the names there are kept", hidden.join(", ")),
-        "mount the disk or open the folder; if the project is gone for good, portkeeper release PORT",
+        format!("{}{more} cannot be seen, so the names there are kept", hidden.join(", ")),
+        "mount the disk or open the directory; if the project is gone for good, portkeeper release PORT",
     )
 }
 

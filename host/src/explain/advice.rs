@@ -3,7 +3,7 @@
 use super::{Explanation, Verdict};
 use crate::model::Protocol;
 use crate::os::inspect;
-use crate::who::{Ownership, Portrait};
+use crate::who::{Ownership, ProcessInfo};
 
 /// So many of the project's other ports are offered.
 const OFFERED: usize = 3;
@@ -29,7 +29,7 @@ impl Explanation {
             Verdict::ReservedForYou => format!("start your server on it, or give it back: portkeeper release {port}"),
             Verdict::Reserved => self.another(),
             Verdict::Yours => format!("nothing; portkeeper kill {port} ends the server"),
-            Verdict::Kept => format!("portkeeper release {port} gives it back"),
+            Verdict::GuardSocket => format!("portkeeper release {port} gives it back"),
             Verdict::InUse => format!("wait until the connection ends, or {}", self.another()),
             Verdict::Unseen => {
                 format!("see `docker ps --filter publish={port}` or your firewall, or {}", self.another())
@@ -54,7 +54,7 @@ impl Explanation {
     }
 
     /// How to end what has the port, without breaking what it belongs to.
-    fn how_to_end(&self, process: &Portrait, protocol: &str) -> String {
+    fn how_to_end(&self, process: &ProcessInfo, protocol: &str) -> String {
         how_to_stop(process, self.port).unwrap_or_else(|| format!("portkeeper kill {} --force{protocol}", self.port))
     }
 
@@ -70,7 +70,7 @@ impl Explanation {
 
 /// How to stop a process that must not simply be killed: a container, what listens for one, or a service manager; none when it may.
 #[must_use]
-pub fn how_to_stop(process: &Portrait, port: crate::model::Port) -> Option<String> {
+pub fn how_to_stop(process: &ProcessInfo, port: crate::model::Port) -> Option<String> {
     if process.container_proxy {
         return Some(format!(
             "stop its container: docker ps --filter publish={port}, then docker stop ID or docker compose down"

@@ -1,4 +1,4 @@
-//! A reservation of the port, as someone in a folder sees it.
+//! A reservation of the port, as someone in a directory sees it.
 
 use std::path::{Path, PathBuf};
 
@@ -24,11 +24,11 @@ pub struct Claim {
     pub whose: Whose,
 }
 
-/// Whose a reservation is, for someone in a folder.
+/// Whose a reservation is, for someone in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Whose {
-    /// A name of the project of the folder.
+    /// A name of the project of the directory.
     Project,
     /// Of this user, and of no project.
     User,
@@ -37,7 +37,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Whose the reservation is for someone in the folder that `reach` starts from.
+    /// Whose the reservation is for someone in the directory that `reach` starts from.
     #[must_use]
     pub fn of(reservation: &Reservation, reach: &Reach) -> Self {
         match reservation.name().and_then(|name| name.project.as_ref()) {
@@ -72,12 +72,12 @@ impl Claim {
 
     /// For what or whom it is: `web`, `web of ../shop-2`, `anna`, `a process`.
     #[must_use]
-    pub fn purpose(&self, folder: &Path) -> String {
+    pub fn purpose(&self, directory: &Path) -> String {
         let Reservation { lease, owner, .. } = &self.reservation;
         let owner = owner.as_ref().map(|owner| format!("owner {owner}"));
         match (lease, &self.whose) {
             (Lease::Named(name), Whose::Other(project)) => {
-                format!("{} of {}", name.name, seen_from(project, folder))
+                format!("{} of {}", name.name, seen_from(project, directory))
             }
             (Lease::Named(name), Whose::Project) => format!("{} of this project", name.name),
             (Lease::Named(name), Whose::User) => name.name.clone(),

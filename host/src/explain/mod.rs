@@ -21,7 +21,7 @@ use crate::os;
 use crate::policy::{KernelPorts, Reason, why_not};
 use crate::probe::{PortState, SocketState, probe};
 use crate::reserve::{Machine, World};
-use crate::who::{OnPort, Ownership, Portrait, Reach, ownership, sockets_on};
+use crate::who::{OnPort, Ownership, ProcessInfo, Reach, ownership, sockets_on};
 
 /// Everything that is known about a port.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct Explanation {
     pub connections: usize,
     /// How many closed connections are left (TIME_WAIT, or closing without a process).
     pub remnants: usize,
-    /// Whether it can't be bound or answers although no socket is to be seen: a firewall forwards it, or who has it is hidden.
+    /// Whether it cannot be bound or answers although no socket is to be seen: a firewall forwards it, or who has it is hidden.
     pub unseen: bool,
     /// What the kernel's settings say of it.
     pub kernel: KernelSettings,
@@ -54,7 +54,7 @@ pub struct Seat {
     /// The socket.
     pub socket: OnPort,
     /// Its process; none where this user may not see it.
-    pub process: Option<Portrait>,
+    pub process: Option<ProcessInfo>,
     /// Whether the process is the one that the socket's port is reserved for, if it is reserved.
     pub ownership: Option<Ownership>,
     /// Whose that reservation is.
@@ -82,10 +82,10 @@ impl KernelSettings {
     }
 }
 
-/// Looks at everything that can matter about the port, for someone in `folder`.
+/// Looks at everything that can matter about the port, for someone in `directory`.
 #[must_use]
-pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, folder: &Path) -> Explanation {
-    let reach = Reach::of(folder);
+pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, directory: &Path) -> Explanation {
+    let reach = Reach::of(directory);
     let claims: Vec<_> = reservations
         .iter()
         .filter(|reservation| reservation.port == port)
@@ -137,6 +137,6 @@ impl Seat {
         let process = socket.process.as_ref();
         let ownership =
             claim.zip(process).map(|(claim, process)| ownership(&claim.reservation, process.pid, machine.place()));
-        Self { process: process.map(Portrait::of), ownership, whose: claim.map(|claim| claim.whose.clone()), socket }
+        Self { process: process.map(ProcessInfo::of), ownership, whose: claim.map(|claim| claim.whose.clone()), socket }
     }
 }

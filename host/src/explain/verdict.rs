@@ -27,12 +27,12 @@ pub enum Verdict {
     /// Reserved for you, and what is there is yours or may be.
     Yours,
     /// portkeeper keeps it for whom it is reserved.
-    Kept,
+    GuardSocket,
     /// A process listens there, or has bound it.
     Taken,
     /// An outgoing connection started from it.
     InUse,
-    /// It can't be had, and who has it is not to be seen from here.
+    /// It cannot be had, and who has it is not to be seen from here.
     Unseen,
 }
 
@@ -40,7 +40,7 @@ impl Verdict {
     pub(super) fn of(explained: &Explanation) -> Self {
         let mine = explained.claim().map(|claim| !matches!(claim.whose, Whose::Other(_)));
         match (explained.holder(), mine) {
-            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::Kept,
+            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::GuardSocket,
             (Some(seat), _) if seat.socket.state == SocketState::Connected => Self::InUse,
             (Some(seat), Some(true)) if seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
             (Some(_), _) => Self::Taken,
@@ -92,15 +92,15 @@ impl Explanation {
         seats.min_by_key(|seat| (seat.socket.state, seat.ownership != Some(Ownership::Stranger)))
     }
 
-    /// How it stands, in a line, for someone in the folder.
+    /// How it stands, in a line, for someone in the directory.
     #[must_use]
-    pub fn summary(&self, folder: &Path) -> String {
+    pub fn summary(&self, directory: &Path) -> String {
         let port = match self.protocol() {
             Protocol::Tcp => self.port.to_string(),
             Protocol::Udp => format!("{} (udp)", self.port),
         };
-        let who = self.holder().or(self.sockets.first()).map(|seat| describe(seat, folder)).unwrap_or_default();
-        let purpose = self.claim().map(|claim| claim.purpose(folder)).unwrap_or_default();
+        let who = self.holder().or(self.sockets.first()).map(|seat| describe(seat, directory)).unwrap_or_default();
+        let purpose = self.claim().map(|claim| claim.purpose(directory)).unwrap_or_default();
         let though = if purpose.is_empty() { String::new() } else { format!(", though it is reserved for {purpose}") };
         match self.verdict {
             Verdict::Free => format!("{port} is free"),
@@ -109,13 +109,13 @@ impl Explanation {
             Verdict::ReservedForYou => format!("{port} is reserved for {purpose}, and nobody is there"),
             Verdict::Reserved => format!("{port} is free, but reserved for {purpose}"),
             Verdict::Yours => format!("{port} is yours: {who} has it, reserved for {purpose}"),
-            Verdict::Kept if purpose.is_empty() => format!("{port} is kept by {who}"),
-            Verdict::Kept => format!("{port} is kept by {who} for {purpose}"),
+            Verdict::GuardSocket if purpose.is_empty() => format!("{port} is kept by {who}"),
+            Verdict::GuardSocket => format!("{port} is kept by {who} for {purpose}"),
             Verdict::Taken => format!("{port} is taken by {who}{though}"),
             Verdict::InUse => format!("{port} is in use by {who} for an outgoing connection{though}"),
             Verdict::Unseen => {
                 format!(
-                    "{port} can't be had, and no socket shows why: a firewall rule may forward it to a container{though}"
+                    "{port} cannot be had, and no socket shows why: a firewall rule may forward it to a container{though}"
                 )
             }
         }
@@ -123,7 +123,7 @@ impl Explanation {
 }
 
 /// `node (pid 4711) in ../shop-2`, with what it does unless it listens.
-fn describe(seat: &Seat, folder: &Path) -> String {
+fn describe(seat: &Seat, directory: &Path) -> String {
     let does = if seat.socket.state == SocketState::Bound { ", which is bound to it and does not listen" } else { "" };
     let Some(process) = &seat.process else {
         return match seat.socket.uid {
@@ -131,10 +131,10 @@ fn describe(seat: &Seat, folder: &Path) -> String {
             None => format!("a process that this user may not see{does}"),
         };
     };
-    let place = process.project.as_ref().or(process.folder.as_ref());
-    // A daemon's folder is the root, which says nothing of where it belongs.
-    let place = place.filter(|place| place.as_path() != folder && place.parent().is_some());
-    let place = place.map(|place| format!(" in {}", seen_from(place, folder))).unwrap_or_default();
+    let place = process.project.as_ref().or(process.directory.as_ref());
+    // A daemon's directory is the root, which says nothing of where it belongs.
+    let place = place.filter(|place| place.as_path() != directory && place.parent().is_some());
+    let place = place.map(|place| format!(" in {}", seen_from(place, directory))).unwrap_or_default();
     let container = process.container.as_ref().map(|container| format!(", container {container}")).unwrap_or_default();
     format!("{} (pid {}){place}{container}{does}", process.command, process.pid)
 }

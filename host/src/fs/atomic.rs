@@ -14,7 +14,7 @@ use super::{PathContext, PathError};
 /// symbolic link at `path` is replaced, not followed.
 ///
 /// # Errors
-/// The file or folder that an operation failed on. The old file is then untouched.
+/// The file or directory that an operation failed on. The old file is then untouched.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<(), PathError> {
     Staged::new(path, bytes, mode)?.commit()
 }
@@ -27,10 +27,10 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Writes the bytes into a temporary file in the target's folder, as [`write_atomic`] does.
+    /// Writes the bytes into a temporary file in the target's directory, as [`write_atomic`] does.
     ///
     /// # Errors
-    /// The file or folder that an operation failed on, a full disk included.
+    /// The file or directory that an operation failed on, a full disk included.
     pub fn new(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
         let mut builder = Builder::new();
         let prefix = temporary_name(path) + ".";
@@ -45,7 +45,7 @@ impl Staged {
     /// As [`Staged::new`].
     pub fn under_lock(path: &Path, pieces: &[impl AsRef<[u8]>], mode: Option<u32>) -> Result<Self, PathError> {
         let name = temporary_name(path);
-        let left_behind = folder_of(path).join(&name);
+        let left_behind = directory_of(path).join(&name);
         match std::fs::remove_file(&left_behind) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at(&left_behind),
             _ => {}
@@ -66,7 +66,7 @@ impl Staged {
         if mode.is_none() {
             leave_to_umask(builder);
         }
-        let temp = builder.tempfile_in(folder_of(path)).at(folder_of(path))?;
+        let temp = builder.tempfile_in(directory_of(path)).at(directory_of(path))?;
         if let Some(mode) = mode {
             temp.as_file().set_permissions(mode).at(path)?;
         }
@@ -81,14 +81,14 @@ impl Staged {
     /// Puts the new content in the target's place, durably.
     ///
     /// # Errors
-    /// The file or folder that an operation failed on.
+    /// The file or directory that an operation failed on.
     pub fn commit(self) -> Result<(), PathError> {
-        let folder = folder_of(&self.target).to_owned();
+        let directory = directory_of(&self.target).to_owned();
         self.put_in_place()?;
-        sync_folder(&folder)
+        sync_directory(&directory)
     }
 
-    /// Puts the new content in the target's place. That it stays there after a power cut, [`sync_folder`] sees to.
+    /// Puts the new content in the target's place. That it stays there after a power cut, [`sync_directory`] sees to.
     ///
     /// # Errors
     /// The file that the operation failed on.
@@ -103,21 +103,21 @@ fn temporary_name(path: &Path) -> String {
     format!(".{}.tmp", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// The folder that a file is in; the current one for a bare name.
+/// The directory that a file is in; the current one for a bare name.
 #[must_use]
-pub fn folder_of(path: &Path) -> &Path {
+pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes renames in a folder survive a power failure (fsync(2)), where the file system can.
+/// Makes renames in a directory survive a power failure (fsync(2)), where the file system can.
 ///
 /// # Errors
-/// What the system reports about the folder.
+/// What the system reports about the directory.
 #[cfg(unix)]
-pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
-    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+pub fn sync_directory(directory: &Path) -> Result<(), PathError> {
+    match std::fs::File::open(directory).and_then(|directory| directory.sync_all()) {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        result => result.at(folder),
+        result => result.at(directory),
     }
 }
 
@@ -127,7 +127,7 @@ pub fn sync_folder(folder: &Path) -> Result<(), PathError> {
 /// None.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
-pub fn sync_folder(_: &Path) -> Result<(), PathError> {
+pub fn sync_directory(_: &Path) -> Result<(), PathError> {
     Ok(())
 }
 
@@ -155,26 +155,26 @@ mod tests {
 
     #[test]
     fn nothing_is_left_behind_but_the_new_content() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         write_atomic(&path, b"one", None).unwrap();
         write_atomic(&path, b"two", None).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_staged_write_that_is_dropped_changes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         write_atomic(&path, b"one", None).unwrap();
         drop(Staged::new(&path, b"two", None).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn an_error_names_the_folder() {
+    fn an_error_names_the_directory() {
         let error = write_atomic(Path::new("/nonexistent/file"), b"", None).unwrap_err();
         assert_eq!(error.to_string(), "/nonexistent: no such file or directory");
     }
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn the_mode_is_kept_or_set() {
         use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         write_atomic(&path, b"", Some(0o600)).unwrap();
         assert_eq!(mode(), 0o600);

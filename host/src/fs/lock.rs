@@ -21,23 +21,23 @@ const QUIET: Duration = Duration::from_millis(500);
 
 /// How long to wait for a lock, and whom to tell about it.
 #[derive(Clone, Copy)]
-pub struct Patience<'a> {
+pub struct LockOptions<'a> {
     /// From the first try until giving up. Zero tries once.
     pub timeout: Duration,
     /// Called once when the wait gets long.
     pub announce: &'a (dyn Fn(&Waiting) + Sync),
 }
 
-impl Default for Patience<'_> {
+impl Default for LockOptions<'_> {
     /// Ten seconds, and nobody to tell.
     fn default() -> Self {
         Self { timeout: Duration::from_secs(10), announce: &|_| () }
     }
 }
 
-impl fmt::Debug for Patience<'_> {
+impl fmt::Debug for LockOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patience").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("LockOptions").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
@@ -68,7 +68,7 @@ pub enum LockError {
         /// How long.
         timeout: Duration,
     },
-    /// The lock file can't be used.
+    /// The lock file cannot be used.
     #[error(transparent)]
     File(#[from] PathError),
 }
@@ -84,23 +84,23 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError`].
-    pub fn acquire(path: &Path, patience: &Patience<'_>) -> Result<Self, LockError> {
+    pub fn acquire(path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
         Self::acquire_file(open_private(path)?, path, patience)
     }
 
-    /// Takes the lock of a folder itself, so that no file has to be made in it.
+    /// Takes the lock of a directory itself, so that no file has to be made in it.
     ///
     /// # Errors
     /// [`LockError`].
     #[cfg(unix)]
-    pub fn acquire_folder(path: &Path, patience: &Patience<'_>) -> Result<Self, LockError> {
+    pub fn acquire_directory(path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
         Self::acquire_file(File::open(path).at(path)?, path, patience)
     }
 
     /// Makes a private file with this content that nobody has seen unlocked.
     ///
     /// # Errors
-    /// The file is there already, or can't be written; then it is removed again.
+    /// The file is there already, or cannot be written; then it is removed again.
     pub fn on_new_file(path: &Path, content: &[u8]) -> Result<Self, PathError> {
         let file = create_private(path)?;
         let written = FileExt::lock(&file).and_then(|()| (&file).write_all(content)).at(path);
@@ -122,7 +122,7 @@ impl Lock {
         &self.file
     }
 
-    fn acquire_file(file: File, path: &Path, patience: &Patience<'_>) -> Result<Self, LockError> {
+    fn acquire_file(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
         match FileExt::try_lock(&file) {
             Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => wait(file, path, patience),
@@ -133,7 +133,7 @@ impl Lock {
 
 /// Waits in a thread, because flock(2) knows no deadline. Whoever gives up leaves the thread behind; should it get the lock
 /// later, it finds nobody to hand it to and lets go.
-fn wait(file: File, path: &Path, patience: &Patience<'_>) -> Result<Lock, LockError> {
+fn wait(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Lock, LockError> {
     let inode = inode(&file);
     let deadline = Instant::now() + patience.timeout;
     let (sender, receiver) = channel();
@@ -161,7 +161,7 @@ fn wait(file: File, path: &Path, patience: &Patience<'_>) -> Result<Lock, LockEr
 /// Whether somebody has the lock of the file; none when there is no such file. Nobody is kept from locking by the question.
 ///
 /// # Errors
-/// The file can't be opened.
+/// The file cannot be opened.
 pub fn is_locked(path: &Path) -> Result<Option<bool>, PathError> {
     loop {
         let file = match File::open(path) {
@@ -216,14 +216,14 @@ fn holder_of(inode: u64) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn patience(millis: u64) -> Patience<'static> {
-        Patience { timeout: Duration::from_millis(millis), announce: &|_| () }
+    fn patience(millis: u64) -> LockOptions<'static> {
+        LockOptions { timeout: Duration::from_millis(millis), announce: &|_| () }
     }
 
     #[test]
     fn a_second_taker_is_told_who_has_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
         let _held = Lock::acquire(&path, &patience(0)).unwrap();
         let error = Lock::acquire(&path, &patience(20)).unwrap_err().to_string();
         assert!(error.starts_with(&path.display().to_string()), "{error}");
@@ -234,8 +234,8 @@ mod tests {
 
     #[test]
     fn a_waiter_gets_the_lock_when_it_is_free() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
         let held = Lock::acquire(&path, &patience(0)).unwrap();
         let waiter = thread::spawn({
             let path = path.clone();

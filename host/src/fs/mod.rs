@@ -9,8 +9,8 @@ mod read;
 mod worktree;
 mod writeback;
 
-pub use atomic::{Staged, folder_of, sync_folder, write_atomic};
-pub use lock::{Lock, LockError, Patience, Waiting, is_locked};
+pub use atomic::{Staged, directory_of, sync_directory, write_atomic};
+pub use lock::{Lock, LockError, LockOptions, Waiting, is_locked};
 pub use network::is_on_network;
 pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};

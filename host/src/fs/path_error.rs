@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("{}: {}", .path.display(), describe(.source))]
 pub struct PathError {
-    /// The file or folder.
+    /// The file or directory.
     pub path: PathBuf,
     /// What the operating system said.
     pub source: io::Error,

@@ -1,4 +1,4 @@
-//! Files and folders that belong to one user alone.
+//! Files and directories that belong to one user alone.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use super::{PathContext, PathError, read_up_to};
 
-/// Makes sure that a folder is there, belongs to the effective user, and is closed to everyone else (0700).
+/// Makes sure that a directory is there, belongs to the effective user, and is closed to everyone else (0700).
 ///
 /// # Errors
-/// The folder can't be made, or it is another user's: writing into it would lock that user out of their own files.
+/// The directory cannot be made, or it is another user's: writing into it would lock that user out of their own files.
 pub fn create_private_dir(path: &Path) -> Result<(), PathError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_closed_to_others() {
+    fn a_directory_is_closed_to_others() {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("a/b");
         create_private_dir(&path).unwrap();

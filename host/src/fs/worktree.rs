@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-/// What stands at the root of a worktree: a folder, or for git's linked worktrees and submodules a file (gitrepository-layout(5)).
+/// What stands at the root of a worktree: a directory, or for git's linked worktrees and submodules a file (gitrepository-layout(5)).
 const MARKS: [&str; 4] = [".git", ".hg", ".jj", ".svn"];
 
-/// The root of the version-control worktree that the folder is in: the nearest folder, from `start` up, with one of the marks of
-/// git, Mercurial, Jujutsu and Subversion. `start` should be absolute: a relative folder is not left.
+/// The root of the version-control worktree that the directory is in: the nearest directory, from `start` up, with one of the marks of
+/// git, Mercurial, Jujutsu and Subversion. `start` should be absolute: a relative directory is not left.
 #[must_use]
 pub fn worktree_root(start: &Path) -> Option<&Path> {
-    start.ancestors().filter(|folder| *folder != Path::new("")).find(|folder| is_worktree_root(folder))
+    start.ancestors().filter(|directory| *directory != Path::new("")).find(|directory| is_worktree_root(directory))
 }
 
-/// Whether the folder itself is the root of a worktree.
+/// Whether the directory itself is the root of a worktree.
 #[must_use]
-pub fn is_worktree_root(folder: &Path) -> bool {
-    MARKS.iter().any(|mark| folder.join(mark).symlink_metadata().is_ok())
+pub fn is_worktree_root(directory: &Path) -> bool {
+    MARKS.iter().any(|mark| directory.join(mark).symlink_metadata().is_ok())
 }
 
 #[cfg(test)]

@@ -36,8 +36,8 @@ fn candidates(program: &OsStr) -> Vec<PathBuf> {
         return vec![program.into()];
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let here = |folder: PathBuf| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-    std::env::split_paths(&path).map(|folder| here(folder).join(program)).collect()
+    let here = |directory: PathBuf| if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
+    std::env::split_paths(&path).map(|directory| here(directory).join(program)).collect()
 }
 
 fn check(path: &Path) -> io::Result<()> {
@@ -47,7 +47,7 @@ fn check(path: &Path) -> io::Result<()> {
     Ok(access(path, Access::EXEC_OK)?)
 }
 
-/// Why the program can't be watched as it binds without being harmed; none: it can. Scripts are not looked into.
+/// Why the program cannot be watched as it binds without being harmed; none: it can. Scripts are not looked into.
 #[cfg(target_os = "linux")]
 pub(crate) fn unfit(path: &Path) -> Option<String> {
     use std::fs::File;

@@ -105,7 +105,7 @@ impl Waiting {
     /// Lets it run its program.
     ///
     /// # Errors
-    /// Why the program can't be run.
+    /// Why the program cannot be run.
     pub(crate) fn go(mut self) -> io::Result<()> {
         // A child that was killed meanwhile does not hear it, and is waited for like any other.
         let _ = self.word.write_all(&[1]);

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
 use super::adopt::{Adoption, INTERVAL, install};
+use super::driver::Nothing;
 use super::fds::{FIRST, Passed};
-use super::keeper::Nothing;
-use super::kept::{KeptPort, Server};
+use super::kept::{GuardedPort, Server};
 use super::launch::{Waiting, command, launch};
 use super::signals::Signals;
 use super::supervise::supervise;
 use super::window::Window;
-use super::{Ended, HandoverError, Keeper, Method, News, Run, RunPort, Witness, executable, failed};
+use super::{Ended, HandoverDriver, HandoverError, Method, Run, RunEvent, RunObserver, RunPort, executable, failed};
 use crate::hold::HeldPort;
 use crate::model::{Guarantee, Protocol};
 
@@ -23,16 +23,16 @@ struct Ready {
     child: Waiting,
     method: Method,
     guarantee: Guarantee,
-    keeper: Box<dyn Keeper>,
+    keeper: Box<dyn HandoverDriver>,
     /// What is let go just before its program runs.
     released: Vec<HeldPort>,
 }
 
-pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, HandoverError> {
+pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, HandoverError> {
     let program = executable::find(&run.command[0])?;
-    let mut signals = Signals::catch().map_err(failed("signals can't be caught"))?;
+    let mut signals = Signals::catch().map_err(failed("signals cannot be caught"))?;
     // Orphans stay our descendants, whose sockets we may see, and are waited for.
-    set_child_subreaper(Some(getpid())).map_err(|error| failed("orphans can't be inherited")(error.into()))?;
+    set_child_subreaper(Some(getpid())).map_err(|error| failed("orphans cannot be inherited")(error.into()))?;
     let ready = match run.handover {
         None | Some(Method::Adopt | Method::Gated) => watched(&mut run, &program, witness)?,
         Some(Method::Fds) => passed(&mut run, &program)?,
@@ -44,30 +44,30 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
         child.abandon();
         return Err(HandoverError::Refused(refused));
     }
-    witness.news(News::Starting { pid, method, guarantee });
+    witness.news(RunEvent::Starting { pid, method, guarantee });
     drop(released);
     child.go().map_err(|source| HandoverError::NotExecutable { program: program.display().to_string(), source })?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a pid");
     let ended = supervise(pid, &mut signals, keeper.as_mut(), &mut |news| witness.news(news));
     keeper.end();
-    ended.map_err(failed("the command can't be waited for"))
+    ended.map_err(failed("the command cannot be waited for"))
 }
 
 /// The child asks before it binds, and gets the port then.
-fn watched(run: &mut Run, program: &Path, witness: &mut dyn Witness) -> Result<Ready, HandoverError> {
+fn watched(run: &mut Run, program: &Path, witness: &mut dyn RunObserver) -> Result<Ready, HandoverError> {
     let early = run.handover != Some(Method::Gated);
     let method = if early { Method::Adopt } else { Method::Gated };
     let (child, mut adoption) = match watch(run, program, early)? {
         Ok(watched) => watched,
         Err(why) if run.handover == Some(Method::Adopt) => return Err(HandoverError::Impossible { method, why }),
         Err(why) => {
-            witness.news(News::FellBack { from: method, why });
+            witness.news(RunEvent::FellBack { from: method, why });
             return unwatched(run, program);
         }
     };
-    let (ports, told) = take(run).map_err(failed("the ports can't be kept"))?;
+    let (ports, advertised) = take(run).map_err(failed("the ports cannot be kept"))?;
     if early {
-        listen_early(&ports, &told)?;
+        listen_early(&ports, &advertised)?;
     }
     adoption.keep(ports);
     Ok(Ready { child, method, guarantee: method.guarantee(), keeper: Box::new(adoption), released: Vec::new() })
@@ -109,31 +109,31 @@ fn unwatched(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
         });
     }
     run.ports = ports;
-    let (ports, _) = take(run).map_err(failed("the ports can't be kept"))?;
-    let window = Window::open(ports, run.ready_timeout).map_err(failed("the gate can't be opened"))?;
+    let (ports, _) = take(run).map_err(failed("the ports cannot be kept"))?;
+    let window = Window::open(ports, run.ready_timeout).map_err(failed("the gate cannot be opened"))?;
     Ok(Ready { child, method: Method::Gated, guarantee: Guarantee::Soft, keeper: Box::new(window), released })
 }
 
 /// The child starts with the sockets.
 fn passed(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     let names: Vec<_> = run.ports.iter().map(|port| port.name.clone()).collect();
-    let (mut ports, told) = take(run).map_err(failed("the ports can't be kept"))?;
-    listen_early(&ports, &told)?;
+    let (mut ports, advertised) = take(run).map_err(failed("the ports cannot be kept"))?;
+    listen_early(&ports, &advertised)?;
     let mut sockets = Vec::new();
     let mut socket_names = Vec::new();
-    for ((port, told), name) in ports.iter().zip(&told).zip(&names) {
-        for kept in port.sockets.iter().filter(|kept| told.contains(&kept.address.ip())) {
+    for ((port, advertised), name) in ports.iter().zip(&advertised).zip(&names) {
+        for kept in port.sockets.iter().filter(|kept| advertised.contains(&kept.address.ip())) {
             sockets.push(&kept.socket);
             socket_names.push(name.as_str());
         }
     }
     let environment = super::launch::environment(run);
     let passed = Passed::new(&sockets, &socket_names.join(":"), program, &run.command, environment)
-        .map_err(failed("the sockets can't be passed"))?;
+        .map_err(failed("the sockets cannot be passed"))?;
     let child = launch(command(run, program), None, Some(passed)).map_err(failed("no process can be started"))?;
     let mut number = FIRST..;
-    for (port, told) in ports.iter_mut().zip(&told) {
-        for kept in port.sockets.iter_mut().filter(|kept| told.contains(&kept.address.ip())) {
+    for (port, advertised) in ports.iter_mut().zip(&advertised) {
+        for kept in port.sockets.iter_mut().filter(|kept| advertised.contains(&kept.address.ip())) {
             kept.given_to(Server::new(child.pid, number.next().unwrap_or_default()), false);
         }
     }
@@ -154,30 +154,31 @@ fn released(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
 }
 
 /// Takes over what keeps the ports, and on which of their addresses clients may come early.
-fn take(run: &mut Run) -> std::io::Result<(Vec<KeptPort>, Vec<Vec<IpAddr>>)> {
+fn take(run: &mut Run) -> std::io::Result<(Vec<GuardedPort>, Vec<Vec<IpAddr>>)> {
     let ports = std::mem::take(&mut run.ports).into_iter();
-    let ports: Vec<_> =
-        ports.map(|RunPort { held, told, .. }| Ok((KeptPort::new(held)?, told))).collect::<std::io::Result<_>>()?;
+    let ports: Vec<_> = ports
+        .map(|RunPort { held, advertised, .. }| Ok((GuardedPort::new(held)?, advertised)))
+        .collect::<std::io::Result<_>>()?;
     Ok(ports.into_iter().unzip())
 }
 
-fn listen_early(ports: &[KeptPort], told: &[Vec<IpAddr>]) -> Result<(), HandoverError> {
+fn listen_early(ports: &[GuardedPort], advertised: &[Vec<IpAddr>]) -> Result<(), HandoverError> {
     ports
         .iter()
-        .zip(told)
-        .try_for_each(|(port, told)| port.listen_early(told))
-        .map_err(failed("the ports can't be listened on"))
+        .zip(advertised)
+        .try_for_each(|(port, advertised)| port.listen_early(advertised))
+        .map_err(failed("the ports cannot be listened on"))
 }
 
 /// Sockets that the child was started with. Should all that had them close them, clients are refused.
 #[derive(Debug)]
 struct Inherited {
-    ports: Vec<KeptPort>,
+    ports: Vec<GuardedPort>,
     patience: Duration,
 }
 
-impl Keeper for Inherited {
-    fn look(&mut self, now: Instant, _: &mut dyn FnMut(News)) -> Option<Duration> {
+impl HandoverDriver for Inherited {
+    fn look(&mut self, now: Instant, _: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
         self.ports.iter_mut().for_each(|port| port.refuse_unserved(now, self.patience, self.patience));
         Some(INTERVAL)
     }

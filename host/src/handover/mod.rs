@@ -6,18 +6,18 @@
 #[cfg(target_os = "linux")]
 mod adopt;
 #[cfg(unix)]
+mod driver;
+#[cfg(unix)]
 mod executable;
 #[cfg(unix)]
 mod fds;
-#[cfg(unix)]
-mod keeper;
 #[cfg(target_os = "linux")]
 mod kept;
 #[cfg(unix)]
 mod launch;
 mod method;
 #[cfg(target_os = "linux")]
-mod remains;
+mod orphans;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
@@ -47,7 +47,7 @@ use crate::hold::HeldPort;
 use crate::model::{Guarantee, Port, Protocol};
 
 #[cfg(unix)]
-use keeper::Keeper;
+use driver::HandoverDriver;
 pub use method::{Method, MethodError};
 
 /// A command to run, and the ports that it is to have.
@@ -74,12 +74,12 @@ pub struct RunPort {
     pub name: String,
     /// Those of its addresses that the command is told. Only there clients wait for it, and only these sockets are passed: a client
     /// that tries another address is refused, and goes on to one of these.
-    pub told: Vec<IpAddr>,
+    pub advertised: Vec<IpAddr>,
 }
 
 /// Something that happened on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum RunEvent {
     /// The wanted or a better way is not possible.
     FellBack {
         /// Which one is not.
@@ -136,8 +136,8 @@ pub enum HandoverError {
         /// As it was asked for.
         program: String,
     },
-    /// It can't be executed.
-    #[error("`{program}` can't be run: {}", describe(.source))]
+    /// It cannot be executed.
+    #[error("`{program}` cannot be run: {}", describe(.source))]
     NotExecutable {
         /// As it was asked for.
         program: String,
@@ -166,7 +166,7 @@ pub enum HandoverError {
 }
 
 /// Whoever runs a command, and hears of it.
-pub trait Witness {
+pub trait RunObserver {
     /// The child exists, but does not run its program yet: the moment to write down whose the ports are from now on.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ pub trait Witness {
     fn before_exec(&mut self, pid: u32) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
     /// Something happened.
-    fn news(&mut self, news: News);
+    fn news(&mut self, news: RunEvent);
 }
 
 /// Runs the command, stays until it ends, and passes on to it every signal that is sent to this process.
@@ -184,7 +184,7 @@ pub trait Witness {
 ///
 /// # Errors
 /// [`HandoverError`]; then the command was not run.
-pub fn run(run: Run, witness: &mut dyn Witness) -> Result<Ended, HandoverError> {
+pub fn run(run: Run, witness: &mut dyn RunObserver) -> Result<Ended, HandoverError> {
     platform::run(run, witness)
 }
 

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
 
 use super::signals::Signals;
-use super::{Ended, Keeper, News};
+use super::{Ended, HandoverDriver, RunEvent};
 
 /// Stays until the command ends: passes on signals, lets the keeper do its work, and waits for all children, inherited ones included.
 ///
@@ -17,8 +17,8 @@ use super::{Ended, Keeper, News};
 pub(crate) fn supervise(
     command: Pid,
     signals: &mut Signals,
-    keeper: &mut dyn Keeper,
-    news: &mut dyn FnMut(News),
+    keeper: &mut dyn HandoverDriver,
+    news: &mut dyn FnMut(RunEvent),
 ) -> io::Result<Ended> {
     // It may have ended before anybody looked.
     let mut ended = reap(command)?;

@@ -3,16 +3,16 @@
 
 use rustix::process::Pid;
 
+use super::driver::Nothing;
 use super::fds::Passed;
-use super::keeper::Nothing;
 use super::launch::{command, environment, launch};
 use super::signals::Signals;
 use super::supervise::supervise;
-use super::{Ended, HandoverError, Method, News, Run, Witness, executable, failed};
+use super::{Ended, HandoverError, Method, Run, RunEvent, RunObserver, executable, failed};
 
-pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, HandoverError> {
+pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, HandoverError> {
     let program = executable::find(&run.command[0])?;
-    let mut signals = Signals::catch().map_err(failed("signals can't be caught"))?;
+    let mut signals = Signals::catch().map_err(failed("signals cannot be caught"))?;
     let method = match run.handover {
         Some(Method::Fds) => Method::Fds,
         None | Some(Method::Release) => Method::Release,
@@ -25,15 +25,15 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
         let mut sockets = Vec::new();
         let mut names = Vec::new();
         for port in &run.ports {
-            for held in port.held.sockets.iter().filter(|held| port.told.contains(&held.address)) {
-                held.socket.listen(BACKLOG).map_err(failed("the ports can't be listened on"))?;
+            for held in port.held.sockets.iter().filter(|held| port.advertised.contains(&held.address)) {
+                held.socket.listen(BACKLOG).map_err(failed("the ports cannot be listened on"))?;
                 sockets.push(&held.socket);
                 names.push(port.name.as_str());
             }
         }
         passed = Some(
             Passed::new(&sockets, &names.join(":"), &program, &run.command, environment(&run))
-                .map_err(failed("the sockets can't be passed"))?,
+                .map_err(failed("the sockets cannot be passed"))?,
         );
     }
     let child = launch(command(&run, &program), None, passed).map_err(failed("no process can be started"))?;
@@ -42,14 +42,14 @@ pub(super) fn run(mut run: Run, witness: &mut dyn Witness) -> Result<Ended, Hand
         child.abandon();
         return Err(HandoverError::Refused(refused));
     }
-    witness.news(News::Starting { pid, method, guarantee: method.guarantee() });
+    witness.news(RunEvent::Starting { pid, method, guarantee: method.guarantee() });
     if method == Method::Release {
         run.ports.clear();
     }
     child.go().map_err(|source| HandoverError::NotExecutable { program: program.display().to_string(), source })?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a pid");
     supervise(pid, &mut signals, &mut Nothing, &mut |news| witness.news(news))
-        .map_err(failed("the command can't be waited for"))
+        .map_err(failed("the command cannot be waited for"))
 }
 
 /// listen(2) caps it at `kern.ipc.somaxconn`.

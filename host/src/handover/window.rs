@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::kept::KeptPort;
-use super::{Keeper, Method, News};
+use super::kept::GuardedPort;
+use super::{HandoverDriver, Method, RunEvent};
 use crate::model::{Guarantee, Protocol};
 use crate::probe::{Occupant, Processes, SocketState, Sockets};
 
@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(25);
 /// Ports whose servers bind beside our sockets, if they set `SO_REUSEADDR`.
 #[derive(Debug)]
 pub(crate) struct Window {
-    ports: Vec<(KeptPort, Vec<IpAddr>)>,
+    ports: Vec<(GuardedPort, Vec<IpAddr>)>,
     /// The listeners that were there at the last look.
     known: HashSet<u64>,
     started: Instant,
@@ -30,18 +30,18 @@ impl Window {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn open(ports: Vec<KeptPort>, patience: Duration) -> std::io::Result<Self> {
+    pub(crate) fn open(ports: Vec<GuardedPort>, patience: Duration) -> std::io::Result<Self> {
         for kept in ports.iter().flat_map(|port| &port.sockets) {
             kept.socket.set_reuse_address(true)?;
         }
-        let addresses = |port: &KeptPort| port.sockets.iter().map(|kept| kept.address.ip()).collect();
+        let addresses = |port: &GuardedPort| port.sockets.iter().map(|kept| kept.address.ip()).collect();
         let ports = ports.into_iter().map(|port| (addresses(&port), port)).map(|(addresses, port)| (port, addresses));
         Ok(Self { ports: ports.collect(), known: HashSet::new(), started: Instant::now(), patience, warned: false })
     }
 }
 
-impl Keeper for Window {
-    fn look(&mut self, now: Instant, news: &mut dyn FnMut(News)) -> Option<Duration> {
+impl HandoverDriver for Window {
+    fn look(&mut self, now: Instant, news: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
         // Should the tables be closed for once, the next look may have more luck.
         let Ok(sockets) = Sockets::read(Protocol::Tcp) else { return Some(INTERVAL) };
         let mut seen = HashSet::new();
@@ -62,7 +62,7 @@ impl Keeper for Window {
                     let pid = Processes::read().of(inode).map_or(0, |process| process.pid);
                     let address = SocketAddr::new(address, port.port.get());
                     let (protocol, method, guarantee) = (Protocol::Tcp, Method::Gated, Guarantee::Soft);
-                    news(News::HandedOver { protocol, address, method, guarantee, pid });
+                    news(RunEvent::HandedOver { protocol, address, method, guarantee, pid });
                 }
             }
         }
@@ -70,7 +70,7 @@ impl Keeper for Window {
         if !self.warned && now.saturating_duration_since(self.started) >= self.patience {
             self.warned = true;
             if !unserved.is_empty() {
-                news(News::NotReady { ports: unserved, after: self.patience });
+                news(RunEvent::NotReady { ports: unserved, after: self.patience });
             }
         }
         Some(INTERVAL)

@@ -1,11 +1,11 @@
-//! Windows: sockets can't be handed to a program that does not ask for them, and a port that is bound is nobody else's. So a server finds
+//! Windows: sockets cannot be handed to a program that does not ask for them, and a port that is bound is nobody else's. So a server finds
 //! the port free, just before it starts.
 
 use std::process::Command;
 
-use super::{Ended, HandoverError, Method, News, Run, Witness, failed};
+use super::{Ended, HandoverError, Method, Run, RunEvent, RunObserver, failed};
 
-pub(super) fn run(run: Run, witness: &mut dyn Witness) -> Result<Ended, HandoverError> {
+pub(super) fn run(run: Run, witness: &mut dyn RunObserver) -> Result<Ended, HandoverError> {
     if let Some(method) = run.handover.filter(|&method| method != Method::Release) {
         return Err(HandoverError::Impossible { method, why: "Windows only knows release".to_owned() });
     }
@@ -20,7 +20,11 @@ pub(super) fn run(run: Run, witness: &mut dyn Witness) -> Result<Ended, Handover
         _ => HandoverError::NotExecutable { program, source },
     })?;
     witness.before_exec(child.id()).map_err(HandoverError::Refused)?;
-    witness.news(News::Starting { pid: child.id(), method: Method::Release, guarantee: Method::Release.guarantee() });
-    let status = child.wait().map_err(failed("the command can't be waited for"))?;
+    witness.news(RunEvent::Starting {
+        pid: child.id(),
+        method: Method::Release,
+        guarantee: Method::Release.guarantee(),
+    });
+    let status = child.wait().map_err(failed("the command cannot be waited for"))?;
     Ok(Ended::Code(status.code().unwrap_or_default()))
 }

@@ -7,18 +7,18 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::birth::Birth;
 use super::channel::{Channel, Message};
+use super::holder_main::allow_many_files;
 use super::moving::Moving;
-use super::newborn::allow_many_files;
-use super::{Claims, HeldPort, HoldError, HoldFolder, Keeper};
+use super::pending::PendingHold;
+use super::{Claims, HeldPort, HoldBackend, HoldDirectory, HoldError};
 use crate::model::{HoldKind, Reservation};
 use crate::os;
 
 /// Starts a holder process for what was claimed.
 #[derive(Debug)]
 pub struct Background {
-    folder: HoldFolder,
+    directory: HoldDirectory,
     program: OsString,
     arguments: Vec<OsString>,
     claims: Claims,
@@ -29,24 +29,24 @@ pub struct Background {
 /// A holder process that has everything but the word that it may stay.
 #[derive(Debug)]
 struct Begun {
-    birth: Birth,
+    birth: PendingHold,
     child: Child,
     caller: Channel,
     ports: Vec<HeldPort>,
 }
 
 impl Background {
-    /// Holders have their files in the folder. They are started as this program with these arguments, which has to call
-    /// [`be_holder`](super::be_holder) at once.
+    /// Holders have their files in the directory. They are started as this program with these arguments, which has to call
+    /// [`holder_main`](super::holder_main) at once.
     pub fn new<A: Into<OsString>>(
-        folder: HoldFolder,
+        directory: HoldDirectory,
         program: impl Into<OsString>,
         arguments: impl IntoIterator<Item = A>,
     ) -> Self {
         allow_many_files();
         Self {
-            moving: Moving::new(folder.clone()),
-            folder,
+            moving: Moving::new(directory.clone()),
+            directory,
             program: program.into(),
             arguments: arguments.into_iter().map(Into::into).collect(),
             claims: Claims::default(),
@@ -70,7 +70,7 @@ impl Background {
     }
 }
 
-impl Keeper for Background {
+impl HoldBackend for Background {
     fn claims(&self) -> &Claims {
         &self.claims
     }
@@ -85,7 +85,7 @@ impl Keeper for Background {
         let (child, caller) = self.spawn().map_err(HoldError::NotStarted)?;
         let child = Guard(Some(child));
         let holder = os::process_id(child.id()).ok_or_else(|| HoldError::GaveUp("it ended at once".to_owned()))?;
-        let birth = Birth::prepare(&self.folder, holder, reservations, ports.iter().map(|held| held.kind))?;
+        let birth = PendingHold::prepare(&self.directory, holder, reservations, ports.iter().map(|held| held.kind))?;
         hand_over(&birth, &ports, &caller).map_err(|error| gave_up(&error))?;
         *self.begun.borrow_mut() = Some(Begun { birth, child: child.keep(), caller, ports });
         Ok(())
@@ -117,7 +117,7 @@ impl Drop for Background {
     }
 }
 
-fn hand_over(birth: &Birth, ports: &[HeldPort], to: &Channel) -> io::Result<()> {
+fn hand_over(birth: &PendingHold, ports: &[HeldPort], to: &Channel) -> io::Result<()> {
     if let Some((lock, control)) = birth.belongings() {
         to.send(&Message::Begin(birth.begin()), &[lock.file().as_fd(), control.as_fd()])?;
     }

@@ -52,7 +52,7 @@ pub(super) enum Message {
 /// What a new holder has to know.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Begin {
-    pub(super) folder: OsString,
+    pub(super) directory: OsString,
     pub(super) id: HoldId,
     pub(super) until: Until,
 }
@@ -115,7 +115,7 @@ impl Channel {
         Ok(self)
     }
 
-    /// Whoever reaches the socket's folder should be the same user anyway; the kernel knows for certain (`SO_PEERCRED`, unix(7)).
+    /// Whoever reaches the socket's directory should be the same user anyway; the kernel knows for certain (`SO_PEERCRED`, unix(7)).
     fn refuse_strangers(&self) -> io::Result<()> {
         if peer_user(&self.0)? == rustix::process::geteuid().as_raw() {
             return Ok(());
@@ -217,15 +217,15 @@ pub(super) fn listen_to_callers(control: impl AsFd) -> io::Result<()> {
 }
 
 /// A socket's address has room for some 100 bytes (`sun_path`, unix(7)), and a path may be longer: then the way leads through a
-/// descriptor of its folder.
+/// descriptor of its directory.
 fn at_address(path: &Path, use_it: impl FnOnce(&SocketAddrUnix) -> rustix::io::Result<()>) -> io::Result<()> {
     if let Ok(address) = SocketAddrUnix::new(path) {
         return Ok(use_it(&address)?);
     }
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let folder = std::fs::File::open(folder)?;
-    let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+    let directory = std::fs::File::open(directory)?;
+    let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
     Ok(use_it(&SocketAddrUnix::new(&short)?)?)
 }

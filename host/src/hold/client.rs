@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::channel::{Channel, Message};
-use super::{HeldPort, HoldError, HoldFolder};
+use super::{HeldPort, HoldDirectory, HoldError};
 use crate::model::{Hold, HoldId, Port, Protocol};
 use crate::os::{self, Liveness};
 
@@ -19,17 +19,17 @@ type What = (Protocol, Port);
 ///
 /// # Errors
 /// [`HoldError`]: the holder is a program that holds for itself, is gone, or does not answer.
-pub fn take_over(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
-    let copies = share(folder, hold, ports)?;
-    forget(folder, hold, ports)?;
+pub fn take_over(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
+    let copies = share(directory, hold, ports)?;
+    forget(directory, hold, ports)?;
     Ok(copies)
 }
 
 /// Copies of the sockets of these ports.
-pub(super) fn share(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
+pub(super) fn share(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
     let id = file_of(hold, ports)?;
     let copy = || {
-        let holder = Channel::call(&folder.socket(id))?;
+        let holder = Channel::call(&directory.socket(id))?;
         holder.send(&Message::Share(ports.to_vec()), &[])?;
         let mut copies = Vec::with_capacity(ports.len());
         loop {
@@ -50,21 +50,21 @@ pub(super) fn share(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<
 ///
 /// # Errors
 /// [`HoldError::InProcess`], [`HoldError::NotAnswering`].
-pub fn forget(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<(), HoldError> {
+pub fn forget(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<(), HoldError> {
     let id = file_of(hold, ports)?;
     let ask = || {
-        let holder = Channel::call(&folder.socket(id))?;
+        let holder = Channel::call(&directory.socket(id))?;
         holder.send(&Message::Forget(ports.to_vec()), &[])?;
         holder.done()
     };
     let Err(error) = ask() else { return Ok(()) };
-    if folder.liveness(id) == Liveness::Ended {
-        folder.remove(id);
+    if directory.liveness(id) == Liveness::Ended {
+        directory.remove(id);
         return Ok(());
     }
-    let others = folder.read(id).iter().any(|held| !ports.contains(&(held.protocol, held.port)));
-    if !others && end(folder, hold, id).is_ok_and(|ended| ended) {
-        folder.remove(id);
+    let others = directory.read(id).iter().any(|held| !ports.contains(&(held.protocol, held.port)));
+    if !others && end(directory, hold, id).is_ok_and(|ended| ended) {
+        directory.remove(id);
         return Ok(());
     }
     Err(not_answering(hold, ports, &error))
@@ -74,10 +74,10 @@ pub fn forget(folder: &HoldFolder, hold: &Hold, ports: &[What]) -> Result<(), Ho
 ///
 /// Proof: the process with that pid has started when the holder did, and has the very file open whose lock says that the holder
 /// lives. The pidfd is opened before that is looked at, so no other process can be hit.
-fn end(folder: &HoldFolder, hold: &Hold, id: HoldId) -> io::Result<bool> {
+fn end(directory: &HoldDirectory, hold: &Hold, id: HoldId) -> io::Result<bool> {
     let Some(pid) = i32::try_from(hold.holder.pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
     let process = pidfd_open(pid, PidfdFlags::empty())?;
-    if os::liveness(&hold.holder) != Liveness::Alive || !os::has_open(hold.holder.pid, &folder.file(id)) {
+    if os::liveness(&hold.holder) != Liveness::Alive || !os::has_open(hold.holder.pid, &directory.file(id)) {
         return Ok(false);
     }
     pidfd_send_signal(&process, Signal::KILL)?;

@@ -10,16 +10,16 @@ use crate::model::Port;
 /// Why a hold could not be made, shared or ended.
 #[derive(Debug, Error)]
 pub enum HoldError {
-    /// The platform can't do it.
+    /// The platform cannot do it.
     #[error("{0}")]
     Unsupported(&'static str),
     /// The holder's program did not start.
-    #[error("the holder process can't be started: {0}")]
+    #[error("the holder process cannot be started: {0}")]
     NotStarted(io::Error),
     /// The holder said no, or ended.
     #[error("the holder process gave up: {0}")]
     GaveUp(String),
-    /// The hold file or the control socket can't be made or read.
+    /// The hold file or the control socket cannot be made or read.
     #[error(transparent)]
     File(#[from] PathError),
     /// The holder does not answer, and it is not certain enough who it is to end it.

@@ -3,29 +3,29 @@
 use std::cell::RefCell;
 use std::io;
 
-use super::birth::Birth;
+use super::holder_main::allow_many_files;
 use super::moving::Moving;
-use super::newborn::allow_many_files;
-use super::{Claims, HeldPort, HoldError, HoldFolder, Holder, Keeper};
+use super::pending::PendingHold;
+use super::{Claims, HeldPort, HoldBackend, HoldDirectory, HoldError, Holder};
 use crate::model::{HoldKind, Reservation};
 use crate::os;
 
 /// Makes this process a holder of what was claimed.
 #[derive(Debug)]
 pub struct Foreground {
-    folder: HoldFolder,
+    directory: HoldDirectory,
     claims: Claims,
     moving: Moving,
-    begun: RefCell<Option<(Birth, Vec<HeldPort>)>>,
+    begun: RefCell<Option<(PendingHold, Vec<HeldPort>)>>,
 }
 
 impl Foreground {
-    /// The hold file will be in the folder.
+    /// The hold file will be in the directory.
     #[must_use]
-    pub fn new(folder: HoldFolder) -> Self {
+    pub fn new(directory: HoldDirectory) -> Self {
         allow_many_files();
-        let moving = Moving::new(folder.clone());
-        Self { folder, claims: Claims::default(), moving, begun: RefCell::default() }
+        let moving = Moving::new(directory.clone());
+        Self { directory, claims: Claims::default(), moving, begun: RefCell::default() }
     }
 
     /// The holder, once it is committed; none when nothing was claimed. From here on the signals that end processes end the hold.
@@ -39,7 +39,7 @@ impl Foreground {
     }
 }
 
-impl Keeper for Foreground {
+impl HoldBackend for Foreground {
     fn claims(&self) -> &Claims {
         &self.claims
     }
@@ -52,8 +52,8 @@ impl Keeper for Foreground {
     fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
         let ports = self.claims.take(reservations);
         let this = os::process_id(std::process::id());
-        let this = this.ok_or_else(|| HoldError::GaveUp("this process can't see itself in /proc".to_owned()))?;
-        let birth = Birth::prepare(&self.folder, this, reservations, ports.iter().map(|held| held.kind))?;
+        let this = this.ok_or_else(|| HoldError::GaveUp("this process cannot see itself in /proc".to_owned()))?;
+        let birth = PendingHold::prepare(&self.directory, this, reservations, ports.iter().map(|held| held.kind))?;
         *self.begun.borrow_mut() = Some((birth, ports));
         Ok(())
     }

@@ -17,7 +17,7 @@ use rustix::time::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::channel::{Begin, Channel, Message, Until, listen_to_callers};
-use super::{HeldPort, HoldFolder};
+use super::{HeldPort, HoldDirectory};
 use crate::fs::Lock;
 use crate::model::{HoldId, Port, ProcessId, Protocol};
 use crate::os::{self, Liveness};
@@ -37,14 +37,14 @@ pub enum End {
     FileGone,
 }
 
-/// How often a hold file is looked at that can't be watched.
+/// How often a hold file is looked at that cannot be watched.
 const UNWATCHED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// A holder. Dropped, it lets go of everything, and leaves no file.
 #[derive(Debug)]
 pub struct Holder {
     ports: Vec<HeldPort>,
-    folder: HoldFolder,
+    directory: HoldDirectory,
     id: HoldId,
     lock: Lock,
     control: OwnedFd,
@@ -74,9 +74,9 @@ impl Holder {
             Until::Process(process) => (None, Some(descriptor_of(&process)?)),
         };
         let signals = [SIGTERM, SIGINT, SIGHUP].into_iter().map(pipe_of).collect::<io::Result<_>>()?;
-        let folder = HoldFolder::from(PathBuf::from(begin.folder));
-        let watch = watch(&folder.file(begin.id)).ok();
-        let this = Self { ports, folder, id: begin.id, lock, control, clock, process, signals, watch };
+        let directory = HoldDirectory::from(PathBuf::from(begin.directory));
+        let watch = watch(&directory.file(begin.id)).ok();
+        let this = Self { ports, directory, id: begin.id, lock, control, clock, process, signals, watch };
         listen_to_callers(&this.control)?;
         Ok(this)
     }
@@ -159,15 +159,15 @@ impl Holder {
     fn forget(&mut self, ports: &[(Protocol, Port)]) {
         self.ports.retain(|held| !ports.contains(&(held.protocol, held.port)));
         if self.ports.is_empty() {
-            self.folder.remove(self.id);
+            self.directory.remove(self.id);
             return;
         }
-        let mut left = self.folder.read(self.id);
+        let mut left = self.directory.read(self.id);
         left.retain(|reservation| !ports.contains(&(reservation.protocol, reservation.port)));
-        match self.folder.rewrite(self.id, &left) {
+        match self.directory.rewrite(self.id, &left) {
             Ok(lock) => {
                 self.lock = lock;
-                self.watch = watch(&self.folder.file(self.id)).ok();
+                self.watch = watch(&self.directory.file(self.id)).ok();
             }
             // On a full disk: rather nothing than what is no longer true.
             Err(_) => drop(self.lock.file().set_len(0)),
@@ -178,7 +178,7 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         self.ports.clear();
-        self.folder.remove(self.id);
+        self.directory.remove(self.id);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Claims, HeldPort, HoldError, Keeper};
+use super::{Claims, HeldPort, HoldBackend, HoldError};
 use crate::model::{Hold, HoldKind, Reservation};
 use crate::os;
 
@@ -27,7 +27,7 @@ impl InProcess {
     }
 }
 
-impl Keeper for InProcess {
+impl HoldBackend for InProcess {
     fn claims(&self) -> &Claims {
         &self.claims
     }

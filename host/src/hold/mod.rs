@@ -5,21 +5,19 @@
 //! ([`InProcess`]). Sockets are never closed and bound again on their way from one to the other; they are handed over
 //! (`SCM_RIGHTS`, unix(7)), so there is no moment in which nobody has them.
 //!
-//! Holders that others shall find have a [hold file](HoldFolder) and a control socket, by which they are asked to share
+//! Holders that others shall find have a [hold file](HoldDirectory) and a control socket, by which they are asked to share
 //! ([`take_over`]) and to let go ([`forget`]).
 //!
 //! Holders of their own are Linux's. Elsewhere a program still holds ports for itself, exclusively.
 
+mod backend;
+mod directory;
 mod error;
-mod folder;
 mod in_process;
-mod keeper;
 mod sockets;
 
 #[cfg(target_os = "linux")]
 mod background;
-#[cfg(target_os = "linux")]
-mod birth;
 #[cfg(target_os = "linux")]
 mod channel;
 #[cfg(target_os = "linux")]
@@ -29,22 +27,24 @@ mod foreground;
 #[cfg(target_os = "linux")]
 mod holder;
 #[cfg(target_os = "linux")]
+mod holder_main;
+#[cfg(target_os = "linux")]
 mod moving;
 #[cfg(target_os = "linux")]
-mod newborn;
+mod pending;
 
+pub use backend::{Claims, HoldBackend};
 #[cfg(target_os = "linux")]
 pub use background::Background;
 #[cfg(target_os = "linux")]
 pub use client::{forget, take_over};
+pub use directory::HoldDirectory;
 pub use error::HoldError;
-pub use folder::HoldFolder;
 #[cfg(target_os = "linux")]
 pub use foreground::Foreground;
 #[cfg(target_os = "linux")]
 pub use holder::{End, Holder};
-pub use in_process::InProcess;
-pub use keeper::{Claims, Keeper};
 #[cfg(target_os = "linux")]
-pub use newborn::be_holder;
+pub use holder_main::holder_main;
+pub use in_process::InProcess;
 pub use sockets::{Claim, HeldPort, HeldSocket, claim};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Fault, Parsed, Place};
 use crate::model::{Host, Port};
 
-/// Where the Python tool keeps its reservations: in the folder in which it is called.
+/// Where the Python tool keeps its reservations: in the directory in which it is called.
 pub const PORTKEEPER_FILE: &str = ".port_registry.json";
 
 /// A reservation of the Python tool. (It also records when it was made, which says nothing about whether it is still wanted.)

@@ -28,23 +28,23 @@ pub enum InstallError {
         path: PathBuf,
     },
     /// There is no such plugin.
-    #[error("there is no plugin for `{output_type}` in {}", .folder.display())]
+    #[error("there is no plugin for `{output_type}` in {}", .directory.display())]
     NotThere {
         /// The type.
         output_type: String,
         /// Where it was looked for.
-        folder: PathBuf,
+        directory: PathBuf,
     },
-    /// The project's folder of plugins leads somewhere else.
+    /// The project's directory of plugins leads somewhere else.
     #[error(transparent)]
     Place(#[from] TargetError),
-    /// The project's lockfile can't be used.
+    /// The project's lockfile cannot be used.
     #[error(transparent)]
     Lockfile(#[from] LockfileError),
-    /// Somebody else is changing the folder.
+    /// Somebody else is changing the directory.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A file or folder can't be read or written.
+    /// A file or directory cannot be read or written.
     #[error(transparent)]
     File(#[from] PathError),
 }

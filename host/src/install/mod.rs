@@ -7,20 +7,20 @@ mod error;
 
 use std::path::{Path, PathBuf};
 
-use crate::fs::{Lock, PathContext, Patience, create_private_dir, write_atomic};
+use crate::fs::{Lock, LockOptions, PathContext, create_private_dir, write_atomic};
 use crate::lockfile::{LockedPlugin, Lockfile};
 use crate::model::Digest;
 use crate::output::Root;
-use crate::plugins::{Engine, Examined, PROJECT_FOLDER, is_built_in, plugin_files};
+use crate::plugins::{Engine, Examined, PROJECT_DIRECTORY, is_built_in, plugin_files};
 
 pub use error::InstallError;
 
 /// For whom a plugin is installed.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// For the user, in their folder of plugins.
+    /// For the user, in their directory of plugins.
     User(&'a Path),
-    /// For everyone who works on the project with this folder.
+    /// For everyone who works on the project with this directory.
     Project(&'a Path),
 }
 
@@ -65,34 +65,34 @@ impl Scope<'_> {
         }
     }
 
-    fn folder(&self) -> PathBuf {
+    fn directory(&self) -> PathBuf {
         match self {
-            Self::User(folder) => folder.to_path_buf(),
-            Self::Project(project) => project.join(PROJECT_FOLDER),
+            Self::User(directory) => directory.to_path_buf(),
+            Self::Project(project) => project.join(PROJECT_DIRECTORY),
         }
     }
 
-    /// The folder, made if need be. In a project it has to be in there even when links are followed.
-    fn prepare_folder(&self) -> Result<PathBuf, InstallError> {
-        let folder = self.folder();
+    /// The directory, made if need be. In a project it has to be in there even when links are followed.
+    fn prepare_directory(&self) -> Result<PathBuf, InstallError> {
+        let directory = self.directory();
         match self {
-            Self::User(_) => create_private_dir(&folder)?,
+            Self::User(_) => create_private_dir(&directory)?,
             Self::Project(project) => {
-                Root::new(project)?.target(&format!("{PROJECT_FOLDER}/any.wasm"), &|_| false)?;
-                std::fs::create_dir_all(&folder).at(&folder)?;
+                Root::new(project)?.target(&format!("{PROJECT_DIRECTORY}/any.wasm"), &|_| false)?;
+                std::fs::create_dir_all(&directory).at(&directory)?;
             }
         }
-        Ok(folder)
+        Ok(directory)
     }
 
     #[cfg(unix)]
-    fn lock(&self, folder: &Path, patience: &Patience<'_>) -> Result<Option<Lock>, InstallError> {
-        Ok(Some(Lock::acquire_folder(self.project().unwrap_or(folder), patience)?))
+    fn lock(&self, directory: &Path, patience: &LockOptions<'_>) -> Result<Option<Lock>, InstallError> {
+        Ok(Some(Lock::acquire_directory(self.project().unwrap_or(directory), patience)?))
     }
 
     #[cfg(not(unix))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "folders can't be locked here")]
-    fn lock(&self, _: &Path, _: &Patience<'_>) -> Result<Option<Lock>, InstallError> {
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "directories cannot be locked here")]
+    fn lock(&self, _: &Path, _: &LockOptions<'_>) -> Result<Option<Lock>, InstallError> {
         Ok(None)
     }
 }
@@ -108,18 +108,18 @@ pub fn add(
     scope: Scope<'_>,
     engine: &Engine,
     replace: bool,
-    patience: &Patience<'_>,
+    patience: &LockOptions<'_>,
 ) -> Result<Added, InstallError> {
     let metadata = plugin.plugin.metadata();
     let (built_in, types): (Vec<_>, Vec<_>) = metadata.output_types.iter().cloned().partition(|name| is_built_in(name));
     if types.is_empty() {
         return Err(InstallError::NoTypes { name: metadata.name.clone(), built_in });
     }
-    let folder = scope.prepare_folder()?;
-    let _lock = scope.lock(&folder, patience)?;
+    let directory = scope.prepare_directory()?;
+    let _lock = scope.lock(&directory, patience)?;
     let lockfile = scope.project().map(Lockfile::load).transpose()?.map(Option::unwrap_or_default);
     let place = |output_type: String| {
-        let path = folder.join(format!("{output_type}.wasm"));
+        let path = directory.join(format!("{output_type}.wasm"));
         let before = before(&path, plugin, engine)?;
         if before == Before::Other && !replace {
             return Err(InstallError::Taken { output_type, path });
@@ -156,15 +156,15 @@ fn before(path: &Path, plugin: &Examined, engine: &Engine) -> Result<Before, Ins
 ///
 /// # Errors
 /// [`InstallError::NotThere`] when no plugin serves the type; or what could not be removed.
-pub fn remove(output_type: &str, scope: Scope<'_>, patience: &Patience<'_>) -> Result<Vec<PathBuf>, InstallError> {
-    let folder = scope.folder();
-    let missing = || InstallError::NotThere { output_type: output_type.to_owned(), folder: folder.clone() };
-    if !folder.is_dir() && scope.project().is_none() {
+pub fn remove(output_type: &str, scope: Scope<'_>, patience: &LockOptions<'_>) -> Result<Vec<PathBuf>, InstallError> {
+    let directory = scope.directory();
+    let missing = || InstallError::NotThere { output_type: output_type.to_owned(), directory: directory.clone() };
+    if !directory.is_dir() && scope.project().is_none() {
         return Err(missing());
     }
-    let _lock = scope.lock(&folder, patience)?;
+    let _lock = scope.lock(&directory, patience)?;
     let lockfile = scope.project().map(Lockfile::load).transpose()?.flatten().unwrap_or_default();
-    let files: Vec<_> = plugin_files(&folder).collect();
+    let files: Vec<_> = plugin_files(&directory).collect();
     let wanted = files.iter().find(|(name, _)| name == output_type);
     if wanted.is_none() && !lockfile.plugins.contains_key(output_type) {
         return Err(missing());

@@ -17,7 +17,7 @@ use crate::model::{Port, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
 use crate::probe::Processes;
-use crate::who::{Ownership, Portrait, is_keeper, project_folder};
+use crate::who::{Ownership, ProcessInfo, is_keeper, project_directory};
 
 /// Why nothing is ended.
 #[derive(Debug, Error)]
@@ -30,7 +30,7 @@ pub enum Refusal {
         /// The port.
         port: Port,
     },
-    /// Who has it can't be seen.
+    /// Who has it cannot be seen.
     #[error("{protocol} port {port} belongs to a process of {} that this user may not see", someone(*.uid))]
     Unseen {
         /// The protocol.
@@ -44,15 +44,15 @@ pub enum Refusal {
     #[error("{who} is not killed: {instead}")]
     StopInstead {
         /// The process.
-        who: Box<Portrait>,
+        who: Box<ProcessInfo>,
         /// What to do.
         instead: String,
     },
     /// It is portkeeper.
     #[error("{who} only keeps the port: portkeeper release {port} gives it back")]
-    Keeper {
+    HoldBackend {
         /// The process.
-        who: Box<Portrait>,
+        who: Box<ProcessInfo>,
         /// The port.
         port: Port,
     },
@@ -60,21 +60,21 @@ pub enum Refusal {
     #[error("{who} is what this command runs in")]
     Ourselves {
         /// The process.
-        who: Box<Portrait>,
+        who: Box<ProcessInfo>,
     },
     /// It is not the listener of a reservation of this project.
     #[error("{who} is not known to be yours: {why}")]
     NotYours {
         /// The process.
-        who: Box<Portrait>,
+        who: Box<ProcessInfo>,
         /// What speaks against it.
         why: String,
     },
-    /// It can't be got hold of.
-    #[error("{who} can't be ended: {source}")]
+    /// It cannot be got hold of.
+    #[error("{who} cannot be ended: {source}")]
     Failed {
         /// The process.
-        who: Box<Portrait>,
+        who: Box<ProcessInfo>,
         /// What the system says.
         source: io::Error,
     },
@@ -95,16 +95,16 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Victim {
     /// The server itself.
-    pub portrait: Portrait,
+    pub portrait: ProcessInfo,
     /// The processes that have its socket, the server first.
     handles: Vec<os::Handle>,
 }
 
-/// Who would be ended. Without `force` only the listener of a reservation of the project of the folder.
+/// Who would be ended. Without `force` only the listener of a reservation of the project of the directory.
 ///
 /// # Errors
 /// [`Refusal`]; then nobody is.
-pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: bool) -> Result<Plan, Refusal> {
+pub fn plan(explained: &Explanation, protocol: Protocol, directory: &Path, force: bool) -> Result<Plan, Refusal> {
     let port = explained.port;
     let mut seats: Vec<&Seat> =
         explained.sockets.iter().filter(|seat| seat.socket.protocol == protocol && seat.socket.is_held()).collect();
@@ -122,7 +122,7 @@ pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: b
         };
         refuse_untouchable(portrait, port)?;
         if !force {
-            refuse_foreign(seat, portrait, folder)?;
+            refuse_foreign(seat, portrait, directory)?;
         }
         let handles = take_hold(seat, portrait, port)?;
         match victims.iter_mut().find(|victim| victim.portrait.pid == portrait.pid) {
@@ -138,13 +138,13 @@ pub fn plan(explained: &Explanation, protocol: Protocol, folder: &Path, force: b
 }
 
 /// What nobody may kill here, whatever they say.
-fn refuse_untouchable(portrait: &Portrait, port: Port) -> Result<(), Refusal> {
+fn refuse_untouchable(portrait: &ProcessInfo, port: Port) -> Result<(), Refusal> {
     let who = || Box::new(portrait.clone());
     if inspect::is_self_or_ancestor(portrait.pid) {
         return Err(Refusal::Ourselves { who: who() });
     }
     if portrait.keeper {
-        return Err(Refusal::Keeper { who: who(), port });
+        return Err(Refusal::HoldBackend { who: who(), port });
     }
     match how_to_stop(portrait, port) {
         Some(instead) => Err(Refusal::StopInstead { who: who(), instead }),
@@ -152,18 +152,18 @@ fn refuse_untouchable(portrait: &Portrait, port: Port) -> Result<(), Refusal> {
     }
 }
 
-fn refuse_foreign(seat: &Seat, portrait: &Portrait, folder: &Path) -> Result<(), Refusal> {
-    let in_folder = || {
-        let Some(theirs) = &portrait.folder else { return false };
-        let in_one_project = portrait.project.is_some() && portrait.project == project_folder(folder);
-        theirs.starts_with(folder) || in_one_project
+fn refuse_foreign(seat: &Seat, portrait: &ProcessInfo, directory: &Path) -> Result<(), Refusal> {
+    let in_directory = || {
+        let Some(theirs) = &portrait.directory else { return false };
+        let in_one_project = portrait.project.is_some() && portrait.project == project_directory(directory);
+        theirs.starts_with(directory) || in_one_project
     };
     let why = match (&seat.whose, seat.ownership) {
         (None, _) | (_, None) => "the port is not reserved".to_owned(),
         (Some(Whose::Other(project)), _) => format!("the port is reserved for {}", project.display()),
         (_, Some(Ownership::Stranger)) => "it works elsewhere, though the port is reserved for you".to_owned(),
         (Some(Whose::Project), _) | (_, Some(Ownership::Own)) => return Ok(()),
-        (Some(Whose::User), _) if in_folder() => return Ok(()),
+        (Some(Whose::User), _) if in_directory() => return Ok(()),
         (Some(Whose::User), _) => "it works elsewhere, and the reservation is for no project".to_owned(),
     };
     Err(Refusal::NotYours { who: Box::new(portrait.clone()), why })
@@ -171,7 +171,7 @@ fn refuse_foreign(seat: &Seat, portrait: &Portrait, folder: &Path) -> Result<(),
 
 /// Takes hold of all that have the socket, then makes sure that they still have it: whoever does is who was meant. What only keeps
 /// the socket for the server, and what this command runs in, is left alone.
-fn take_hold(seat: &Seat, portrait: &Portrait, port: Port) -> Result<Vec<os::Handle>, Refusal> {
+fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::Handle>, Refusal> {
     let inode = seat.socket.inode.unwrap_or_default();
     let spared = |pid: u32| pid == portrait.pid || pid == 1 || is_keeper(pid) || inspect::is_self_or_ancestor(pid);
     let mut handles = vec![

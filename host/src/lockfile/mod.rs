@@ -19,7 +19,7 @@ use crate::model::Digest;
 
 pub use error::LockfileError;
 
-/// The file's name, in the config's folder.
+/// The file's name, in the config's directory.
 pub const FILE_NAME: &str = "portkeeper.lock";
 
 /// The format that this version reads and writes.
@@ -63,7 +63,7 @@ struct Version {
 }
 
 impl Lockfile {
-    /// The lockfile of a project, by the project's folder.
+    /// The lockfile of a project, by the project's directory.
     #[must_use]
     pub fn path(project: &Path) -> PathBuf {
         project.join(FILE_NAME)
@@ -79,7 +79,7 @@ impl Lockfile {
         parse(&text, &path).map(Some)
     }
 
-    /// Writes it into the project's folder.
+    /// Writes it into the project's directory.
     ///
     /// # Errors
     /// The file that cannot be written.
@@ -145,10 +145,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Lockfile::load(folder.path()).unwrap(), None);
-        lockfile().save(folder.path()).unwrap();
-        assert_eq!(Lockfile::load(folder.path()).unwrap(), Some(lockfile()));
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(Lockfile::load(directory.path()).unwrap(), None);
+        lockfile().save(directory.path()).unwrap();
+        assert_eq!(Lockfile::load(directory.path()).unwrap(), Some(lockfile()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// A name for a port: printable text without white space, of at most 200 bytes, that can't be taken for a port or an address.
+/// A name for a port: printable text without white space, of at most 200 bytes, that cannot be taken for a port or an address.
 /// Case matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
@@ -13,20 +13,22 @@ pub struct Name(String);
 /// The longest name, in bytes. Enough for a host name, a path or a sentence.
 const LONGEST: usize = 200;
 
-/// Text that can't be a name, and why.
+/// Text that cannot be a name, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameError {
     /// Nothing at all.
-    #[error("a name can't be empty")]
+    #[error("a name cannot be empty")]
     Empty,
     /// Digits alone.
-    #[error("`{0}` can't be a name, because it looks like a port: a name needs a letter (a port is given with --port)")]
+    #[error(
+        "`{0}` cannot be a name, because it looks like a port: a name needs a letter (a port is given with --port)"
+    )]
     LooksLikeAPort(String),
     /// Digits after a colon.
-    #[error("`{0}` can't be a name, because it looks like an address (HOST:PORT)")]
+    #[error("`{0}` cannot be a name, because it looks like an address (HOST:PORT)")]
     LooksLikeAnAddress(String),
     /// White space, control characters, or characters that turn the direction of text.
-    #[error("{0:?} can't be a name: white space and characters that can't be seen are not allowed")]
+    #[error("{0:?} cannot be a name: white space and characters that cannot be seen are not allowed")]
     NotPrintable(String),
     /// Beyond 200 bytes.
     #[error("a name has {LONGEST} bytes at most, and this one has {0}")]

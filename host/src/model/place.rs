@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A machine, one of its boots, and the namespaces of the process that looked.
 ///
-/// Containers, network namespaces and home folders on a file server share files but not ports.
+/// Containers, network namespaces and home directories on a file server share files but not ports.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The machine's identity (`/etc/machine-id`, machine-id(5), or the platform's). Empty where there is none.

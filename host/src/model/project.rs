@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The folder that names belong to: the one with `pk.config.*`, else the root of a version-control worktree.
+/// The directory that names belong to: the one with `pk.config.*`, else the root of a version-control worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Project {
-    /// The folder, absolute and without symbolic links.
+    /// The directory, absolute and without symbolic links.
     pub path: PathBuf,
-    /// The device of the folder (`st_dev`, stat(2)); 0 where the platform has none.
+    /// The device of the directory (`st_dev`, stat(2)); 0 where the platform has none.
     pub device: u64,
-    /// The inode of the folder (`st_ino`, stat(2)); 0 where the platform has none.
+    /// The inode of the directory (`st_ino`, stat(2)); 0 where the platform has none.
     pub inode: u64,
-    /// When the folder was created (`stx_btime`, statx(2)), where the file system knows. It tells a moved folder from a new one
+    /// When the directory was created (`stx_btime`, statx(2)), where the file system knows. It tells a moved directory from a new one
     /// that was given the same inode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub born: Option<Timestamp>,
-    /// The device and inode of the parent folder when the project was recorded: as long as the parent is the same, a missing
+    /// The device and inode of the parent directory when the project was recorded: as long as the parent is the same, a missing
     /// project is gone, and not just unmounted.
     pub parent: (u64, u64),
 }
@@ -28,10 +28,10 @@ impl Project {
     /// The file names that a project's config is looked for under.
     pub const CONFIGS: [&str; 3] = ["pk.config.json", "pk.config.yaml", "pk.config.yml"];
 
-    /// The project whose folder is `path`.
+    /// The project whose directory is `path`.
     ///
     /// # Errors
-    /// What the system reports about the folder; a path that is not Unicode.
+    /// What the system reports about the directory; a path that is not Unicode.
     pub fn at(path: &Path) -> std::io::Result<Self> {
         let path = path.canonicalize()?;
         if path.to_str().is_none() {
@@ -44,27 +44,27 @@ impl Project {
         Ok(Self { path, device, inode, born, parent })
     }
 
-    /// The device and inode of a folder; none where it can't be seen.
+    /// The device and inode of a directory; none where it cannot be seen.
     #[must_use]
     pub fn identity_of(path: &Path) -> Option<(u64, u64)> {
         path.metadata().ok().map(|metadata| identity(&metadata))
     }
 
-    /// Whether both are the same project: the same path, or the same folder under another path (moved, or mounted twice).
+    /// Whether both are the same project: the same path, or the same directory under another path (moved, or mounted twice).
     ///
     /// A device number alone is no identity, because some file systems get a new one at every boot.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.path == other.path || self.is_same_folder(other)
+        self.path == other.path || self.is_same_directory(other)
     }
 
-    /// Whether `other` is this folder under another path: it was moved there, or is mounted twice.
+    /// Whether `other` is this directory under another path: it was moved there, or is mounted twice.
     #[must_use]
     pub fn has_moved_to(&self, other: &Self) -> bool {
-        self.is_same_folder(other) && self.path != other.path
+        self.is_same_directory(other) && self.path != other.path
     }
 
-    fn is_same_folder(&self, other: &Self) -> bool {
+    fn is_same_directory(&self, other: &Self) -> bool {
         self.inode != 0
             && self.born.is_some()
             && (self.device, self.inode, self.born) == (other.device, other.inode, other.born)
@@ -92,18 +92,18 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_folder_is_the_same_project() {
+    fn a_moved_directory_is_the_same_project() {
         assert!(project("/a", 7, Some(1)).is_same(&project("/b", 7, Some(1))));
     }
 
     #[test]
-    fn a_new_folder_with_a_recycled_inode_is_not() {
+    fn a_new_directory_with_a_recycled_inode_is_not() {
         assert!(!project("/a", 7, Some(1)).is_same(&project("/b", 7, Some(2))));
         assert!(!project("/a", 7, None).is_same(&project("/b", 7, None)));
     }
 
     #[test]
-    fn a_folder_made_again_at_its_old_path_is_the_same_project() {
+    fn a_directory_made_again_at_its_old_path_is_the_same_project() {
         assert!(project("/a", 7, Some(1)).is_same(&project("/a", 8, Some(2))));
     }
 }

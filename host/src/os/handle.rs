@@ -90,7 +90,7 @@ mod platform {
     }
 }
 
-/// Elsewhere pid and start time have to do: what happens between the look and the signal can't be excluded.
+/// Elsewhere pid and start time have to do: what happens between the look and the signal cannot be excluded.
 #[cfg(not(target_os = "linux"))]
 mod platform {
     use std::io;

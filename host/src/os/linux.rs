@@ -28,7 +28,7 @@ pub(super) fn place() -> Place {
     }
 }
 
-/// The first line of a file, trimmed; empty when the file can't be read.
+/// The first line of a file, trimmed; empty when the file cannot be read.
 fn line(path: &str) -> String {
     fs::read_to_string(path).map(|text| text.lines().next().unwrap_or_default().trim().to_owned()).unwrap_or_default()
 }

@@ -122,8 +122,8 @@ fn report_place() {
 
 #[test]
 fn other_namespaces_are_other_places() {
-    let folder = tempfile::tempdir().unwrap();
-    let report = folder.path().join("place.json");
+    let directory = tempfile::tempdir().unwrap();
+    let report = directory.path().join("place.json");
     let status = Command::new("unshare")
         .args(["--user", "--map-root-user", "--net", "--pid", "--fork", "--mount-proc"])
         .arg(std::env::current_exe().unwrap())

@@ -62,7 +62,7 @@ pub fn liveness(process: &ProcessId) -> Liveness {
     platform::liveness(process)
 }
 
-/// Whether the process has this very file open. False where that can't be seen.
+/// Whether the process has this very file open. False where that cannot be seen.
 #[must_use]
 #[cfg(target_os = "linux")]
 pub fn has_open(pid: u32, path: &std::path::Path) -> bool {
@@ -75,7 +75,7 @@ pub fn parent() -> Option<Caller> {
     platform::parent()
 }
 
-/// The range from which the kernel picks ports for `bind(0)` and for outgoing connections; none when it can't be read.
+/// The range from which the kernel picks ports for `bind(0)` and for outgoing connections; none when it cannot be read.
 #[must_use]
 pub fn ephemeral_ports() -> Option<PortRange> {
     platform::ephemeral_ports()

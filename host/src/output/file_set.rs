@@ -93,7 +93,7 @@ impl FileSet {
     ///
     /// Each appears whole and at once, and survives a power failure once this returns. Mode and, where the system allows it, owner
     /// and group stay; a symbolic link stays one, because the file that it leads to is written. A hard link ends: the other names keep the
-    /// old text, as a copy made by hard links is meant to. Missing folders are made. A file that does not change is not touched.
+    /// old text, as a copy made by hard links is meant to. Missing directories are made. A file that does not change is not touched.
     ///
     /// # Errors
     /// [`WriteError`] says which file and why. Everything is as it was before then, unless it says otherwise.

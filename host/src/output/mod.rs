@@ -16,7 +16,7 @@
 //! let environment = |name: &str| std::env::var(name).ok();
 //! let variables = Variables::new(&keys, &environment);
 //!
-//! let root = Root::new(config.folder())?;
+//! let root = Root::new(config.directory())?;
 //! let mut files = FileSet::default();
 //! for (index, output) in config.outputs.iter().enumerate() {
 //!     let field = FieldPath::root().key("outputs").index(index);
@@ -41,7 +41,7 @@
 //!
 //! Several outputs may share a file: [`FileSet::text`] gives each the text of the one before, and the file is written once.
 //!
-//! Two prepares of one project at once: hold a lock of the project (in the user's state folder, named after the project) from the
+//! Two prepares of one project at once: hold a lock of the project (in the user's state directory, named after the project) from the
 //! first [`FileSet::text`] to the end of [`FileSet::write`]. Without one nothing is lost either, because a file that has changed since it was
 //! read is not written; but then one of the two fails.
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::fs::{PathContext, PathError, folder_of};
+use crate::fs::{PathContext, PathError, directory_of};
 
 /// What the names of our temporary files begin with. After a crash one may be left behind.
 const PREFIX: &str = ".portkeeper-";
@@ -31,7 +31,7 @@ pub(super) fn stage_unsynced(
     if let Some(permissions) = permissions {
         builder.permissions(permissions);
     }
-    let mut file = builder.tempfile_in(folder_of(path))?;
+    let mut file = builder.tempfile_in(directory_of(path))?;
     file.write_all(bytes)?;
     if let Some(like) = like {
         take_after(file.as_file(), like)?;
@@ -46,7 +46,7 @@ pub(super) fn writable(path: &Path) -> io::Result<Metadata> {
 
 /// A second name for the file, so that it can come back exactly as it is. None where the file system has no hard links.
 pub(super) fn keep_aside(path: &Path) -> Option<TempPath> {
-    let link = tempfile::Builder::new().prefix(PREFIX).make_in(folder_of(path), |aside| fs::hard_link(path, aside));
+    let link = tempfile::Builder::new().prefix(PREFIX).make_in(directory_of(path), |aside| fs::hard_link(path, aside));
     link.ok().map(NamedTempFile::into_temp_path)
 }
 
@@ -66,14 +66,14 @@ pub(super) fn back_up(path: &Path, bytes: &[u8], like: &Metadata) -> Result<Opti
     }
 }
 
-/// Makes the folders that are missing above `path`, and adds each to `made` as soon as it is there, the outermost first.
-pub(super) fn make_folders(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), PathError> {
-    let missing: Vec<_> = folder_of(path).ancestors().take_while(|folder| !folder.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        match fs::create_dir(folder) {
-            Ok(()) => made.push(folder.to_owned()),
+/// Makes the directories that are missing above `path`, and adds each to `made` as soon as it is there, the outermost first.
+pub(super) fn make_directories(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), PathError> {
+    let missing: Vec<_> = directory_of(path).ancestors().take_while(|directory| !directory.exists()).collect();
+    for directory in missing.into_iter().rev() {
+        match fs::create_dir(directory) {
+            Ok(()) => made.push(directory.to_owned()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).at(folder),
+            Err(error) => return Err(error).at(directory),
         }
     }
     Ok(())

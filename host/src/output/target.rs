@@ -1,7 +1,7 @@
 //! Where an output may be written.
 //!
 //! A config can come with a repository that was cloned from anywhere. So what it names must lie inside its project when every
-//! symbolic link is resolved, and not in the version control's folder, where a file can become a command (gitconfig(5), githooks(5)).
+//! symbolic link is resolved, and not in the version control's directory, where a file can become a command (gitconfig(5), githooks(5)).
 //! Exceptions are the user's.
 
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use crate::fs::{PathContext, PathError};
 /// As many symbolic links as Linux follows in one path (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// A file that an output may be written to, or an input may be read from. It need not exist, and neither need its folder.
+/// A file that an output may be written to, or an input may be read from. It need not exist, and neither need its directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     pub(super) real: PathBuf,
@@ -38,7 +38,7 @@ pub enum TargetError {
         /// Where it leads.
         real: PathBuf,
     },
-    /// It leads into the folder of a version control.
+    /// It leads into the directory of a version control.
     #[error(
         "`{shown}` leads to {}, which belongs to the version control; if that is what you want, allow it with: portkeeper trust {}",
         .real.display(), .real.display()
@@ -55,12 +55,12 @@ pub enum TargetError {
     /// There is something else than a file.
     #[error("`{0}` is {1}, not a file")]
     NotAFile(String, &'static str),
-    /// Something on the way is not a folder.
-    #[error("`{shown}` cannot be a file, because {} is not a folder", .file.display())]
+    /// Something on the way is not a directory.
+    #[error("`{shown}` cannot be a file, because {} is not a directory", .file.display())]
     UnderAFile {
         /// The path as the config writes it.
         shown: String,
-        /// What is there in place of a folder.
+        /// What is there in place of a directory.
         file: PathBuf,
     },
     /// Links that lead to each other.
@@ -91,12 +91,12 @@ impl Target {
     }
 }
 
-/// A project's folder, which targets lie in: absolute, and without symbolic links.
+/// A project's directory, which targets lie in: absolute, and without symbolic links.
 #[derive(Debug, Clone)]
 pub struct Root(PathBuf);
 
 impl Root {
-    /// The folder that the path leads to.
+    /// The directory that the path leads to.
     ///
     /// # Errors
     /// It is not there, or the system refused to look.
@@ -104,8 +104,8 @@ impl Root {
         project.canonicalize().at(project).map(Self)
     }
 
-    /// The file that `path` means, relative to the folder, after every symbolic link: also of folders on the way, and of a last link that
-    /// leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's folder.
+    /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link that
+    /// leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's directory.
     ///
     /// # Errors
     /// [`TargetError`] says why there can be no such output.
@@ -135,14 +135,16 @@ fn not_a_path(path: &str) -> Option<&'static str> {
     match last {
         _ if path.contains('\0') => Some("it has a NUL byte"),
         _ if path.trim().is_empty() => Some("it is empty"),
-        _ if path.starts_with("~/") => Some("`~` means nothing here; write the path relative to the config's folder"),
-        "" | "." | ".." => Some("it names a folder"),
+        _ if path.starts_with("~/") => {
+            Some("`~` means nothing here; write the path relative to the config's directory")
+        }
+        "" | "." | ".." => Some("it names a directory"),
         _ if cfg!(windows) && is_device(last) => Some("the name is that of a device on Windows"),
         _ => None,
     }
 }
 
-/// Whether Windows keeps the name for a device, whatever follows the first dot ("Naming Files, Paths, and Namespaces").
+/// Whether Windows keeps the name for a device, whatever follows the first dot ("NameRequest Files, Paths, and Namespaces").
 fn is_device(name: &str) -> bool {
     let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
@@ -209,7 +211,7 @@ fn parts(path: &Path) -> impl Iterator<Item = OsString> {
 fn kind(file: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
     match file {
-        _ if file.is_dir() => "a folder",
+        _ if file.is_dir() => "a directory",
         _ if file.is_fifo() => "a pipe",
         _ if file.is_socket() => "a socket",
         _ => "a device",
@@ -218,7 +220,7 @@ fn kind(file: FileType) -> &'static str {
 
 #[cfg(not(unix))]
 fn kind(file: FileType) -> &'static str {
-    if file.is_dir() { "a folder" } else { "a device" }
+    if file.is_dir() { "a directory" } else { "a device" }
 }
 
 #[cfg(all(test, unix))]

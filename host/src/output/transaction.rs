@@ -1,6 +1,6 @@
 //! Several files, all or none.
 //!
-//! First every new text is written and synced under a temporary name: whatever is likely to fail (a full disk, a folder that may not be
+//! First every new text is written and synced under a temporary name: whatever is likely to fail (a full disk, a directory that may not be
 //! written to) fails here, before anything has changed. Then one rename after the other puts them in place, each after a last look at the
 //! file. Until the caller lets go of [`Written`], the old files are there under a second name, and a rename brings them back: that needs no
 //! space, and they come back with everything that belongs to them.
@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError, begin_writing, folder_of, sync_folder};
-use crate::threads::side_by_side;
+use crate::fs::{PathContext, PathError, begin_writing, directory_of, sync_directory};
+use crate::threads::parallel_map;
 
 use super::{place, read};
 
@@ -50,12 +50,12 @@ pub enum Fault {
     /// Someone else has written the file since it was read.
     #[error("{}: changed by someone else in the meantime, so it was not written; run the command again", .0.display())]
     Changed(PathBuf),
-    /// A file's folder has become a link to somewhere else since it was resolved.
-    #[error("{}: the folder was replaced by a symbolic link in the meantime", .0.display())]
+    /// A file's directory has become a link to somewhere else since it was resolved.
+    #[error("{}: the directory was replaced by a symbolic link in the meantime", .0.display())]
     Moved(PathBuf),
 }
 
-/// Files and folders that could not be put back.
+/// Files and directories that could not be put back.
 #[derive(Debug, Error)]
 pub struct UndoError(pub Vec<PathError>);
 
@@ -75,7 +75,7 @@ fn after(undo: Option<&UndoError>) -> String {
 #[must_use = "undo() puts the old files back; to drop it is to keep the new ones"]
 pub struct Written {
     files: Vec<Placed>,
-    folders: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -109,48 +109,48 @@ impl Written {
 
     fn apply(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
         for change in &changes {
-            place::make_folders(&change.path, &mut self.folders)?;
+            place::make_directories(&change.path, &mut self.directories)?;
         }
         let staged = stage_all(changes)?;
-        let folders: BTreeSet<_> = staged.iter().map(|staged| folder_of(&staged.change.path)).collect();
-        folders.into_iter().try_for_each(has_stayed)?;
+        let directories: BTreeSet<_> = staged.iter().map(|staged| directory_of(&staged.change.path)).collect();
+        directories.into_iter().try_for_each(has_stayed)?;
         for staged in staged {
             put_in_place(staged, &mut self.files)?;
         }
         Ok(self.sync()?)
     }
 
-    /// Makes the new names survive a power failure, each folder once.
+    /// Makes the new names survive a power failure, each directory once.
     fn sync(&self) -> Result<(), PathError> {
-        let paths = self.files.iter().map(|file| &file.change.path).chain(&self.folders);
-        let folders: BTreeSet<_> = paths.map(|path| folder_of(path)).collect();
-        side_by_side(SYNCS, folders.iter(), |folder| sync_folder(folder)).into_iter().collect()
+        let paths = self.files.iter().map(|file| &file.change.path).chain(&self.directories);
+        let directories: BTreeSet<_> = paths.map(|path| directory_of(path)).collect();
+        parallel_map(SYNCS, directories.iter(), |directory| sync_directory(directory)).into_iter().collect()
     }
 
-    /// Puts everything back as it was: old files with all that belongs to them; new files, backups and folders are removed.
+    /// Puts everything back as it was: old files with all that belongs to them; new files, backups and directories are removed.
     /// A file that someone else has changed since it was written is left alone.
     ///
     /// # Errors
     /// [`UndoError`] lists what could not be put back; the rest is.
     pub fn undo(mut self) -> Result<(), UndoError> {
-        let touched: BTreeSet<_> = self.files.iter().map(|file| folder_of(&file.change.path).to_owned()).collect();
+        let touched: BTreeSet<_> = self.files.iter().map(|file| directory_of(&file.change.path).to_owned()).collect();
         let mut errors: Vec<_> = self.files.drain(..).rev().filter_map(|file| file.put_back().err()).collect();
-        for folder in self.folders.drain(..).rev() {
-            // Someone else may have put a file there, which then keeps its folder.
-            if let Err(error) = fs::remove_dir(&folder).at(&folder)
+        for directory in self.directories.drain(..).rev() {
+            // Someone else may have put a file there, which then keeps its directory.
+            if let Err(error) = fs::remove_dir(&directory).at(&directory)
                 && error.source.kind() != io::ErrorKind::DirectoryNotEmpty
             {
                 errors.push(error);
             }
         }
-        for folder in touched.iter().filter(|folder| folder.exists()) {
-            errors.extend(sync_folder(folder).err());
+        for directory in touched.iter().filter(|directory| directory.exists()) {
+            errors.extend(sync_directory(directory).err());
         }
         if errors.is_empty() { Ok(()) } else { Err(UndoError(errors)) }
     }
 }
 
-/// How many files or folders are synced at once. A disk empties its cache once for those that ask together.
+/// How many files or directories are synced at once. A disk empties its cache once for those that ask together.
 const SYNCS: usize = 3;
 
 /// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.
@@ -158,7 +158,7 @@ fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
     let staged = changes.into_iter().map(stage).collect::<Result<Vec<_>, _>>()?;
     staged.iter().for_each(|staged| begin_writing(staged.file.as_file()));
     let sync = |staged: &Staged| staged.file.as_file().sync_all().at(&staged.change.path);
-    side_by_side(SYNCS, staged.iter(), sync).into_iter().collect::<Result<(), _>>()?;
+    parallel_map(SYNCS, staged.iter(), sync).into_iter().collect::<Result<(), _>>()?;
     Ok(staged)
 }
 
@@ -169,9 +169,9 @@ fn stage(change: Change) -> Result<Staged, PathError> {
     Ok(Staged { change, metadata, file })
 }
 
-/// Looks once more whether the folder is where it was found: what is written must not follow a link that is there by now.
-fn has_stayed(folder: &Path) -> Result<(), Fault> {
-    if folder.canonicalize().at(folder)? == folder { Ok(()) } else { Err(Fault::Moved(folder.to_owned())) }
+/// Looks once more whether the directory is where it was found: what is written must not follow a link that is there by now.
+fn has_stayed(directory: &Path) -> Result<(), Fault> {
+    if directory.canonicalize().at(directory)? == directory { Ok(()) } else { Err(Fault::Moved(directory.to_owned())) }
 }
 
 /// Makes the staged file the real one, and adds it to `placed` as soon as there is something to undo.
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn without_hard_links_the_old_text_comes_back_from_memory() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().canonicalize().unwrap().join("f");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap().join("f");
         fs::write(&path, "old").unwrap();
         #[cfg(unix)]
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
@@ -258,15 +258,15 @@ mod tests {
         written.undo().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::metadata(&path).unwrap().permissions(), permissions);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn more_files_than_threads_are_written_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().canonicalize().unwrap();
         let change = |index: u8| Change {
-            path: folder.join(index.to_string()),
+            path: directory.join(index.to_string()),
             old: None,
             new: vec![index],
             backup: false,
@@ -274,7 +274,7 @@ mod tests {
         };
         drop(write((0..50).map(change).collect()).unwrap());
         for index in 0..50 {
-            assert_eq!(fs::read(folder.join(index.to_string())).unwrap(), [index]);
+            assert_eq!(fs::read(directory.join(index.to_string())).unwrap(), [index]);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The cache of compiled plugins.
 //!
 //! A compiled plugin is native code: reading an entry back is as good as running it, and wasmtime does not notice a flipped bit.
-//! So the folder and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
-//! folder, the plugin is compiled anew and nobody is bothered.
+//! So the directory and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
+//! directory, the plugin is compiled anew and nobody is bothered.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,15 +12,15 @@ use std::time::{Duration, SystemTime};
 use crate::fs::{PathContext, PathError};
 use crate::model::Digest;
 
-/// A folder of compiled plugins.
+/// A directory of compiled plugins.
 ///
 /// An entry is a file named after what went into it: the component's digest, and the compiler's version and settings. After an
 /// upgrade nothing finds the old ones; they go after a month. The file holds the code, a note, and three numbers (32 bits, little
 /// endian): the checksum of the code, the note's length, and the checksum of all that follows the code. So the note can be read without
-/// the code. The checksums (CRC-32) are for disks that forget; against people, there is the folder.
+/// the code. The checksums (CRC-32) are for disks that forget; against people, there is the directory.
 #[derive(Debug)]
 pub(super) struct Cache {
-    folder: PathBuf,
+    directory: PathBuf,
     /// The version and settings of the compiler, as part of a file name.
     compiler: String,
 }
@@ -45,7 +45,7 @@ impl Entry {
     /// A file that begins with the code; none when the code is not what was kept.
     ///
     /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between the check and the mapping only
-    /// the user could change the file: nobody else may write into the folder.
+    /// the user could change the file: nobody else may write into the directory.
     pub(super) fn code(self) -> Option<PathBuf> {
         let Self { path, mut file, code_length, checksum, .. } = self;
         file.rewind().ok()?;
@@ -80,9 +80,9 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const EXTENSION: &str = "compiled";
 
 impl Cache {
-    /// A cache in the folder, which is made when there is something to write.
-    pub(super) fn new(folder: PathBuf, compiler: String) -> Self {
-        Self { folder, compiler }
+    /// A cache in the directory, which is made when there is something to write.
+    pub(super) fn new(directory: PathBuf, compiler: String) -> Self {
+        Self { directory, compiler }
     }
 
     /// Whether there is an entry for the component. What it is worth, [`get`](Self::get) says.
@@ -92,19 +92,19 @@ impl Cache {
 
     /// What is kept of the component; none when there is no entry, or none to be trusted.
     pub(super) fn get(&self, component: &Digest) -> Option<Entry> {
-        private::is_private_folder(&self.folder).then(|| open(self.path(component)))?
+        private::is_private_directory(&self.directory).then(|| open(self.path(component)))?
     }
 
     /// Keeps the code, with a note. It is no loss if that fails.
     pub(super) fn put(&self, component: &Digest, code: &[u8], note: &[u8]) {
-        if private::create_folder(&self.folder).is_ok() && private::is_private_folder(&self.folder) {
+        if private::create_directory(&self.directory).is_ok() && private::is_private_directory(&self.directory) {
             let _ = self.write(component, code, note);
             let _ = self.drop_old();
         }
     }
 
     fn path(&self, component: &Digest) -> PathBuf {
-        self.folder.join(format!("{component}-{}.{EXTENSION}", self.compiler))
+        self.directory.join(format!("{component}-{}.{EXTENSION}", self.compiler))
     }
 
     /// Written beside its place and renamed, so that nobody reads half an entry. It need not survive a crash.
@@ -114,7 +114,7 @@ impl Cache {
         end.extend(crc32fast::hash(code).to_le_bytes());
         end.extend(length.to_le_bytes());
         end.extend(crc32fast::hash(&end).to_le_bytes());
-        let mut file = tempfile::Builder::new().suffix(EXTENSION).tempfile_in(&self.folder)?;
+        let mut file = tempfile::Builder::new().suffix(EXTENSION).tempfile_in(&self.directory)?;
         file.write_all(code)?;
         file.write_all(&end)?;
         file.persist(self.path(component))?;
@@ -123,7 +123,7 @@ impl Cache {
 
     fn drop_old(&self) -> io::Result<()> {
         let now = SystemTime::now();
-        for entry in fs::read_dir(&self.folder)? {
+        for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
             let ours = entry.file_name().to_string_lossy().ends_with(EXTENSION);
             let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
@@ -138,8 +138,8 @@ impl Cache {
 /// What a cache holds, for whoever wants to know or to clear it.
 #[derive(Debug, Clone)]
 pub struct Cached {
-    /// The folder.
-    pub folder: PathBuf,
+    /// The directory.
+    pub directory: PathBuf,
     /// The compiled plugins in it, sorted. Other files are nobody's business.
     pub entries: Vec<CacheEntry>,
 }
@@ -156,18 +156,18 @@ pub struct CacheEntry {
 }
 
 impl Cached {
-    /// Looks into the folder. One that is not there is empty.
+    /// Looks into the directory. One that is not there is empty.
     ///
     /// # Errors
-    /// The folder can't be read.
-    pub fn look(folder: &Path) -> Result<Self, PathError> {
+    /// The directory cannot be read.
+    pub fn look(directory: &Path) -> Result<Self, PathError> {
         let mut entries = Vec::new();
-        let files = match fs::read_dir(folder) {
+        let files = match fs::read_dir(directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            files => Some(files.at(folder)?),
+            files => Some(files.at(directory)?),
         };
         for file in files.into_iter().flatten() {
-            let file = file.at(folder)?;
+            let file = file.at(directory)?;
             let name = file.file_name().to_string_lossy().into_owned();
             let Some((digest, _)) = name.strip_suffix(EXTENSION).and_then(|name| name.split_once('-')) else {
                 continue;
@@ -176,13 +176,13 @@ impl Cached {
             entries.push(CacheEntry { digest: digest.to_owned(), path: file.path(), size });
         }
         entries.sort();
-        Ok(Self { folder: folder.to_owned(), entries })
+        Ok(Self { directory: directory.to_owned(), entries })
     }
 
     /// Removes all entries.
     ///
     /// # Errors
-    /// The entry that can't be removed. One that is gone already is no error.
+    /// The entry that cannot be removed. One that is gone already is no error.
     pub fn clear(&self) -> Result<(), PathError> {
         self.entries.iter().try_for_each(|entry| match fs::remove_file(&entry.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(&entry.path),
@@ -222,7 +222,7 @@ fn number(numbers: &[u8; NUMBERS], at: usize) -> u32 {
     u32::from_le_bytes(std::array::from_fn(|index| numbers[at + index]))
 }
 
-/// Whether a folder or file can have been written by the user alone.
+/// Whether a directory or file can have been written by the user alone.
 #[cfg(unix)]
 mod private {
     use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -232,12 +232,12 @@ mod private {
 
     use rustix::fs::OFlags;
 
-    pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)
     }
 
-    pub(super) fn is_private_folder(folder: &Path) -> bool {
-        fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir() && is_ours_alone(&metadata))
+    pub(super) fn is_private_directory(directory: &Path) -> bool {
+        fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir() && is_ours_alone(&metadata))
     }
 
     /// Neither through a symbolic link, nor waiting for the other end of a pipe.
@@ -259,12 +259,12 @@ mod private {
     use std::io;
     use std::path::Path;
 
-    pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
-        fs::create_dir_all(folder)
+    pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)
     }
 
-    pub(super) fn is_private_folder(folder: &Path) -> bool {
-        fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir())
+    pub(super) fn is_private_directory(directory: &Path) -> bool {
+        fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir())
     }
 
     pub(super) fn open(path: &Path) -> io::Result<File> {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 
 use super::crash::entering_compiler;
-use super::files::{Candidate, Content, PROJECT_FOLDER, plugin_files, read};
+use super::files::{Candidate, Content, PROJECT_DIRECTORY, plugin_files, read};
 use super::{Engine, Origin, Plugin, PluginError, builtin, paths};
 use crate::model::Digest;
 use crate::os;
-use crate::threads::side_by_side;
+use crate::threads::parallel_map;
 
 /// Where plugins are looked for, the first place first. After these come the built-in ones, whose names only `explicit` can take
 /// over.
@@ -19,9 +19,9 @@ use crate::threads::side_by_side;
 pub struct Sources {
     /// What the config says under `plugins`, by type.
     pub explicit: IndexMap<String, ExplicitPlugin>,
-    /// The project's folder; its plugins are `.portkeeper/plugins/TYPE.wasm`.
+    /// The project's directory; its plugins are `.portkeeper/plugins/TYPE.wasm`.
     pub project: Option<PathBuf>,
-    /// The folder of the user's plugins, `TYPE.wasm`.
+    /// The directory of the user's plugins, `TYPE.wasm`.
     pub user: Option<PathBuf>,
     /// What the project's lockfile says; none when it has none.
     pub pins: Option<Pins>,
@@ -99,13 +99,13 @@ impl<'a> Catalogue<'a> {
         // Side by side, if any has to be compiled: to load one takes less than a thread.
         let threads = if candidates.iter().all(|one| self.engine.knows(&one.digest)) { 1 } else { os::processors() };
         let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate).inspect(found);
-        let loaded = side_by_side(threads, names_of.iter().zip(candidates), load);
+        let loaded = parallel_map(threads, names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));
         let plugins = plugins.collect::<Result<BTreeMap<_, _>, PluginError>>()?;
         Ok(names.iter().map(|name| plugins[name].clone()).collect())
     }
 
-    /// All types that there are, the built-in ones first. Nothing is run: a plugin in a folder stands under its file's name.
+    /// All types that there are, the built-in ones first. Nothing is run: a plugin in a directory stands under its file's name.
     #[must_use]
     pub fn types(&self) -> Vec<TypeInfo> {
         let explicit = &self.sources.explicit;
@@ -117,8 +117,8 @@ impl<'a> Catalogue<'a> {
         });
         let mut types = built_in.collect::<Vec<_>>();
         let explicit = explicit.iter().map(|(name, plugin)| (name.clone(), Origin::Explicit(plugin.path.clone())));
-        let files = |folder: Option<PathBuf>| folder.into_iter().flat_map(|folder| plugin_files(&folder));
-        let project = files(self.project_folder()).map(|(name, path)| (name, Origin::Project(path)));
+        let files = |directory: Option<PathBuf>| directory.into_iter().flat_map(|directory| plugin_files(&directory));
+        let project = files(self.project_directory()).map(|(name, path)| (name, Origin::Project(path)));
         let user = files(self.sources.user.clone()).map(|(name, path)| (name, Origin::User(path)));
         for (name, origin) in explicit.chain(project).chain(user) {
             // What was found before comes first, and a file takes over no built-in name.
@@ -149,9 +149,9 @@ impl<'a> Catalogue<'a> {
         if !paths::is_type_name(name) {
             return Err(self.unknown(name));
         }
-        let file = |folder: PathBuf| folder.join(format!("{name}.wasm"));
+        let file = |directory: PathBuf| directory.join(format!("{name}.wasm"));
         let places = [
-            self.project_folder().map(file).map(Origin::Project),
+            self.project_directory().map(file).map(Origin::Project),
             self.sources.user.clone().map(file).map(Origin::User),
         ];
         for origin in places.into_iter().flatten() {
@@ -192,11 +192,11 @@ impl<'a> Catalogue<'a> {
         }
     }
 
-    /// What lies in the user's own folder needs no further word, under whatever path a config names it.
+    /// What lies in the user's own directory needs no further word, under whatever path a config names it.
     fn trusted(&self, path: &Path, digest: Digest) -> Result<(), PluginError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let users_own = self.sources.user.as_ref().and_then(|folder| fs::canonicalize(folder).ok());
-        if users_own.is_some_and(|folder| path.starts_with(folder)) || (self.is_trusted)(&path, &digest) {
+        let users_own = self.sources.user.as_ref().and_then(|directory| fs::canonicalize(directory).ok());
+        if users_own.is_some_and(|directory| path.starts_with(directory)) || (self.is_trusted)(&path, &digest) {
             return Ok(());
         }
         Err(PluginError::NotTrusted { path, digest })
@@ -213,8 +213,8 @@ impl<'a> Catalogue<'a> {
         Ok(Plugin { loaded, origin, digest })
     }
 
-    fn project_folder(&self) -> Option<PathBuf> {
-        self.sources.project.as_ref().map(|project| project.join(PROJECT_FOLDER))
+    fn project_directory(&self) -> Option<PathBuf> {
+        self.sources.project.as_ref().map(|project| project.join(PROJECT_DIRECTORY))
     }
 
     fn unknown(&self, name: &str) -> PluginError {

@@ -17,8 +17,8 @@ use super::compiler::{self, Fence};
 use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
 use super::loaded::{Caller, Loaded};
+use super::reclaimer::MemoryReclaimer;
 use super::sandbox::Sandbox;
-use super::spent::Spent;
 use super::ticker::Ticker;
 use crate::model::Digest;
 use crate::os;
@@ -52,9 +52,9 @@ impl From<Refusal> for LoadError {
 }
 
 impl Engine {
-    /// An engine that keeps compiled plugins in the folder `cache`, or nowhere.
+    /// An engine that keeps compiled plugins in the directory `cache`, or nowhere.
     ///
-    /// The folder must be the user's own and no project's: who can write into it can run code as the user. A folder that
+    /// The directory must be the user's own and no project's: who can write into it can run code as the user. A directory that
     /// others can write to is not used.
     #[must_use]
     pub fn new(cache: Option<PathBuf>, limits: Limits) -> Self {
@@ -130,7 +130,7 @@ struct Runtime {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
     ticker: Ticker,
-    spent: Spent,
+    spent: MemoryReclaimer,
     cache: Option<Cache>,
     limits: Limits,
 }
@@ -147,8 +147,8 @@ impl Runtime {
         let engine = wasmtime::Engine::new(compiler::config(cfg!(windows), fence).consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
-        let cache = cache.map(|folder| Cache::new(folder, compatibility(&engine)));
-        Ok(Self { engine, linker, ticker: Ticker::default(), spent: Spent::new(fence), cache, limits })
+        let cache = cache.map(|directory| Cache::new(directory, compatibility(&engine)));
+        Ok(Self { engine, linker, ticker: Ticker::default(), spent: MemoryReclaimer::new(fence), cache, limits })
     }
 
     /// The component that the content holds, compiled.
@@ -207,7 +207,7 @@ impl Runtime {
     fn kept(&self, entry: Entry) -> Option<Component> {
         let code = entry.code()?;
         // SAFETY: `deserialize_file` wants what `serialize` made, unchanged as long as it is mapped. The file is one that only this
-        // user can have written, in a folder that only this user can write to, and it has the checksum of its code; only
+        // user can have written, in a directory that only this user can write to, and it has the checksum of its code; only
         // `keep` below writes such files, from what `serialize` gave it, and replaces them by renaming, never in place. A
         // user who forges a file in the own cache gains nothing that the user could not do anyway.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a warm start fast")]

@@ -1,4 +1,4 @@
-//! Plugins as files: where a project has them, which a folder has, and the bytes of one.
+//! Plugins as files: where a project has them, which a directory has, and the bytes of one.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,8 +9,8 @@ use super::{Origin, PluginError, limits, paths};
 use crate::fs::{PathError, read_up_to};
 use crate::model::Digest;
 
-/// Where a project's plugins are, in the project's folder.
-pub const PROJECT_FOLDER: &str = ".portkeeper/plugins";
+/// Where a project's plugins are, in the project's directory.
+pub const PROJECT_DIRECTORY: &str = ".portkeeper/plugins";
 
 /// A plugin that was found. Whether it may run, the catalogue says.
 pub(super) struct Candidate {
@@ -73,9 +73,9 @@ fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
 }
 
-/// The files of a folder of plugins, sorted, each with the type that it is named after.
-pub fn plugin_files(folder: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+/// The files of a directory of plugins, sorted, each with the type that it is named after.
+pub fn plugin_files(directory: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut found = entries
         .filter_map(|entry| {
             let path = entry.path();

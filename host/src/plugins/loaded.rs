@@ -8,8 +8,8 @@ use wasmtime::{Store, Trap};
 
 use super::bindings::{OutputPlugin, OutputPluginPre};
 use super::inspect::Refusal;
+use super::reclaimer::MemoryReclaimer;
 use super::sandbox::{Excess, Sandbox};
-use super::spent::Spent;
 use super::ticker::Ticker;
 use super::{LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
 
@@ -83,7 +83,7 @@ pub(super) struct Caller {
     pub(super) pre: OutputPluginPre<Sandbox>,
     pub(super) deadline: Duration,
     pub(super) ticker: Ticker,
-    pub(super) spent: Spent,
+    pub(super) spent: MemoryReclaimer,
 }
 
 impl Caller {

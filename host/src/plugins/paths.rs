@@ -1,7 +1,7 @@
 //! Paths and names that come from outside, checked by their spelling alone. Where symbolic links lead is the `output` room's to
 //! find out.
 
-/// Whether the path stays below the folder that it is relative to, on every platform: parts of ordinary names with `/` between
+/// Whether the path stays below the directory that it is relative to, on every platform: parts of ordinary names with `/` between
 /// them.
 ///
 /// Refused are absolute paths, `.` and `..`, backslashes and colons (separators, drives and streams on Windows), and control

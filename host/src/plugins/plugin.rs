@@ -24,9 +24,9 @@ pub enum Origin {
     BuiltIn(&'static str),
     /// The config names this file.
     Explicit(PathBuf),
-    /// The file is in the project's folder of plugins.
+    /// The file is in the project's directory of plugins.
     Project(PathBuf),
-    /// The file is in the user's folder of plugins.
+    /// The file is in the user's directory of plugins.
     User(PathBuf),
     /// The user names this file.
     File(PathBuf),

@@ -7,7 +7,7 @@ use crate::options::OptionsSchema;
 /// All that a plugin gets to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The name of the project's folder, without its path.
+    /// The name of the project's directory, without its path.
     pub project: String,
     /// The reserved ports, in the config's order.
     pub reservations: Vec<ReservedPort>,
@@ -43,7 +43,7 @@ pub struct ReservedPort {
 /// A file as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextFile {
-    /// Relative to the config's folder, with `/` between its parts.
+    /// Relative to the config's directory, with `/` between its parts.
     pub path: String,
     /// None when there is no such file.
     pub text: Option<String>,
@@ -52,7 +52,7 @@ pub struct TextFile {
 /// What a plugin made of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
-    /// The files as they shall be, each path once. A path is the target's, or one that by its spelling stays below the folder
+    /// The files as they shall be, each path once. A path is the target's, or one that by its spelling stays below the directory
     /// that it is relative to. Whether the config consents to more than the target, the caller decides.
     pub files: Vec<OutFile>,
     /// What the user should hear.
@@ -64,7 +64,7 @@ pub struct Rendered {
 /// A file as it shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutFile {
-    /// Relative to the config's folder, with `/` between its parts.
+    /// Relative to the config's directory, with `/` between its parts.
     pub path: String,
     /// The whole text.
     pub text: String,
@@ -127,7 +127,7 @@ pub struct Usage {
     pub time: std::time::Duration,
 }
 
-/// Who a plugin is. Its texts are safe to show, its paths stay below the folder that they are relative to.
+/// Who a plugin is. Its texts are safe to show, its paths stay below the directory that they are relative to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metadata {
     /// The plugin's name.

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{PortRegistry, SetupError};
-use crate::fs::Patience;
+use crate::fs::LockOptions;
 use crate::model::Host;
 use crate::plugins::{Engine, Limits};
-use crate::prepare::{Job, Mode, PrepareError, Surroundings, prepare};
+use crate::prepare::{Job, Mode, PrepareContext, PrepareError, prepare};
 use crate::trust::Trust;
 
 impl PortRegistry {
@@ -41,13 +41,13 @@ impl PortRegistry {
     fn write(&self, job: &Job<'_>) -> Result<bool, PrepareError> {
         let settings = self.settings.as_ref().ok_or_else(|| PrepareError::Invalid(SetupError.to_string()))?;
         let trust = Trust::load(&settings.trust_file())?;
-        let around = Surroundings {
+        let around = PrepareContext {
             host: &Host::default(),
             environment: &|_| None,
             engine: &Engine::new(Some(settings.cache.clone()), Limits::default()),
             plugins: None,
             trust: &trust,
-            patience: &Patience::default(),
+            patience: &LockOptions::default(),
         };
         let report = prepare(job, &around, &self.store, &self.machine(), Mode::Write, false)?;
         Ok(report.outputs.iter().any(|output| output.changed))

@@ -2,7 +2,7 @@
 
 use super::{PortRegistry, Reserved, Selection};
 use crate::model::{Host, PortRange, PortSet};
-use crate::reserve::{Choice, reserve};
+use crate::reserve::{PortSelector, reserve};
 use crate::reserve_network::{Candidate, Prefer, ReserveNetworkError, first_with_a_free_port, is_taken};
 use crate::scan::{Options, Report, ScanError, Wanted, collect_blocking};
 
@@ -11,7 +11,7 @@ impl PortRegistry {
     /// must not be called from asynchronous code: there is [`crate::scan`] for that.
     ///
     /// # Errors
-    /// [`ScanError`]: there is no network, or it can't be looked at.
+    /// [`ScanError`]: there is no network, or it cannot be looked at.
     pub fn scan_local_network(&self, ports: &PortSet) -> Result<Report, ScanError> {
         collect_blocking(Wanted::default().targets()?, &Options::new(ports.clone()))
     }
@@ -53,7 +53,7 @@ impl PortRegistry {
     fn on_first(
         &self,
         selection: &Selection,
-        choice: Choice,
+        choice: PortSelector,
         candidates: &[Candidate],
     ) -> Result<Option<Reserved<'_>>, ReserveNetworkError> {
         let (keeper, machine) = self.keeping_machine();

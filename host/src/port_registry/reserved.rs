@@ -14,9 +14,9 @@ use crate::reserve::{GRACE, World};
 #[derive(Debug, Error)]
 pub enum ListenError {
     /// The system refuses.
-    #[error("can't listen on the reserved port: {0}")]
+    #[error("cannot listen on the reserved port: {0}")]
     Listen(std::io::Error),
-    /// The registry can't be told that the port is in use.
+    /// The registry cannot be told that the port is in use.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }

@@ -6,7 +6,7 @@ use super::NameOf;
 use crate::model::{HoldKind, Host, HostError, Lease, Name, Port, PortError, PortRange, Protocol};
 use crate::os;
 use crate::probe::local_addresses;
-use crate::reserve::{Choice, GRACE, Naming, Request, ReserveError};
+use crate::reserve::{GRACE, NameRequest, PortSelector, Request, ReserveError};
 
 /// Which port to reserve. Without anything said: one of the policy's good ports on the loopback addresses, for TCP.
 #[derive(Debug, Clone, Default)]
@@ -77,14 +77,14 @@ impl Selection {
         self
     }
 
-    pub(super) fn naming(&self, name: &Name, of: &NameOf) -> Result<Naming, ReserveError> {
+    pub(super) fn naming(&self, name: &Name, of: &NameOf) -> Result<NameRequest, ReserveError> {
         let host = self.host.clone().map(|host| local_addresses(&host).map(|addresses| (host, addresses)));
         let says_which = self.preferred.is_some() || self.range.is_some();
         let choice = match self.exactly {
-            Some(port) => Some(Choice::whoever_uses_it(port)),
-            None => says_which.then(|| Choice::new(self.preferred, self.range)),
+            Some(port) => Some(PortSelector::allow_in_use(port)),
+            None => says_which.then(|| PortSelector::new(self.preferred, self.range)),
         };
-        Ok(Naming {
+        Ok(NameRequest {
             name: name.clone(),
             project: of.0.clone(),
             choice,
@@ -105,15 +105,15 @@ impl Selection {
 
     pub(super) fn request(&self) -> Result<Request, ReserveError> {
         let choice = match self.exactly {
-            Some(port) => Choice::exactly(port),
-            None => Choice::new(self.preferred, self.range),
+            Some(port) => PortSelector::exactly(port),
+            None => PortSelector::new(self.preferred, self.range),
         };
         let host = self.host.clone().unwrap_or_default();
         let addresses = local_addresses(&host)?;
         Ok(self.request_on(host, addresses, choice))
     }
 
-    pub(super) fn request_on(&self, host: Host, addresses: Vec<IpAddr>, choice: Choice) -> Request {
+    pub(super) fn request_on(&self, host: Host, addresses: Vec<IpAddr>, choice: PortSelector) -> Request {
         // Where the platform tells nothing of our own process, a grace has to do.
         let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
@@ -121,8 +121,8 @@ impl Selection {
     }
 
     #[cfg(feature = "scan")]
-    pub(super) fn choice_within(&self, default: PortRange) -> Choice {
+    pub(super) fn choice_within(&self, default: PortRange) -> PortSelector {
         let range = self.range.unwrap_or(default);
-        self.exactly.map_or_else(|| Choice::new(self.preferred, Some(range)), Choice::exactly)
+        self.exactly.map_or_else(|| PortSelector::new(self.preferred, Some(range)), PortSelector::exactly)
     }
 }

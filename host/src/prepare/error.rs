@@ -20,10 +20,10 @@ pub enum PrepareError {
     /// The same, where there is no config: the command line is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// A plugin can't be run.
+    /// A plugin cannot be run.
     #[error(transparent)]
     Plugin(PluginError),
-    /// The project's lockfile can't be used.
+    /// The project's lockfile cannot be used.
     #[error(transparent)]
     Lockfile(#[from] LockfileError),
     /// A plugin does not work.
@@ -35,21 +35,21 @@ pub enum PrepareError {
     /// A host that is none of this machine.
     #[error(transparent)]
     Probe(#[from] ProbeError),
-    /// What the user trusts can't be read.
+    /// What the user trusts cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// A port is in use, and it was to be free.
     #[error("port {} of {} is in use: {}", .0.reservation.port, name(.0), user(.0))]
     Occupied(Box<Granted>),
-    /// A file can't be read.
+    /// A file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file can't be written.
+    /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The project's folder can't be used.
+    /// The project's directory cannot be used.
     #[error(transparent)]
-    Folder(#[from] PathError),
+    Directory(#[from] PathError),
     /// Another prepare of the project takes too long.
     #[error(transparent)]
     Lock(#[from] LockError),

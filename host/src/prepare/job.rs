@@ -3,26 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{PrepareError, Surroundings};
+use super::{PrepareContext, PrepareError};
 use crate::config::{Config, Output, PluginSource};
 use crate::document::FieldPath;
-use crate::fs::{PathContext, folder_of};
+use crate::fs::{PathContext, directory_of};
 use crate::lockfile::{Lockfile, LockfileError};
 use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocol};
 use crate::plugins::{ExplicitPlugin, Pins, Sources};
 use crate::probe::local_addresses;
-use crate::reserve::{Choice, Request};
+use crate::reserve::{PortSelector, Request};
 
 /// What is to be reserved and written.
 #[derive(Debug)]
 pub struct Job<'a> {
-    folder: PathBuf,
+    directory: PathBuf,
     config: Option<&'a Config>,
     ports: Vec<Wanted>,
     outputs: Vec<Output>,
 }
 
-/// Where the plugins of a project are looked for: what its config and its lockfile say, its own folder, and the user's.
+/// Where the plugins of a project are looked for: what its config and its lockfile say, its own directory, and the user's.
 ///
 /// # Errors
 /// The lockfile cannot be used.
@@ -32,7 +32,7 @@ pub fn plugin_sources(
     user: Option<&Path>,
 ) -> Result<Sources, LockfileError> {
     let explicit = |(config, (name, source)): (&Config, (&String, &PluginSource))| {
-        let path = config.folder().join(&source.path);
+        let path = config.directory().join(&source.path);
         let path = std::path::absolute(&path).unwrap_or(path);
         (name.clone(), ExplicitPlugin { path, sha256: source.sha256.clone() })
     };
@@ -60,7 +60,7 @@ pub(super) struct Wanted {
     /// As it was written; none: the default host.
     pub(super) host: Option<Host>,
     pub(super) protocol: Protocol,
-    choice: Choice,
+    choice: PortSelector,
     owner: Option<String>,
     hold: Option<HoldKind>,
 }
@@ -73,19 +73,19 @@ impl<'a> Job<'a> {
             name: port.key.clone(),
             host: port.host.as_ref().or(config.host.as_ref()).cloned(),
             protocol: port.protocol,
-            choice: Choice::new(port.preferred, port.range),
+            choice: PortSelector::new(port.preferred, port.range),
             owner: port.owner.as_ref().or(config.owner.as_ref()).cloned(),
             hold: port.hold.or(config.hold),
         };
         Self {
-            folder: config.folder().to_owned(),
+            directory: config.directory().to_owned(),
             config: Some(config),
             ports: config.ports.iter().map(wanted).collect(),
             outputs: config.outputs.clone(),
         }
     }
 
-    /// Ports that are written into one `.env` file: each request under its name. They belong to the file's folder.
+    /// Ports that are written into one `.env` file: each request under its name. They belong to the file's directory.
     #[must_use]
     pub fn of_env_file(path: &Path, ports: Vec<(String, Request)>) -> Self {
         let output = Output {
@@ -106,7 +106,7 @@ impl<'a> Job<'a> {
             hold: request.hold,
         };
         Self {
-            folder: folder_of(path).to_owned(),
+            directory: directory_of(path).to_owned(),
             config: None,
             ports: ports.into_iter().map(wanted).collect(),
             outputs: vec![output],
@@ -135,10 +135,10 @@ impl<'a> Job<'a> {
         self.config.is_some()
     }
 
-    /// The folder that paths are relative to, and that names belong to.
+    /// The directory that paths are relative to, and that names belong to.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub(super) fn ports(&self) -> &[Wanted] {
@@ -150,15 +150,15 @@ impl<'a> Job<'a> {
     }
 
     /// Where plugins are looked for.
-    pub(super) fn sources(&self, around: &Surroundings<'_>) -> Result<Sources, LockfileError> {
-        // What stands in the folder of a .env file has not been asked for.
-        let project = self.config.map(|_| self.folder.as_path());
+    pub(super) fn sources(&self, around: &PrepareContext<'_>) -> Result<Sources, LockfileError> {
+        // What stands in the directory of a .env file has not been asked for.
+        let project = self.config.map(|_| self.directory.as_path());
         plugin_sources(project, self.config, around.plugins.map(PathBuf::as_path))
     }
 
     /// The requests, with hosts looked up.
-    pub(super) fn requests(&self, around: &Surroundings<'_>) -> Result<Vec<Request>, PrepareError> {
-        let project = Arc::new(Project::at(&self.folder).at(&self.folder)?);
+    pub(super) fn requests(&self, around: &PrepareContext<'_>) -> Result<Vec<Request>, PrepareError> {
+        let project = Arc::new(Project::at(&self.directory).at(&self.directory)?);
         let config = self.config.and_then(|config| Some(config.path.file_name()?.to_string_lossy().into_owned()));
         let request = |(index, wanted): (usize, &Wanted)| {
             let host = wanted.host.as_ref().unwrap_or(around.host).clone();

@@ -14,31 +14,31 @@ pub use job::{Job, plugin_sources};
 
 use std::path::PathBuf;
 
-use crate::fs::{Lock, Patience};
+use crate::fs::{Lock, LockOptions};
 use crate::model::{Host, Reservation};
 use crate::output::FileSet;
 use crate::plugins::{Diagnostic, Engine};
 use crate::registry::{Notice, Store};
 use crate::reserve::{
-    Granted, Outcome, Refusal, Released, ReserveError, World, abandon, confirm, let_go, orphans, rehearse, reserve,
+    Granted, Outcome, Refusal, Released, ReserveError, World, abandon, confirm, dry_run, orphans, release_hold, reserve,
 };
 use crate::trust::Trust;
 
 /// What a prepare needs to know besides its job.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct PrepareContext<'a> {
     /// The host of ports that name none.
     pub host: &'a Host,
     /// The environment, for variables that are no keys.
     pub environment: &'a dyn Fn(&str) -> Option<String>,
     /// Runs the plugins.
     pub engine: &'a Engine,
-    /// The folder of the user's plugins.
+    /// The directory of the user's plugins.
     pub plugins: Option<&'a PathBuf>,
     /// What the user trusts.
     pub trust: &'a Trust,
     /// How long to wait for another prepare of the same project.
-    pub patience: &'a Patience<'a>,
+    pub patience: &'a LockOptions<'a>,
 }
 
 /// How far a prepare goes.
@@ -100,7 +100,7 @@ impl Report {
 /// [`PrepareError`]; then the registry and all files are as they were.
 pub fn prepare(
     job: &Job<'_>,
-    around: &Surroundings<'_>,
+    around: &PrepareContext<'_>,
     store: &impl Store,
     world: &impl World,
     mode: Mode,
@@ -113,7 +113,7 @@ pub fn prepare(
     let Outcome { granted, collected, notices } = match requests.as_slice() {
         [] => Outcome::default(),
         requests if write => reserve(store, world, requests)?,
-        requests => rehearse(store, world, requests)?,
+        requests => dry_run(store, world, requests)?,
     };
     let finish = || {
         if require_free {
@@ -132,7 +132,7 @@ pub fn prepare(
     match finish() {
         Ok((outputs, diff, orphans)) => {
             let replaced = granted.iter().filter_map(|granted| granted.replaced.as_ref());
-            let still_held = if write { let_go(replaced.chain(&orphans), world) } else { Vec::new() };
+            let still_held = if write { release_hold(replaced.chain(&orphans), world) } else { Vec::new() };
             Ok(Report { granted, outputs, diff, orphans, still_held, collected, notices })
         }
         Err(error) => {
@@ -166,14 +166,14 @@ fn refuse_occupied(granted: &[Granted]) -> Result<(), PrepareError> {
     }
 }
 
-/// Two prepares of one project take turns. The lock is the folder's own, so that nothing has to be made for it.
+/// Two prepares of one project take turns. The lock is the directory's own, so that nothing has to be made for it.
 #[cfg(unix)]
-fn lock(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Option<Lock>, PrepareError> {
-    Ok(Some(Lock::acquire_folder(job.folder(), around.patience)?))
+fn lock(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Option<Lock>, PrepareError> {
+    Ok(Some(Lock::acquire_directory(job.directory(), around.patience)?))
 }
 
-/// Where folders can't be locked, a file that changed since it was read is still not overwritten.
+/// Where directories cannot be locked, a file that changed since it was read is still not overwritten.
 #[cfg(not(unix))]
-fn lock(_: &Job<'_>, _: &Surroundings<'_>) -> Result<Option<Lock>, PrepareError> {
+fn lock(_: &Job<'_>, _: &PrepareContext<'_>) -> Result<Option<Lock>, PrepareError> {
     Ok(None)
 }

@@ -5,14 +5,14 @@ use std::sync::mpsc::{self, Sender};
 
 use serde_json::{Map, Value};
 
-use super::{Job, OutputReport, PrepareError, Surroundings, options};
+use super::{Job, OutputReport, PrepareContext, PrepareError, options};
 use crate::config::Output;
 use crate::document::FieldPath;
 use crate::os;
 use crate::output::{FileSet, Handling, Root, Target, Variables, entries, expand_map};
 use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
 use crate::reserve::Granted;
-use crate::threads::{aside, side_by_side};
+use crate::threads::{parallel_map, spawn_detached};
 
 /// An output whose plugin and files are known.
 pub(super) struct Resolved {
@@ -26,17 +26,17 @@ pub(super) struct Resolved {
 }
 
 /// Finds the plugin and the files of each output, and begins to load the plugins.
-pub(super) fn resolve(job: &Job<'_>, around: &Surroundings<'_>) -> Result<Vec<Resolved>, PrepareError> {
+pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Vec<Resolved>, PrepareError> {
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
     let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
-    let root = Root::new(job.folder())?;
+    let root = Root::new(job.directory())?;
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)
         };
         let options = options::complete(job, index, output, &plugin)?;
-        let locate = |path: &str| root.target(path, &|real| around.trust.trusts_target(job.folder(), real));
+        let locate = |path: &str| root.target(path, &|real| around.trust.trusts_target(job.directory(), real));
         let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
         let path = path
             .ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;
@@ -96,7 +96,7 @@ impl Loader {
     fn start() -> Sender<Plugin> {
         let (sender, plugins) = mpsc::channel::<Plugin>();
         // It is no loss if the system has no thread.
-        let _ = aside("plugin-loader", move || plugins.iter().for_each(|plugin| plugin.get_ready()));
+        let _ = spawn_detached("plugin-loader", move || plugins.iter().for_each(|plugin| plugin.get_ready()));
         sender
     }
 }
@@ -105,7 +105,7 @@ impl Loader {
 /// nothing to do with each other are rendered at once.
 pub(super) fn render(
     job: &Job<'_>,
-    around: &Surroundings<'_>,
+    around: &PrepareContext<'_>,
     outputs: &[Resolved],
     granted: &[Granted],
     files: &mut FileSet,
@@ -167,7 +167,7 @@ fn render_batch(
     batch: Vec<Rendering<'_>>,
     files: &mut FileSet,
 ) -> Result<Vec<OutputReport>, PrepareError> {
-    let rendered = side_by_side(os::processors(), batch.iter(), |one| one.resolved.plugin.render(&one.request));
+    let rendered = parallel_map(os::processors(), batch.iter(), |one| one.resolved.plugin.render(&one.request));
     let mut reports = Vec::new();
     for (Rendering { index, output, resolved, .. }, rendered) in batch.into_iter().zip(rendered) {
         let rendered = rendered.map_err(|error| explain(job, index, resolved, error))?;
@@ -188,8 +188,8 @@ fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
 }
 
 fn project_name(job: &Job<'_>) -> String {
-    let folder = job.folder().canonicalize().unwrap_or_else(|_| job.folder().to_owned());
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    let directory = job.directory().canonicalize().unwrap_or_else(|_| job.directory().to_owned());
+    directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn json(map: &Map<String, Value>) -> String {

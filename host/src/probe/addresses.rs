@@ -123,7 +123,7 @@ mod tests {
     fn a_name_that_nobody_knows_is_refused_by_name() {
         // `.invalid` never resolves (RFC 6761).
         let error = addresses("no-such-host.invalid").unwrap_err();
-        assert!(error.starts_with("the host `no-such-host.invalid` can't be resolved: "), "{error}");
+        assert!(error.starts_with("the host `no-such-host.invalid` cannot be resolved: "), "{error}");
         assert!(!error.contains("information"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{Port, Protocol};
 /// What else may be on the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// Nothing. (The standard library sets `SO_REUSEADDR` on Unix, and so can't ask this.)
+    /// Nothing. (The standard library sets `SO_REUSEADDR` on Unix, and so cannot ask this.)
     Nothing,
     /// With `SO_REUSEADDR`: remnants of connections, and sockets that set it themselves and don't listen (socket(7)).
     #[cfg(unix)]
@@ -116,7 +116,7 @@ pub(crate) fn lacks_family(error: &io::Error) -> bool {
 
 /// The fewest addresses to bind that see everyone who is in the way of the given ones.
 ///
-/// Either wildcard stands for all addresses of the machine; a socket on `::` sees them all, and can't be bound beside one on
+/// Either wildcard stands for all addresses of the machine; a socket on `::` sees them all, and cannot be bound beside one on
 /// `0.0.0.0` or on a single address. On a machine without IPv6 `0.0.0.0` is all there is.
 pub(super) fn covering(addresses: &[IpAddr]) -> Vec<IpAddr> {
     if addresses.iter().any(|address| address.to_canonical().is_unspecified()) {

@@ -11,7 +11,7 @@ use crate::model::{Host, Port, Protocol};
 #[derive(Debug, Error)]
 pub enum ProbeError {
     /// The resolver does not know the host.
-    #[error("the host `{host}` can't be resolved: {reason}; check its spelling, or use an IP address of this machine")]
+    #[error("the host `{host}` cannot be resolved: {reason}; check its spelling, or use an IP address of this machine")]
     Unresolved {
         /// As it was asked for.
         host: Host,
@@ -23,7 +23,7 @@ pub enum ProbeError {
         "{address} is not an address of this machine; use localhost, 0.0.0.0 for all addresses, or one that this machine has"
     )]
     NotLocal {
-        /// The address that can't be bound.
+        /// The address that cannot be bound.
         address: IpAddr,
     },
     /// This user may not bind the port.
@@ -38,7 +38,7 @@ pub enum ProbeError {
         port: Port,
     },
     /// The system refused for a reason that has nothing to do with the port, for example too many open files.
-    #[error("can't test {protocol} port {port} on {address}: {source}")]
+    #[error("cannot test {protocol} port {port} on {address}: {source}")]
     Failed {
         /// The protocol.
         protocol: Protocol,
@@ -53,7 +53,7 @@ pub enum ProbeError {
     #[error("no good port is free on this machine")]
     NoneFree,
     /// Neither of the kernel's interfaces to its tables works.
-    #[error("can't read the kernel's table of {protocol} sockets: {source}")]
+    #[error("cannot read the kernel's table of {protocol} sockets: {source}")]
     Tables {
         /// The protocol.
         protocol: Protocol,

@@ -1,6 +1,6 @@
 //! What the kernel says about a port now.
 //!
-//! [`probe`] asks the only way that can't be fooled: it binds the port. Who is there when that fails, [`Sockets`] reads from the
+//! [`probe`] asks the only way that cannot be fooled: it binds the port. Who is there when that fails, [`Sockets`] reads from the
 //! kernel's tables, and [`Processes`] finds the programs behind them.
 
 mod addresses;

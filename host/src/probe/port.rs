@@ -15,7 +15,7 @@ pub enum PortState {
     /// Anyone may bind it.
     Free,
     /// Nobody is there, but connections of an earlier server still fade away (TIME_WAIT, or closing without a process). A server
-    /// that sets `SO_REUSEADDR`, as most do, can bind it; others can't for about a minute.
+    /// that sets `SO_REUSEADDR`, as most do, can bind it; others cannot for about a minute.
     Lingering,
     /// Somebody is there: listening, bound without listening, connected, or behind a forwarding rule.
     Taken,

@@ -212,7 +212,7 @@ fn port_1_is_denied_in_the_shoes_of_a_user() {
     match run.as_ref().map(|output| output.status.code()) {
         Ok(Some(0)) => {}
         Ok(Some(101)) => panic!("{run:?}"),
-        _ => skipped(format_args!("can't become an ordinary user: {run:?}")),
+        _ => skipped(format_args!("cannot become an ordinary user: {run:?}")),
     }
 }
 

@@ -27,7 +27,7 @@ impl Processes {
         Self(walk())
     }
 
-    /// The process that people mean when they ask for the one behind the socket; none when this user can't see it.
+    /// The process that people mean when they ask for the one behind the socket; none when this user cannot see it.
     ///
     /// Of several that share it, the oldest ancestor: the server, not its workers. What only keeps the socket for a server,
     /// portkeeper itself and a service manager with pid 1, comes after everyone else.
@@ -91,18 +91,18 @@ fn pids() -> Vec<u32> {
 }
 
 /// The links read `socket:[INODE]`. None for processes of others, which are closed to us, or that have ended meanwhile. Links
-/// are read relative to their folder, because a browser alone has thousands.
+/// are read relative to their directory, because a browser alone has thousands.
 #[cfg(target_os = "linux")]
 fn socket_inodes(pid: u32) -> Option<Vec<u64>> {
     use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat_raw};
 
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat(CWD, format!("/proc/{pid}/fd"), flags, Mode::empty()).ok()?;
+    let directory = openat(CWD, format!("/proc/{pid}/fd"), flags, Mode::empty()).ok()?;
     let mut inodes = Vec::new();
-    for entry in Dir::read_from(&folder).ok()?.flatten() {
+    for entry in Dir::read_from(&directory).ok()?.flatten() {
         // `socket:[` and `]` around a number of 20 digits at most. Longer links are no sockets.
         let mut link = [0; 32];
-        let Ok(length) = readlinkat_raw(&folder, entry.file_name(), &mut link) else { continue };
+        let Ok(length) = readlinkat_raw(&directory, entry.file_name(), &mut link) else { continue };
         let text = std::str::from_utf8(&link[..length]).unwrap_or_default();
         let inode = text.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
         inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::format::{self, Decoded, VERSION};
 use super::source::Source;
 use super::{Notice, RegistryError, Snapshot, Store, Transaction};
-use crate::fs::{Lock, PathError, Patience, Staged, create_private_dir, folder_of, read_private, sync_folder};
+use crate::fs::{Lock, LockOptions, PathError, Staged, create_private_dir, directory_of, read_private, sync_directory};
 
 /// No registry is that large: 65535 ports of two protocols on a few hosts are some 50 MB.
 const LARGEST: u64 = 256 << 20;
@@ -16,8 +16,8 @@ const LARGEST: u64 = 256 << 20;
 pub struct FileStore<'a> {
     path: PathBuf,
     lock: PathBuf,
-    private_folder: Option<PathBuf>,
-    patience: Patience<'a>,
+    private_directory: Option<PathBuf>,
+    patience: LockOptions<'a>,
 }
 
 impl std::fmt::Debug for FileStore<'_> {
@@ -32,14 +32,14 @@ impl<'a> FileStore<'a> {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let lock = beside(&path, "lock");
-        Self { path, lock, private_folder: None, patience: Patience::default() }
+        Self { path, lock, private_directory: None, patience: LockOptions::default() }
     }
 
-    /// The registry in a folder that is the user's alone. A write makes the folder, and refuses one of another user.
+    /// The registry in a directory that is the user's alone. A write makes the directory, and refuses one of another user.
     #[must_use]
-    pub fn in_private_folder(folder: impl Into<PathBuf>) -> Self {
-        let folder = folder.into();
-        Self { private_folder: Some(folder.clone()), ..Self::new(folder.join("registry.json")) }
+    pub fn in_private_directory(directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        Self { private_directory: Some(directory.clone()), ..Self::new(directory.join("registry.json")) }
     }
 
     /// The same registry with another lock file.
@@ -51,7 +51,7 @@ impl<'a> FileStore<'a> {
 
     /// The same registry with another patience.
     #[must_use]
-    pub fn with_patience(mut self, patience: Patience<'a>) -> Self {
+    pub fn with_patience(mut self, patience: LockOptions<'a>) -> Self {
         self.patience = patience;
         self
     }
@@ -72,11 +72,13 @@ impl<'a> FileStore<'a> {
         beside(&self.path, "prev")
     }
 
-    fn make_folder(&self) -> Result<(), PathError> {
-        match (&self.private_folder, self.path.parent()) {
-            (Some(folder), _) => create_private_dir(folder),
-            // A folder that is there, such as /tmp, is as its owner wants it.
-            (None, Some(folder)) if !folder.as_os_str().is_empty() && !folder.exists() => create_private_dir(folder),
+    fn make_directory(&self) -> Result<(), PathError> {
+        match (&self.private_directory, self.path.parent()) {
+            (Some(directory), _) => create_private_dir(directory),
+            // A directory that is there, such as /tmp, is as its owner wants it.
+            (None, Some(directory)) if !directory.as_os_str().is_empty() && !directory.exists() => {
+                create_private_dir(directory)
+            }
             _ => Ok(()),
         }
     }
@@ -151,7 +153,7 @@ impl Store for FileStore<'_> {
         &self,
         change: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.make_folder().map_err(RegistryError::from)?;
+        self.make_directory().map_err(RegistryError::from)?;
         let lock = Lock::acquire(&self.lock, &self.patience).map_err(RegistryError::from)?;
         let (mut snapshot, state) = self.read()?;
         if let State::Newer(version) = state {
@@ -166,11 +168,11 @@ impl Store for FileStore<'_> {
         if transaction.changed() || state == State::Damaged {
             self.write(&transaction, state)?;
         }
-        // Whoever waits for the lock need not wait for the folder: they sync it as well. So do those who change nothing, for what they
+        // Whoever waits for the lock need not wait for the directory: they sync it as well. So do those who change nothing, for what they
         // answer may rest on a change that its maker has not synced yet.
         drop(lock);
         if !transaction.is_followed {
-            sync_folder(folder_of(&self.path)).map_err(RegistryError::from)?;
+            sync_directory(directory_of(&self.path)).map_err(RegistryError::from)?;
         }
         Ok(answer)
     }
@@ -238,14 +240,14 @@ mod tests {
     }
 
     struct Fixture {
-        _folder: tempfile::TempDir,
+        _directory: tempfile::TempDir,
         store: FileStore<'static>,
     }
 
     fn fixture() -> Fixture {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::in_private_folder(folder.path().join("portkeeper"));
-        Fixture { _folder: folder, store }
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::in_private_directory(directory.path().join("portkeeper"));
+        Fixture { _directory: directory, store }
     }
 
     #[test]

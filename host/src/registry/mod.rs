@@ -40,13 +40,13 @@ pub trait Store {
     ) -> Result<T, E>;
 }
 
-/// Why the registry can't be used.
+/// Why the registry cannot be used.
 #[derive(Debug, Error)]
 pub enum RegistryError {
     /// The lock was not to be had.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A file can't be read or written.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] PathError),
     /// It was written by a newer portkeeper.

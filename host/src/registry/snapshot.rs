@@ -38,7 +38,7 @@ pub enum Notice {
         /// How many.
         reservations: usize,
     },
-    /// A newer portkeeper wrote entries that this one can't read.
+    /// A newer portkeeper wrote entries that this one cannot read.
     NotUnderstood {
         /// The registry.
         path: PathBuf,
@@ -89,14 +89,14 @@ pub struct Transaction {
 
 impl Transaction {
     /// Only a store opens a transaction, and it does so under its lock. A rehearsal on a copy, whose changes go nowhere, is
-    /// [`Transaction::rehearse`].
+    /// [`Transaction::dry_run`].
     pub(super) fn new(snapshot: Snapshot) -> Self {
         Self { snapshot, changed: false, is_followed: false }
     }
 
-    /// A transaction on a copy, to see what would happen. It can't be committed.
+    /// A transaction on a copy, to see what would happen. It cannot be committed.
     #[must_use]
-    pub fn rehearse(snapshot: Snapshot) -> Self {
+    pub fn dry_run(snapshot: Snapshot) -> Self {
         Self::new(snapshot)
     }
 
@@ -116,7 +116,7 @@ impl Transaction {
 
     /// Says that another transaction follows, and that nobody is told before of what changes here. So it need not survive a power cut
     /// yet, and a store may save the time.
-    pub fn will_be_followed(&mut self) {
+    pub fn defer_sync(&mut self) {
         self.is_followed = true;
     }
 

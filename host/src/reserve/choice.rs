@@ -6,11 +6,11 @@ use crate::model::{Port, PortRange, PortSet};
 
 /// The ports that a request accepts, in the order of its preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Choice {
+pub struct PortSelector {
     first: Option<Port>,
     then: Then,
     except: Option<Port>,
-    whoever_uses_it: bool,
+    allow_in_use: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,23 +20,23 @@ enum Then {
     Good,
 }
 
-impl Choice {
+impl PortSelector {
     /// This port or none.
     #[must_use]
     pub const fn exactly(port: Port) -> Self {
-        Self { first: Some(port), then: Then::Nothing, except: None, whoever_uses_it: false }
+        Self { first: Some(port), then: Then::Nothing, except: None, allow_in_use: false }
     }
 
     /// This port or none, and the kernel is not asked: what is there already may be the very server that the port is for.
     #[must_use]
-    pub const fn whoever_uses_it(port: Port) -> Self {
-        Self { whoever_uses_it: true, ..Self::exactly(port) }
+    pub const fn allow_in_use(port: Port) -> Self {
+        Self { allow_in_use: true, ..Self::exactly(port) }
     }
 
     /// The preferred port if there is one, then the range ascending, or the policy's good ports where there is no range.
     #[must_use]
     pub fn new(preferred: Option<Port>, range: Option<PortRange>) -> Self {
-        Self { first: preferred, then: range.map_or(Then::Good, Then::Range), except: None, whoever_uses_it: false }
+        Self { first: preferred, then: range.map_or(Then::Good, Then::Range), except: None, allow_in_use: false }
     }
 
     /// The same choice without one port.
@@ -83,7 +83,7 @@ impl Choice {
 
     /// Whether a port will do that somebody uses.
     pub(super) fn accepts_used_ports(&self) -> bool {
-        self.whoever_uses_it
+        self.allow_in_use
     }
 
     /// How many ports it accepts at most: those with few are served before those with many.
@@ -110,7 +110,7 @@ impl Choice {
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for PortSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.first, self.then) {
             (Some(port), Then::Nothing) => write!(f, "{port}"),

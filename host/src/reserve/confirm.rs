@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::ReserveError;
-use super::recover::let_go;
+use super::recover::release_hold;
 use super::request::Granted;
 use super::world::World;
 use super::{Blocker, stale::why_stale};
@@ -80,7 +80,7 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
     let new: Vec<_> = granted.iter().filter(|granted| !granted.existed).collect();
     let held: Vec<_> =
         granted.iter().filter(|granted| granted.newly_held).map(|granted| &granted.reservation).collect();
-    let _ = let_go(held.iter().copied(), world);
+    let _ = release_hold(held.iter().copied(), world);
     if new.is_empty() && held.is_empty() {
         return Ok(());
     }

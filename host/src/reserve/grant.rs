@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::ReserveError;
 use super::confirm::is_provisional;
-use super::recover::{let_go, recover};
+use super::recover::{recover, release_hold};
 use super::release::collect_cheaply;
 use super::request::{Granted, Outcome, Request};
-use super::search::{Seats, stamp};
+use super::search::{PortAllocator, stamp};
 use super::stale::is_held;
 use super::world::{Occupied, Presence, World};
-use crate::hold::{HoldError, Keeper};
+use crate::hold::{HoldBackend, HoldError};
 use crate::model::{HoldKind, Lease, LeaseName, Port, Project, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
 use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
@@ -28,7 +28,7 @@ pub fn reserve(store: &impl Store, world: &impl World, requests: &[Request]) -> 
 pub(super) fn hold_through<W: World>(
     store: &impl Store,
     world: &W,
-    change: impl FnOnce(&mut Transaction, Option<&dyn Keeper>) -> Result<Outcome, ReserveError>,
+    change: impl FnOnce(&mut Transaction, Option<&dyn HoldBackend>) -> Result<Outcome, ReserveError>,
 ) -> Result<Outcome, ReserveError> {
     let keeper = world.keeper();
     let granted = store.transaction(|transaction| change(transaction, keeper));
@@ -44,8 +44,8 @@ pub(super) fn hold_through<W: World>(
     };
     match &outcome {
         // What does not let go now is found again by its hold file.
-        Ok(outcome) => drop(let_go(outcome.collected.iter().map(|collected| &collected.reservation), world)),
-        Err(_) => keeper.into_iter().for_each(Keeper::cancel),
+        Ok(outcome) => drop(release_hold(outcome.collected.iter().map(|collected| &collected.reservation), world)),
+        Err(_) => keeper.into_iter().for_each(HoldBackend::cancel),
     }
     outcome
 }
@@ -54,8 +54,8 @@ pub(super) fn hold_through<W: World>(
 ///
 /// # Errors
 /// [`ReserveError`].
-pub fn rehearse(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
-    grant(&mut Transaction::rehearse(store.snapshot()?), world, None, requests)
+pub fn dry_run(store: &impl Store, world: &impl World, requests: &[Request]) -> Result<Outcome, ReserveError> {
+    grant(&mut Transaction::dry_run(store.snapshot()?), world, None, requests)
 }
 
 /// The holder gave up when all was written: nothing is held, so nothing new is reserved.
@@ -78,18 +78,18 @@ fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
 pub(super) fn grant(
     transaction: &mut Transaction,
     world: &impl World,
-    keeper: Option<&dyn Keeper>,
+    keeper: Option<&dyn HoldBackend>,
     requests: &[Request],
 ) -> Result<Outcome, ReserveError> {
     let recovered = recover(transaction, world);
     let collected = collect_cheaply(transaction, world);
     for project in projects(requests) {
-        follow_moved_folder(transaction, world, project);
+        follow_moved_directory(transaction, world, project);
     }
     let granted = serve(transaction, world, keeper, requests)?;
     // They are confirmed before anybody hears of them. With none, nobody has anything to confirm.
     if !granted.is_empty() && granted.iter().all(|granted| is_provisional(&granted.reservation)) {
-        transaction.will_be_followed();
+        transaction.defer_sync();
     }
     let mut notices = transaction.notices().to_vec();
     notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
@@ -109,9 +109,9 @@ fn projects(requests: &[Request]) -> Vec<&Arc<Project>> {
     projects
 }
 
-/// The names of a folder that was moved learn where it is now. Otherwise the next collection would take those that nobody asks
+/// The names of a directory that was moved learn where it is now. Otherwise the next collection would take those that nobody asks
 /// for in the new place.
-fn follow_moved_folder(transaction: &mut Transaction, world: &impl World, project: &Arc<Project>) {
+fn follow_moved_directory(transaction: &mut Transaction, world: &impl World, project: &Arc<Project>) {
     let moved = |old: &Arc<Project>| {
         !Arc::ptr_eq(old, project) && old.has_moved_to(project) && world.presence(old) != Presence::There
     };
@@ -130,7 +130,7 @@ fn follow_moved_folder(transaction: &mut Transaction, world: &impl World, projec
 pub(super) fn serve(
     transaction: &mut Transaction,
     world: &impl World,
-    keeper: Option<&dyn Keeper>,
+    keeper: Option<&dyn HoldBackend>,
     requests: &[Request],
 ) -> Result<Vec<Granted>, ReserveError> {
     let mut granted: Vec<Option<Granted>> = vec![None; requests.len()];
@@ -147,7 +147,7 @@ pub(super) fn serve(
             None => {}
         }
     }
-    let mut seats = Seats::new(transaction, world, keeper);
+    let mut seats = PortAllocator::new(transaction, world, keeper);
     // Ports that requests still to be served prefer: nobody else takes one while there is another. What several prefer, each of
     // them may take.
     let waiting = requests.iter().zip(&granted).filter(|(_, granted)| granted.is_none());
@@ -163,8 +163,9 @@ pub(super) fn serve(
                 Vec::new()
             };
             let replaced = replaced[index].take();
-            let (existed, unheld, newly_held) = (false, false, held);
-            granted[index] = Some(Granted { reservation, existed, replaced, held, unheld, newly_held, occupied_by });
+            let (existed, hold_failed, newly_held) = (false, false, held);
+            granted[index] =
+                Some(Granted { reservation, existed, replaced, held, hold_failed, newly_held, occupied_by });
         }
     }
     seats.finish();
@@ -176,7 +177,7 @@ pub(super) fn serve(
 }
 
 /// Makes one hold for everything that was claimed on the way.
-fn hold(transaction: &mut Transaction, keeper: &dyn Keeper, granted: &mut [Granted]) -> Result<(), HoldError> {
+fn hold(transaction: &mut Transaction, keeper: &dyn HoldBackend, granted: &mut [Granted]) -> Result<(), HoldError> {
     let mut held: Vec<_> = granted.iter_mut().filter(|granted| granted.newly_held).collect();
     if held.is_empty() {
         return Ok(());
@@ -242,7 +243,7 @@ fn fits(reservation: &Reservation, request: &Request) -> bool {
 fn renew(
     transaction: &mut Transaction,
     world: &impl World,
-    keeper: Option<&dyn Keeper>,
+    keeper: Option<&dyn HoldBackend>,
     index: usize,
     request: &Request,
 ) -> Result<Granted, ReserveError> {
@@ -263,17 +264,17 @@ fn renew(
         _ => false,
     };
     let held = newly_held || is_held(old, world);
-    let unheld = !held && keeper.is_some() && request.hold.is_some();
+    let hold_failed = !held && keeper.is_some() && request.hold.is_some();
     let occupied_by = if newly_held { Vec::new() } else { users(&reservation, world)? };
     transaction.replace(index, reservation.clone());
-    Ok(Granted { reservation, existed: true, replaced: None, held, unheld, newly_held, occupied_by })
+    Ok(Granted { reservation, existed: true, replaced: None, held, hold_failed, newly_held, occupied_by })
 }
 
 /// Sees to it that a known reservation is held in this way. True when that takes a new hold: false when its hold is as it should be,
 /// when the program that it is for has the sockets itself, and when somebody uses the port.
 fn rehold(
     world: &impl World,
-    keeper: &dyn Keeper,
+    keeper: &dyn HoldBackend,
     reservation: &Reservation,
     kind: HoldKind,
 ) -> Result<bool, ReserveError> {

@@ -6,16 +6,16 @@ use crate::model::{HoldId, HoldKind, Lease};
 use crate::probe::PortState;
 use crate::registry::Store;
 
-fn held(choice: Choice, lease: Lease, kind: HoldKind) -> Request {
+fn held(choice: PortSelector, lease: Lease, kind: HoldKind) -> Request {
     Request { hold: Some(kind), ..request(choice, lease) }
 }
 
 fn exactly(number: u16, kind: HoldKind) -> Request {
-    held(Choice::exactly(port(number)), Lease::Held, kind)
+    held(PortSelector::exactly(port(number)), Lease::Held, kind)
 }
 
 fn name(name: &str, kind: HoldKind) -> Request {
-    held(Choice::new(None, Some(range(8000, 8010))), named(name, "/srv/shop"), kind)
+    held(PortSelector::new(None, Some(range(8000, 8010))), named(name, "/srv/shop"), kind)
 }
 
 fn one(store: &Memory, world: &Simulation, request: &Request) -> Granted {
@@ -34,7 +34,7 @@ fn one_holder_for_all_that_is_asked_for_at_once() {
     let files: std::collections::HashSet<_> =
         granted.iter().map(|granted| granted.reservation.hold.unwrap().file).collect();
     assert_eq!(files.len(), 1);
-    assert!(granted.iter().all(|granted| granted.held && granted.newly_held && !granted.unheld));
+    assert!(granted.iter().all(|granted| granted.held && granted.newly_held && !granted.hold_failed));
     let known = store.snapshot().unwrap();
     assert!(known.reservations().iter().zip(&granted).all(|(known, granted)| *known == granted.reservation));
 }
@@ -43,7 +43,7 @@ fn one_holder_for_all_that_is_asked_for_at_once() {
 fn a_lingering_port_is_held_when_there_is_no_other() {
     let (store, world) = (Memory::default(), Simulation::new());
     world.set(8000, PortState::Lingering);
-    let ask = || held(Choice::new(None, Some(range(8000, 8001))), Lease::Held, HoldKind::Exclusive);
+    let ask = || held(PortSelector::new(None, Some(range(8000, 8001))), Lease::Held, HoldKind::Exclusive);
     assert_eq!(one(&store, &world, &ask()).reservation.port, port(8001));
     assert_eq!(one(&store, &world, &ask()).reservation.port, port(8000));
 }
@@ -83,7 +83,7 @@ fn what_somebody_uses_keeps_its_name_and_is_not_held() {
     one(&store, &world, &Request { hold: None, ..name("WEB", HoldKind::Gated) });
     world.set(8000, PortState::Taken);
     let granted = one(&store, &world, &name("WEB", HoldKind::Exclusive));
-    assert!(granted.unheld && !granted.held && granted.reservation.hold.is_none());
+    assert!(granted.hold_failed && !granted.held && granted.reservation.hold.is_none());
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_lost_registry_is_put_together_again() {
     one(&whole, &world, &name("WEB", HoldKind::Soft));
 
     let lost = Memory::default();
-    let outcome = reserve(&lost, &world, &[request(Choice::exactly(port(9001)), Lease::Held)]).unwrap();
+    let outcome = reserve(&lost, &world, &[request(PortSelector::exactly(port(9001)), Lease::Held)]).unwrap();
     assert!(outcome.notices[0].to_string().contains("2 reservations"), "{}", outcome.notices[0]);
     let mut ports = lost.ports();
     ports.sort_unstable();
@@ -150,7 +150,7 @@ fn a_hold_that_the_former_state_does_not_know_is_given_back_to_its_name() {
     one(&store, &world, &Request { hold: None, ..name("WEB", HoldKind::Gated) });
     let former = store.snapshot().unwrap();
     let held = one(&store, &world, &name("WEB", HoldKind::Gated));
-    let mut transaction = crate::registry::Transaction::rehearse(former);
+    let mut transaction = crate::registry::Transaction::dry_run(former);
     assert_eq!(recover(&mut transaction, &world), 1);
     assert_eq!(transaction.reservations()[0].hold, held.reservation.hold);
     assert_eq!(recover(&mut transaction, &world), 0);
@@ -163,11 +163,11 @@ fn a_held_port_whose_name_has_moved_is_its_holders() {
     let other = Memory::default();
     world.set(8000, PortState::Taken);
     let elsewhere =
-        Request { hold: None, ..held(Choice::exactly(port(9000)), named("WEB", "/srv/shop"), HoldKind::Gated) };
+        Request { hold: None, ..held(PortSelector::exactly(port(9000)), named("WEB", "/srv/shop"), HoldKind::Gated) };
     let files = world.keeper.files.take();
     one(&other, &world, &elsewhere);
     world.keeper.files.replace(files);
-    let mut transaction = crate::registry::Transaction::rehearse(other.snapshot().unwrap());
+    let mut transaction = crate::registry::Transaction::dry_run(other.snapshot().unwrap());
     assert_eq!(recover(&mut transaction, &world), 1);
     assert_eq!(transaction.reservations()[1].lease, Lease::Held);
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
-use crate::hold::{HoldError, HoldFolder, Keeper};
+use crate::hold::{HoldBackend, HoldDirectory, HoldError};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::policy::{KernelPorts, good_ports};
@@ -24,10 +24,10 @@ pub struct Machine {
     /// What tells of listeners only.
     listeners: Tables,
     processes: OnceCell<Processes>,
-    holds: Option<HoldFolder>,
+    holds: Option<HoldDirectory>,
     /// One holder may have many ports, and is looked at once.
     holders: RefCell<HashMap<HoldId, Liveness>>,
-    keeper: Option<Rc<dyn Keeper>>,
+    keeper: Option<Rc<dyn HoldBackend>>,
 }
 
 /// The kernel's socket tables, as they were when something first asked.
@@ -47,7 +47,7 @@ impl Tables {
 }
 
 impl Machine {
-    /// Looks where we are. Holders can't be seen: see [`Machine::with_holds`].
+    /// Looks where we are. Holders cannot be seen: see [`Machine::with_holds`].
     #[must_use]
     pub fn here() -> Self {
         Self {
@@ -63,19 +63,19 @@ impl Machine {
 
     /// The same, with the holders of a registry.
     #[must_use]
-    pub fn with_holds(mut self, folder: HoldFolder) -> Self {
-        self.holds = Some(folder);
+    pub fn with_holds(mut self, directory: HoldDirectory) -> Self {
+        self.holds = Some(directory);
         self
     }
 
     /// The same, able to hold.
     #[must_use]
-    pub fn with_keeper(mut self, keeper: Rc<dyn Keeper>) -> Self {
+    pub fn with_keeper(mut self, keeper: Rc<dyn HoldBackend>) -> Self {
         self.keeper = Some(keeper);
         self
     }
 
-    /// The kernel's socket tables; none where they can't be read.
+    /// The kernel's socket tables; none where they cannot be read.
     pub fn sockets(&self, protocol: Protocol) -> Option<&Sockets> {
         self.tables.of(protocol).get_or_init(|| Sockets::read(protocol).ok()).as_ref()
     }
@@ -128,7 +128,7 @@ impl World for Machine {
         probe::probe(protocol, port, addresses)
     }
 
-    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+    fn probe_from_tables(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
         let Some(sockets) = self.sockets(protocol) else { return self.probe(protocol, port, addresses) };
         let occupants = sockets.occupants(port, addresses);
         if occupants.is_empty() {
@@ -173,32 +173,32 @@ impl World for Machine {
     }
 
     fn hold_file(&self, id: HoldId) -> Liveness {
-        let Some(folder) = &self.holds else { return Liveness::Unknown };
-        *self.holders.borrow_mut().entry(id).or_insert_with(|| folder.liveness(id))
+        let Some(directory) = &self.holds else { return Liveness::Unknown };
+        *self.holders.borrow_mut().entry(id).or_insert_with(|| directory.liveness(id))
     }
 
     fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
-        self.holds.as_ref().map(|folder| folder.held(except)).unwrap_or_default()
+        self.holds.as_ref().map(|directory| directory.held(except)).unwrap_or_default()
     }
 
     #[cfg(target_os = "linux")]
-    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+    fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
         match &self.holds {
-            Some(folder) => crate::hold::forget(folder, hold, ports),
+            Some(directory) => crate::hold::forget(directory, hold, ports),
             None => Err(in_process(hold, ports)),
         }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+    fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
         Err(in_process(hold, ports))
     }
 
     fn sweep(&self) {
-        self.holds.iter().for_each(HoldFolder::sweep);
+        self.holds.iter().for_each(HoldDirectory::sweep);
     }
 
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn keeper(&self) -> Option<&dyn HoldBackend> {
         self.keeper.as_deref()
     }
 }

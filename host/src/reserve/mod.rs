@@ -1,7 +1,7 @@
 //! Chooses ports and reserves them, all or none.
 //!
 //! A port is free when no live reservation overlaps it and the kernel lets us have it. What a choice depends on outside of the
-//! registry (clocks, processes, sockets, folders) stands behind [`World`], so that the rules here run in tests without any of
+//! registry (clocks, processes, sockets, directories) stands behind [`World`], so that the rules here run in tests without any of
 //! it; [`Machine`] is the real one.
 
 mod adopt;
@@ -26,13 +26,13 @@ mod simulation;
 mod tests;
 
 pub use adopt::{Adopted, adopt};
-pub use choice::Choice;
+pub use choice::PortSelector;
 pub use confirm::{abandon, confirm, orphans};
-pub use grant::{rehearse, reserve};
+pub use grant::{dry_run, reserve};
 pub use machine::Machine;
-pub use naming::{Naming, NamingRules, names_of, reserve_names};
+pub use naming::{NameOptions, NameRequest, names_of, reserve_names};
 pub use pick::{Pick, PickError, live_on, pick};
-pub use recover::{Refusal, let_go, recover};
+pub use recover::{Refusal, recover, release_hold};
 pub use release::{Release, Released, collect, release, would_collect};
 pub use request::{Granted, Outcome, Request};
 pub use stale::{Stale, holder_of, why_stale};
@@ -51,13 +51,13 @@ pub const GRACE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Why nothing was reserved.
 #[derive(Debug, Error)]
 pub enum ReserveError {
-    /// The registry can't be used.
+    /// The registry cannot be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The kernel can't be asked.
+    /// The kernel cannot be asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
-    /// The port can't be held.
+    /// The port cannot be held.
     #[error(transparent)]
     Hold(#[from] HoldError),
     /// The one port that was asked for is somebody's.
@@ -83,7 +83,7 @@ pub enum ReserveError {
         /// The name that wanted one, if any.
         name: Option<String>,
         /// What was asked for.
-        choice: Choice,
+        choice: PortSelector,
         /// The host.
         host: Host,
         /// How many this very request would have had, which gets none now.
@@ -114,7 +114,7 @@ fn in_the_way(blocker: &Blocker) -> String {
         }
         Blocker::Sockets(occupied) => match occupied.first() {
             Some(first) => first.to_string(),
-            None => "something that can't be seen from here uses it".to_owned(),
+            None => "something that cannot be seen from here uses it".to_owned(),
         },
     }
 }

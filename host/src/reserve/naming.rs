@@ -9,21 +9,21 @@ use std::sync::Arc;
 use super::grant::{find_name, grant, hold_through, serve, users};
 use super::request::{Granted, Outcome, Request};
 use super::world::World;
-use super::{Blocker, Choice, ReserveError};
+use super::{Blocker, PortSelector, ReserveError};
 use crate::model::{HoldKind, Host, Lease, LeaseName, Name, Project, Protocol, Reservation};
 use crate::probe::PortState;
 use crate::registry::{Snapshot, Store, Transaction};
 
 /// A name that wants its port. What is none is left as the name has it; a new name takes the default.
 #[derive(Debug, Clone)]
-pub struct Naming {
+pub struct NameRequest {
     /// The name.
     pub name: Name,
-    /// Whom it belongs to; none: the user, in every folder.
+    /// Whom it belongs to; none: the user, in every directory.
     pub project: Option<Arc<Project>>,
     /// The port: by default a good one.
-    pub choice: Option<Choice>,
-    /// The host with its addresses: by default [`NamingRules::host`].
+    pub choice: Option<PortSelector>,
+    /// The host with its addresses: by default [`NameOptions::host`].
     pub host: Option<(Host, Vec<IpAddr>)>,
     /// The protocol: by default TCP.
     pub protocol: Option<Protocol>,
@@ -35,7 +35,7 @@ pub struct Naming {
 
 /// What holds for all names that are asked for together.
 #[derive(Debug, Clone)]
-pub struct NamingRules {
+pub struct NameOptions {
     /// The host of new names that name none, with its addresses.
     pub host: (Host, Vec<IpAddr>),
     /// Whether a name that has a port gets another one.
@@ -51,13 +51,13 @@ pub struct NamingRules {
 pub fn reserve_names(
     store: &impl Store,
     world: &impl World,
-    namings: &[Naming],
-    rules: &NamingRules,
+    namings: &[NameRequest],
+    rules: &NameOptions,
 ) -> Result<Outcome, ReserveError> {
     let snapshot = store.snapshot()?;
-    let is_settled = |naming: &Naming| naming.hold.is_none() && is_settled(&snapshot, world, naming);
+    let is_settled = |naming: &NameRequest| naming.hold.is_none() && is_settled(&snapshot, world, naming);
     if !rules.moves && namings.iter().all(is_settled) {
-        let mut rehearsal = Transaction::rehearse(snapshot);
+        let mut rehearsal = Transaction::dry_run(snapshot);
         let requests = requests(&rehearsal, world, namings, rules);
         let granted = serve(&mut rehearsal, world, None, &requests)?;
         let outcome = Outcome { granted, collected: Vec::new(), notices: rehearsal.notices().to_vec() };
@@ -85,15 +85,15 @@ pub fn names_of<'a>(snapshot: &'a Snapshot, world: &impl World, project: Option<
 }
 
 /// Whether the name has a port that will last.
-fn is_settled(snapshot: &Snapshot, world: &impl World, naming: &Naming) -> bool {
+fn is_settled(snapshot: &Snapshot, world: &impl World, naming: &NameRequest) -> bool {
     existing(snapshot, world, naming).and_then(Reservation::name).is_some_and(|name| !name.provisional)
 }
 
-fn existing<'a>(snapshot: &'a Snapshot, world: &impl World, naming: &Naming) -> Option<&'a Reservation> {
+fn existing<'a>(snapshot: &'a Snapshot, world: &impl World, naming: &NameRequest) -> Option<&'a Reservation> {
     find_name(snapshot, world, &naming.lease_name(None)).map(|index| &snapshot.reservations()[index])
 }
 
-fn requests(snapshot: &Snapshot, world: &impl World, namings: &[Naming], rules: &NamingRules) -> Vec<Request> {
+fn requests(snapshot: &Snapshot, world: &impl World, namings: &[NameRequest], rules: &NameOptions) -> Vec<Request> {
     namings.iter().map(|naming| naming.request(existing(snapshot, world, naming), rules)).collect()
 }
 
@@ -111,16 +111,16 @@ fn all_free(world: &impl World, outcome: Outcome) -> Result<Outcome, ReserveErro
     Ok(outcome)
 }
 
-impl Naming {
+impl NameRequest {
     fn lease_name(&self, config: Option<String>) -> LeaseName {
         let (name, project) = (self.name.as_str().to_owned(), self.project.clone());
         LeaseName { name, project, config, provisional: false }
     }
 
-    fn request(&self, existing: Option<&Reservation>, rules: &NamingRules) -> Request {
+    fn request(&self, existing: Option<&Reservation>, rules: &NameOptions) -> Request {
         let had = |reservation: &Reservation| (reservation.host.clone(), reservation.addresses.clone());
         let (host, addresses) = self.host.clone().or_else(|| existing.map(had)).unwrap_or_else(|| rules.host.clone());
-        let choice = self.choice.unwrap_or(Choice::new(None, None));
+        let choice = self.choice.unwrap_or(PortSelector::new(None, None));
         let moves_from = existing.filter(|_| rules.moves).map(|existing| existing.port);
         let config = existing.and_then(Reservation::name).and_then(|name| name.config.clone());
         Request {

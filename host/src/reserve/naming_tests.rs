@@ -7,17 +7,17 @@ fn project(path: &str, inode: u64) -> Option<Arc<Project>> {
     Some(Arc::new(Project { path: path.into(), device: 1, inode, born, parent: (1, 1) }))
 }
 
-fn naming(name: &str, project: Option<Arc<Project>>) -> Naming {
+fn naming(name: &str, project: Option<Arc<Project>>) -> NameRequest {
     let name = name.parse().unwrap();
-    Naming { name, project, choice: None, host: None, protocol: None, owner: None, hold: None }
+    NameRequest { name, project, choice: None, host: None, protocol: None, owner: None, hold: None }
 }
 
-fn rules() -> NamingRules {
+fn rules() -> NameOptions {
     let host = Host::default();
-    NamingRules { host: (host.clone(), host.literal_addresses().unwrap()), moves: false, require_free: false }
+    NameOptions { host: (host.clone(), host.literal_addresses().unwrap()), moves: false, require_free: false }
 }
 
-fn ask(store: &Memory, world: &Simulation, naming: Naming, rules: &NamingRules) -> Result<Granted, ReserveError> {
+fn ask(store: &Memory, world: &Simulation, naming: NameRequest, rules: &NameOptions) -> Result<Granted, ReserveError> {
     Ok(reserve_names(store, world, &[naming], rules)?.granted.remove(0))
 }
 
@@ -43,7 +43,8 @@ fn a_name_of_a_config_keeps_its_config_host_and_owner() {
         ..naming("API", project("/a", 0)).lease_name(None)
     });
     let host: Host = "127.0.0.2".parse().unwrap();
-    let wanted = Request { host, addresses, owner: Some("shop".into()), ..request(Choice::exactly(port(8000)), lease) };
+    let wanted =
+        Request { host, addresses, owner: Some("shop".into()), ..request(PortSelector::exactly(port(8000)), lease) };
     reserve(&store, &world, &[wanted]).unwrap();
     let before = store.snapshot().unwrap();
     assert_eq!(port_of(&store, &world, "API", project("/a", 0)), 8000);
@@ -53,8 +54,8 @@ fn a_name_of_a_config_keeps_its_config_host_and_owner() {
 #[test]
 fn another_port_moves_the_name_and_a_taken_one_leaves_it() {
     let (store, world) = (Memory::default(), Simulation::new());
-    let at = |number| Naming { choice: Some(Choice::whoever_uses_it(port(number))), ..naming("web", None) };
-    let api = Naming { name: "api".parse().unwrap(), ..at(8001) };
+    let at = |number| NameRequest { choice: Some(PortSelector::allow_in_use(port(number))), ..naming("web", None) };
+    let api = NameRequest { name: "api".parse().unwrap(), ..at(8001) };
     ask(&store, &world, api, &rules()).unwrap();
     assert_eq!(ask(&store, &world, at(8000), &rules()).unwrap().reservation.port, port(8000));
     let error = ask(&store, &world, at(8001), &rules()).unwrap_err().to_string();
@@ -68,8 +69,8 @@ fn another_port_moves_the_name_and_a_taken_one_leaves_it() {
 #[test]
 fn move_takes_another_port_even_of_the_same_range() {
     let (store, world) = (Memory::default(), Simulation::new());
-    let web = || Naming { choice: Some(Choice::new(None, Some(range(8000, 8001)))), ..naming("web", None) };
-    let moves = NamingRules { moves: true, ..rules() };
+    let web = || NameRequest { choice: Some(PortSelector::new(None, Some(range(8000, 8001)))), ..naming("web", None) };
+    let moves = NameOptions { moves: true, ..rules() };
     assert_eq!(
         ask(&store, &world, web(), &moves).unwrap().reservation.port,
         port(8000),
@@ -83,8 +84,8 @@ fn move_takes_another_port_even_of_the_same_range() {
 #[test]
 fn require_free_refuses_whoever_uses_it_and_changes_nothing() {
     let (store, world) = (Memory::default(), Simulation::new());
-    let at = |number| Naming { choice: Some(Choice::whoever_uses_it(port(number))), ..naming("web", None) };
-    let strict = NamingRules { require_free: true, ..rules() };
+    let at = |number| NameRequest { choice: Some(PortSelector::allow_in_use(port(number))), ..naming("web", None) };
+    let strict = NameOptions { require_free: true, ..rules() };
     world.set(8000, PortState::Taken);
     assert!(ask(&store, &world, at(8000), &strict).is_err());
     assert!(store.ports().is_empty());
@@ -96,14 +97,14 @@ fn require_free_refuses_whoever_uses_it_and_changes_nothing() {
 fn a_provisional_name_that_is_handed_out_lasts() {
     let (store, world) = (Memory::default(), Simulation::new());
     let lease = Lease::Named(LeaseName { provisional: true, ..naming("web", None).lease_name(None) });
-    reserve(&store, &world, &[request(Choice::exactly(port(8000)), lease)]).unwrap();
+    reserve(&store, &world, &[request(PortSelector::exactly(port(8000)), lease)]).unwrap();
     assert_eq!(port_of(&store, &world, "web", None), 8000);
     world.pass(3_600);
     assert!(collect(&store, &world).unwrap().is_empty());
 }
 
 #[test]
-fn all_names_of_a_moved_folder_follow_it() {
+fn all_names_of_a_moved_directory_follow_it() {
     let (store, world) = (Memory::default(), Simulation::new());
     for name in ["web", "api"] {
         port_of(&store, &world, name, project("/old", 7));
@@ -121,7 +122,7 @@ fn names_are_listed_by_name_and_only_those_of_this_place() {
         port_of(&store, &world, name, None);
     }
     port_of(&store, &world, "other", project("/a", 0));
-    reserve(&store, &world, &[request(Choice::exactly(port(8000)), grace(60))]).unwrap();
+    reserve(&store, &world, &[request(PortSelector::exactly(port(8000)), grace(60))]).unwrap();
     let names = |world: &Simulation| {
         let snapshot = store.snapshot().unwrap();
         names_of(&snapshot, world, None).iter().map(|one| one.name().unwrap().name.clone()).collect::<Vec<_>>()

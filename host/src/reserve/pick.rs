@@ -33,7 +33,7 @@ pub struct Pick<'a> {
 /// Why there are not enough ports.
 #[derive(Debug, Error)]
 pub enum PickError {
-    /// The kernel can't be asked.
+    /// The kernel cannot be asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
     /// The one port that would do is somebody's.
@@ -82,7 +82,7 @@ pub fn pick(snapshot: &Snapshot, world: &impl World, pick: &Pick<'_>) -> Result<
             tally.reserved += 1;
             continue;
         }
-        match world.glance(pick.protocol, port, pick.addresses) {
+        match world.probe_from_tables(pick.protocol, port, pick.addresses) {
             Ok(PortState::Free) => free.push(port),
             Ok(PortState::Lingering) => lingering.push(port),
             Ok(PortState::Taken) => tally.in_use += 1,

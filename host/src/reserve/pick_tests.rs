@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::super::simulation::{Memory, Simulation, grace, port, request};
-use super::super::{Choice, reserve};
+use super::super::{PortSelector, reserve};
 use super::*;
 use crate::model::Host;
 use crate::registry::Store;
@@ -11,7 +11,7 @@ fn picked(among: &str, count: usize, random: bool, except: &str) -> Result<Vec<u
     let (store, world) = (Memory::default(), Simulation::new());
     world.set(8001, PortState::Taken);
     world.set(8002, PortState::Lingering);
-    reserve(&store, &world, &[request(Choice::exactly(port(8003)), grace(60))]).unwrap();
+    reserve(&store, &world, &[request(PortSelector::exactly(port(8003)), grace(60))]).unwrap();
     let except = if except.is_empty() { PortSpec::none() } else { except.parse().unwrap() };
     let among = among.parse().unwrap();
     let addresses = Host::default().literal_addresses().unwrap();

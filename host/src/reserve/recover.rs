@@ -45,7 +45,7 @@ pub fn recover(transaction: &mut Transaction, world: &impl World) -> usize {
 pub type Refusal = (Vec<(Protocol, Port)>, HoldError);
 
 /// Ends the holds of reservations that are no more, each holder asked once. What a holder that has ended left behind is removed.
-pub fn let_go<'a>(reservations: impl IntoIterator<Item = &'a Reservation>, world: &impl World) -> Vec<Refusal> {
+pub fn release_hold<'a>(reservations: impl IntoIterator<Item = &'a Reservation>, world: &impl World) -> Vec<Refusal> {
     type Ports = Vec<(Protocol, Port)>;
     let mut holders: HashMap<(Option<HoldId>, ProcessId), (&Hold, Ports)> = HashMap::new();
     for reservation in reservations {
@@ -56,7 +56,7 @@ pub fn let_go<'a>(reservations: impl IntoIterator<Item = &'a Reservation>, world
             ports.push((reservation.protocol, reservation.port));
         }
     }
-    let ask = |(hold, ports): (&Hold, Ports)| world.let_go(hold, &ports).err().map(|error| (ports, error));
+    let ask = |(hold, ports): (&Hold, Ports)| world.release_hold(hold, &ports).err().map(|error| (ports, error));
     holders.into_values().filter_map(ask).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::recover::{let_go, recover};
+use super::recover::{recover, release_hold};
 use super::stale::{Stale, is_held, why_stale};
 use super::world::World;
 use crate::hold::HoldError;
@@ -72,7 +72,7 @@ pub fn release(
 
 /// The other half of a release: first the holders let go, then the registry hears of it.
 fn end_holds(store: &impl Store, world: &impl World, mut held: Vec<Reservation>, release: &mut Release) {
-    let (kept, refused): (Vec<_>, Vec<_>) = let_go(&held, world).into_iter().unzip();
+    let (kept, refused): (Vec<_>, Vec<_>) = release_hold(&held, world).into_iter().unzip();
     let kept: Vec<_> = kept.concat();
     held.retain(|reservation| !kept.contains(&(reservation.protocol, reservation.port)));
     release.refused = refused;
@@ -96,14 +96,14 @@ pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, 
         Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, now, world)))
     })?;
     // A holder that does not let go is found again by its file.
-    let _ = let_go(released.iter().map(|released| &released.reservation), world);
+    let _ = release_hold(released.iter().map(|released| &released.reservation), world);
     Ok(released)
 }
 
 /// What [`collect`] would end now.
 #[must_use]
 pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Vec<Released> {
-    let mut rehearsal = Transaction::rehearse(snapshot.clone());
+    let mut rehearsal = Transaction::dry_run(snapshot.clone());
     recover(&mut rehearsal, world);
     let now = world.now();
     remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world))
@@ -115,7 +115,7 @@ pub(super) fn collect_cheaply(transaction: &mut Transaction, world: &impl World)
     remove_stale(transaction, |reservation| why_stale_cheaply(reservation, now, world))
 }
 
-/// Whether a project's folder is there is not asked: it may lie on a file server that does not answer, and a lock may be held.
+/// Whether a project's directory is there is not asked: it may lie on a file server that does not answer, and a lock may be held.
 pub(super) fn why_stale_cheaply(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
     match &reservation.lease {
         Lease::Named(name) if !name.provisional => None,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Choice;
+use super::PortSelector;
 use super::release::Released;
 use super::world::Occupied;
 use crate::model::{Guarantee, HoldKind, Host, Lease, Protocol, Reservation};
@@ -18,7 +18,7 @@ pub struct Request {
     /// The protocol.
     pub protocol: Protocol,
     /// Which ports will do.
-    pub choice: Choice,
+    pub choice: PortSelector,
     /// Whom it is for.
     pub owner: Option<String>,
     /// Why it shall stay alive. A name that has a port already keeps it.
@@ -40,7 +40,7 @@ pub struct Granted {
     /// Whether it is held now.
     pub held: bool,
     /// Whether it was to be held and is not, because somebody uses it already.
-    pub unheld: bool,
+    pub hold_failed: bool,
     /// Whether it is held since now.
     pub newly_held: bool,
     /// Who uses the port now, other than the hold: the port of a name usually has its own server on it. A port that portkeeper chose

@@ -7,24 +7,24 @@ use std::sync::Arc;
 use super::request::Request;
 use super::stale::why_stale;
 use super::world::World;
-use super::{Blocker, Choice, ReserveError};
-use crate::hold::Keeper;
+use super::{Blocker, PortSelector, ReserveError};
+use crate::hold::HoldBackend;
 use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
 use crate::registry::Transaction;
 
 /// Who sits where: the ports that live reservations keep.
-pub(super) struct Seats<'a, W> {
+pub(super) struct PortAllocator<'a, W> {
     transaction: &'a mut Transaction,
     world: &'a W,
-    keeper: Option<&'a dyn Keeper>,
+    keeper: Option<&'a dyn HoldBackend>,
     /// The reservations that were there before, by port.
     before: Vec<(Protocol, Port, usize)>,
     /// This transaction's own reservations. They are alive, however short their leases are.
     own: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
     caller: Option<Caller>,
-    searches: HashMap<(Choice, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
+    searches: HashMap<(PortSelector, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
 }
 
 /// How far the search for one kind of request has come. No port becomes free during a transaction, so the next request of the kind
@@ -36,8 +36,8 @@ struct Search {
     tally: Tally,
 }
 
-impl<'a, W: World> Seats<'a, W> {
-    pub(super) fn new(transaction: &'a mut Transaction, world: &'a W, keeper: Option<&'a dyn Keeper>) -> Self {
+impl<'a, W: World> PortAllocator<'a, W> {
+    pub(super) fn new(transaction: &'a mut Transaction, world: &'a W, keeper: Option<&'a dyn HoldBackend>) -> Self {
         let (here, all) = (world.place(), transaction.reservations().iter().enumerate());
         let here = all.filter(|(_, reservation)| here.shares_ports_with(&reservation.place));
         let mut before: Vec<_> =
@@ -87,7 +87,7 @@ impl<'a, W: World> Seats<'a, W> {
                 search.last_resorts.push_back(port);
                 continue;
             }
-            match self.is_to_be_had(request, port, false) {
+            match self.try_claim(request, port, false) {
                 Ok(PortState::Free) => return Ok(port),
                 Ok(PortState::Lingering) => search.last_resorts.push_back(port),
                 Ok(PortState::Taken) => search.tally.in_use += 1,
@@ -100,7 +100,7 @@ impl<'a, W: World> Seats<'a, W> {
                 search.tally.passed(reservation, whose);
                 continue;
             }
-            match self.is_to_be_had(request, port, true) {
+            match self.try_claim(request, port, true) {
                 Ok(PortState::Free | PortState::Lingering) => return Ok(port),
                 Ok(PortState::Taken) => search.tally.in_use += 1,
                 Err(ProbeError::Denied { .. }) => search.tally.denied += 1,
@@ -111,7 +111,7 @@ impl<'a, W: World> Seats<'a, W> {
     }
 
     /// Whether the port is free. One that shall be held is held from now on, if it is.
-    fn is_to_be_had(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
+    fn try_claim(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
         let Request { protocol, ref addresses, hold, choice, .. } = *request;
         match (self.keeper, hold) {
             (Some(keeper), Some(kind)) => keeper.claim(kind, protocol, port, addresses, lingering),

@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::world::{Occupied, Presence, World};
-use super::{Choice, Request};
-use crate::hold::{Claims, HoldError, Keeper};
+use super::{PortSelector, Request};
+use crate::hold::{Claims, HoldBackend, HoldError};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange,
     ProcessId, Project, Protocol, Reservation,
@@ -125,7 +125,7 @@ impl World for Simulation {
         files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone()).collect()
     }
 
-    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
+    fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
         let Some(id) = hold.file else {
             return Err(HoldError::InProcess { port: ports[0].1, pid: hold.holder.pid });
         };
@@ -138,7 +138,7 @@ impl World for Simulation {
 
     fn sweep(&self) {}
 
-    fn keeper(&self) -> Option<&dyn Keeper> {
+    fn keeper(&self) -> Option<&dyn HoldBackend> {
         Some(&self.keeper)
     }
 }
@@ -156,7 +156,7 @@ pub(super) struct Holders {
     pub(super) broken: Cell<bool>,
 }
 
-impl Keeper for Holders {
+impl HoldBackend for Holders {
     fn claims(&self) -> &Claims {
         unreachable!("it claims without sockets")
     }
@@ -226,7 +226,7 @@ impl Store for Memory {
         &self,
         change: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut transaction = Transaction::rehearse(self.0.borrow().clone());
+        let mut transaction = Transaction::dry_run(self.0.borrow().clone());
         let answer = change(&mut transaction)?;
         self.0.replace((*transaction).clone());
         Ok(answer)
@@ -245,7 +245,7 @@ pub(super) fn range(first: u16, last: u16) -> PortRange {
     PortRange::new(port(first), port(last)).unwrap()
 }
 
-pub(super) fn request(choice: Choice, lease: Lease) -> Request {
+pub(super) fn request(choice: PortSelector, lease: Lease) -> Request {
     let host = Host::default();
     let addresses = host.literal_addresses().unwrap();
     Request { host, addresses, protocol: Protocol::Tcp, choice, owner: None, lease, hold: None }

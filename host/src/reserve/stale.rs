@@ -34,9 +34,9 @@ pub enum Stale {
         /// Since when, by the wall clock at its making.
         until: Timestamp,
     },
-    /// The folder of its project is gone.
+    /// The directory of its project is gone.
     ProjectGone {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
     },
     /// Whoever reserved it died before writing it into any file.
@@ -58,9 +58,9 @@ impl fmt::Display for Stale {
     }
 }
 
-/// Why the reservation is no longer alive at this moment; none while it is, and while that can't be seen from here.
+/// Why the reservation is no longer alive at this moment; none while it is, and while that cannot be seen from here.
 ///
-/// Reservations of other places are never judged: their ports, processes and folders are not ours to see.
+/// Reservations of other places are never judged: their ports, processes and directories are not ours to see.
 #[must_use]
 pub fn why_stale(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
     if !world.place().shares_ports_with(&reservation.place) {
@@ -91,7 +91,7 @@ pub fn holder_of(reservation: &Reservation, world: &impl World) -> Option<Livene
     let hold = hold.as_ref()?;
     let here = world.place();
     if !here.is_same_boot(place) {
-        // No process outlives its boot. What another machine holds can't be seen.
+        // No process outlives its boot. What another machine holds cannot be seen.
         return Some(if here.shares_ports_with(place) { Liveness::Ended } else { Liveness::Unknown });
     }
     let file = hold.file.map_or(Liveness::Unknown, |id| world.hold_file(id));
@@ -118,7 +118,7 @@ fn process_ended(process: &ProcessId, reservation: &Reservation, world: &impl Wo
     let ended = if here.shares_processes_with(&reservation.place) {
         world.liveness(process) == Liveness::Ended
     } else {
-        // No process outlives its boot. One of another pid namespace can't be seen.
+        // No process outlives its boot. One of another pid namespace cannot be seen.
         !here.is_same_boot(&reservation.place)
     };
     ended.then_some(Stale::ProcessEnded { pid: process.pid })

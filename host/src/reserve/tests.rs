@@ -10,13 +10,13 @@ use crate::model::{Lease, NetworkNamespace, ProcessId};
 use crate::probe::PortState;
 use crate::registry::Store;
 
-fn reserve_one(store: &Memory, world: &Simulation, choice: Choice, lease: Lease) -> Result<u16, ReserveError> {
+fn reserve_one(store: &Memory, world: &Simulation, choice: PortSelector, lease: Lease) -> Result<u16, ReserveError> {
     let outcome = reserve(store, world, &[request(choice, lease)])?;
     Ok(outcome.granted[0].reservation.port.get())
 }
 
-fn within(first: u16, last: u16) -> Choice {
-    Choice::new(None, Some(range(first, last)))
+fn within(first: u16, last: u16) -> PortSelector {
+    PortSelector::new(None, Some(range(first, last)))
 }
 
 fn stale_ports(store: &Memory, world: &Simulation) -> Vec<u16> {
@@ -42,7 +42,8 @@ mod choosing {
     fn the_preferred_port_comes_first_wherever_it_lies() {
         let (store, world) = (Memory::default(), Simulation::new());
         let next = |preferred| {
-            reserve_one(&store, &world, Choice::new(Some(port(preferred)), Some(range(8000, 8010))), grace(60)).unwrap()
+            reserve_one(&store, &world, PortSelector::new(Some(port(preferred)), Some(range(8000, 8010))), grace(60))
+                .unwrap()
         };
         assert_eq!([next(8005), next(8005), next(9999), next(9999)], [8005, 8000, 9999, 8001]);
     }
@@ -50,7 +51,7 @@ mod choosing {
     #[test]
     fn one_port_or_none() {
         let (store, world) = (Memory::default(), Simulation::new());
-        let exactly = |number| reserve_one(&store, &world, Choice::exactly(port(number)), grace(60));
+        let exactly = |number| reserve_one(&store, &world, PortSelector::exactly(port(number)), grace(60));
         assert_eq!(exactly(8000).unwrap(), 8000);
         assert!(exactly(8000).unwrap_err().to_string().contains("not free: reserved while something listens"));
     }
@@ -58,7 +59,7 @@ mod choosing {
     #[test]
     fn without_a_range_the_policy_chooses() {
         let (store, world) = (Memory::default(), Simulation::new());
-        assert_eq!(reserve_one(&store, &world, Choice::new(None, None), grace(60)).unwrap(), 20_000);
+        assert_eq!(reserve_one(&store, &world, PortSelector::new(None, None), grace(60)).unwrap(), 20_000);
     }
 
     #[test]
@@ -106,8 +107,8 @@ mod choosing {
         let (store, world) = (Memory::default(), Simulation::new());
         let requests = [
             request(within(8000, 8010), grace(60)),
-            request(Choice::new(Some(port(8001)), Some(range(8000, 8010))), grace(60)),
-            request(Choice::exactly(port(8000)), grace(60)),
+            request(PortSelector::new(Some(port(8001)), Some(range(8000, 8010))), grace(60)),
+            request(PortSelector::exactly(port(8000)), grace(60)),
         ];
         let outcome = reserve(&store, &world, &requests).unwrap();
         let ports: Vec<_> = outcome.granted.iter().map(|granted| granted.reservation.port.get()).collect();
@@ -117,7 +118,7 @@ mod choosing {
     #[test]
     fn a_rehearsal_changes_nothing() {
         let (store, world) = (Memory::default(), Simulation::new());
-        rehearse(&store, &world, &[request(within(8000, 8000), grace(60))]).unwrap();
+        dry_run(&store, &world, &[request(within(8000, 8000), grace(60))]).unwrap();
         assert!(store.ports().is_empty());
     }
 
@@ -175,7 +176,7 @@ mod leases {
     fn a_timed_port_is_renewed_by_its_owner_only() {
         let (store, world) = (Memory::default(), Simulation::new());
         let ask = |owner: Option<&str>| {
-            let mut request = request(Choice::exactly(port(8000)), timed(100));
+            let mut request = request(PortSelector::exactly(port(8000)), timed(100));
             request.owner = owner.map(str::to_owned);
             reserve(&store, &world, &[request]).map(|outcome| outcome.granted[0].existed)
         };
@@ -216,7 +217,7 @@ mod leases {
 mod names {
     use super::*;
 
-    fn ask(store: &Memory, world: &Simulation, name: &str, project: &str, choice: Choice) -> Granted {
+    fn ask(store: &Memory, world: &Simulation, name: &str, project: &str, choice: PortSelector) -> Granted {
         let outcome = reserve(store, world, &[request(choice, named(name, project))]).unwrap();
         confirm(store, world, &outcome.granted).unwrap();
         outcome.granted.into_iter().next().unwrap()

@@ -5,12 +5,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::hold::{HoldError, Keeper};
+use crate::hold::{HoldBackend, HoldError};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{Liveness, inspect};
 use crate::probe::{PortState, ProbeError, SocketState};
 
-/// Clocks, processes, sockets and folders, as seen from one place.
+/// Clocks, processes, sockets and directories, as seen from one place.
 pub trait World {
     /// Where we are.
     fn place(&self) -> &Arc<Place>;
@@ -29,11 +29,11 @@ pub trait World {
     ///
     /// # Errors
     /// As [`World::probe`].
-    fn glance(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
+    fn probe_from_tables(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
         self.probe(protocol, port, addresses)
     }
 
-    /// Whether anything listens on the port, on any of the addresses. What can't be seen counts as listening.
+    /// Whether anything listens on the port, on any of the addresses. What cannot be seen counts as listening.
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool;
 
     /// Who uses the port, as far as it can be seen.
@@ -42,7 +42,7 @@ pub trait World {
     /// Whether a process of this place still runs.
     fn liveness(&self, process: &ProcessId) -> Liveness;
 
-    /// Whether a project's folder is still there.
+    /// Whether a project's directory is still there.
     fn presence(&self, project: &Project) -> Presence;
 
     /// The policy's good ports, each once.
@@ -61,13 +61,13 @@ pub trait World {
     ///
     /// # Errors
     /// [`HoldError`]: it does not answer, or holds for itself.
-    fn let_go(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError>;
+    fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError>;
 
     /// Removes what holders left that died too early for the registry to know them. Only within a transaction.
     fn sweep(&self);
 
     /// What makes holds; none: requests for holds get reservations without.
-    fn keeper(&self) -> Option<&dyn Keeper>;
+    fn keeper(&self) -> Option<&dyn HoldBackend>;
 }
 
 /// A socket on a port, and the process that has it.
@@ -77,7 +77,7 @@ pub struct Occupied {
     pub address: SocketAddr,
     /// What it does there.
     pub state: SocketState,
-    /// The user it belongs to; none where the platform does not tell. It is told of processes that can't be seen as well.
+    /// The user it belongs to; none where the platform does not tell. It is told of processes that cannot be seen as well.
     pub uid: Option<u32>,
     /// The process; none where this user may not see it.
     pub pid: Option<u32>,
@@ -99,19 +99,19 @@ impl fmt::Display for Occupied {
     }
 }
 
-/// Whether a project's folder is there.
+/// Whether a project's directory is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// It is.
     There,
     /// It is provably gone.
     Gone,
-    /// It can't be seen: unmounted, unreadable, or its parent changed too.
+    /// It cannot be seen: unmounted, unreadable, or its parent changed too.
     Unknown,
 }
 
-/// Looks for a project's folder. It is gone only if the system says that there is no such file while the parent is the very
-/// folder that it was; anything else, such as an unmounted disk, proves nothing.
+/// Looks for a project's directory. It is gone only if the system says that there is no such file while the parent is the very
+/// directory that it was; anything else, such as an unmounted disk, proves nothing.
 #[must_use]
 pub fn presence(project: &Project) -> Presence {
     match std::fs::symlink_metadata(&project.path) {

@@ -39,7 +39,7 @@ pub enum ScanError {
         effort: String,
     },
     /// The resolver does not know the host.
-    #[error("the host `{host}` can't be resolved: {reason}; check its spelling, or use an IP address")]
+    #[error("the host `{host}` cannot be resolved: {reason}; check its spelling, or use an IP address")]
     Unresolved {
         /// As it was asked for.
         host: Host,
@@ -47,10 +47,10 @@ pub enum ScanError {
         reason: String,
     },
     /// The system does not tell its interfaces.
-    #[error("can't read the network interfaces: {0}")]
+    #[error("cannot read the network interfaces: {0}")]
     Interfaces(#[source] io::Error),
     /// The system gives no sockets.
-    #[error("can't open sockets: {0}")]
+    #[error("cannot open sockets: {0}")]
     Sockets(#[source] io::Error),
 }
 

@@ -61,7 +61,7 @@ pub enum PortState {
     Open,
     /// The host said that nobody is there (RST). On an address of this machine: it can be bound.
     Closed,
-    /// On an address of this machine only: nobody listens, but it can't be bound either.
+    /// On an address of this machine only: nobody listens, but it cannot be bound either.
     Bound,
     /// A firewall or router refused for the host (ICMP). Whether the port is free, nobody knows.
     Rejected,

@@ -1,4 +1,4 @@
-//! Addresses of this machine. Binding tells more about their ports than connecting, and can't mistake itself for a server: a
+//! Addresses of this machine. Binding tells more about their ports than connecting, and cannot mistake itself for a server: a
 //! connection to an ephemeral port of one's own may come out of that very port.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) struct OwnPorts {
     pub(super) address: Address,
     ports: Arc<[Port]>,
     next: usize,
-    /// Read when first needed; none when they can't be read.
+    /// Read when first needed; none when they cannot be read.
     tables: Option<Option<Sockets>>,
 }
 

@@ -22,7 +22,7 @@ pub struct TrustedPlugin {
 /// A file outside of a project that the user has said the project's configs may write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustedTarget {
-    /// The project's folder, absolute and without links.
+    /// The project's directory, absolute and without links.
     pub project: PathBuf,
     /// The file, absolute and without links.
     pub path: PathBuf,

@@ -8,7 +8,7 @@ mod format;
 
 use std::path::{Path, PathBuf};
 
-use crate::fs::{Lock, PathContext, PathError, Patience, create_private_dir, read_private, write_atomic};
+use crate::fs::{Lock, LockOptions, PathContext, PathError, create_private_dir, read_private, write_atomic};
 use crate::model::Digest;
 
 pub use error::TrustError;
@@ -72,7 +72,7 @@ impl Trust {
     ///
     /// # Errors
     /// The plugin is not there, or the file of trust cannot be read or written.
-    pub fn add_plugin(&mut self, path: &Path, digest: &Digest, patience: &Patience<'_>) -> Result<(), TrustError> {
+    pub fn add_plugin(&mut self, path: &Path, digest: &Digest, patience: &LockOptions<'_>) -> Result<(), TrustError> {
         let path = writable(canonical(path)?)?;
         self.change(patience, |document| {
             document.plugins.retain(|plugin| plugin.path != path);
@@ -80,11 +80,11 @@ impl Trust {
         })
     }
 
-    /// Lets the configs of a project write a file outside of it. The file need not be there yet, its folder must.
+    /// Lets the configs of a project write a file outside of it. The file need not be there yet, its directory must.
     ///
     /// # Errors
-    /// The project or the target's folder is not there, or the file of trust cannot be read or written.
-    pub fn add_target(&mut self, project: &Path, target: &Path, patience: &Patience<'_>) -> Result<(), TrustError> {
+    /// The project or the target's directory is not there, or the file of trust cannot be read or written.
+    pub fn add_target(&mut self, project: &Path, target: &Path, patience: &LockOptions<'_>) -> Result<(), TrustError> {
         let target = TrustedTarget { project: writable(canonical(project)?)?, path: writable(canonical(target)?)? };
         self.change(patience, |document| {
             if !document.targets.contains(&target) {
@@ -97,7 +97,7 @@ impl Trust {
     ///
     /// # Errors
     /// The file of trust cannot be read or written.
-    pub fn remove(&mut self, path: &Path, patience: &Patience<'_>) -> Result<bool, TrustError> {
+    pub fn remove(&mut self, path: &Path, patience: &LockOptions<'_>) -> Result<bool, TrustError> {
         let resolved = canonical(path).unwrap_or_else(|_| path.to_owned());
         let count = |document: &Document| document.plugins.len() + document.targets.len();
         let mut removed = false;
@@ -112,9 +112,9 @@ impl Trust {
 
     /// Reads the file anew, changes what it says and writes it, with nobody else in between. Nothing is written when nothing
     /// changes.
-    fn change(&mut self, patience: &Patience<'_>, change: impl FnOnce(&mut Document)) -> Result<(), TrustError> {
-        if let Some(folder) = self.path.parent() {
-            create_private_dir(folder)?;
+    fn change(&mut self, patience: &LockOptions<'_>, change: impl FnOnce(&mut Document)) -> Result<(), TrustError> {
+        if let Some(directory) = self.path.parent() {
+            create_private_dir(directory)?;
         }
         let _lock = Lock::acquire(&self.path.with_extension("lock"), patience)?;
         let mut document = Self::load(&self.path)?.document;
@@ -128,14 +128,14 @@ impl Trust {
     }
 }
 
-/// The path without links. Of a file that is not there yet, its folder's.
+/// The path without links. Of a file that is not there yet, its directory's.
 fn canonical(path: &Path) -> Result<PathBuf, PathError> {
     let missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
     match path.canonicalize() {
         Err(error) if missing(&error) && !path.is_symlink() => {
-            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(error).at(path) };
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            Ok(folder.canonicalize().at(folder)?.join(name))
+            let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return Err(error).at(path) };
+            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+            Ok(directory.canonicalize().at(directory)?.join(name))
         }
         result => result.at(path),
     }

@@ -4,23 +4,23 @@ use tempfile::TempDir;
 
 use super::*;
 
-const PATIENCE: Patience<'static> = Patience { timeout: Duration::from_secs(10), announce: &|_| {} };
+const PATIENCE: LockOptions<'static> = LockOptions { timeout: Duration::from_secs(10), announce: &|_| {} };
 
 /// A user's state with a project beside it.
 struct World {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl World {
     fn new() -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap() };
+        let world = Self { directory: tempfile::tempdir().unwrap() };
         std::fs::create_dir(world.at("project")).unwrap();
         std::fs::write(world.at("project/x.wasm"), "x").unwrap();
         world
     }
 
     fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
+        self.directory.path().join(path)
     }
 
     fn trust(&self) -> Trust {

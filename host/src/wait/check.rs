@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::http;
-use super::{State, Target, Why, Wish};
+use super::{Condition, State, Target, Why};
 use crate::model::Protocol;
 use crate::probe::{PortState, Processes, SocketState, Sockets, probe};
 
@@ -19,21 +19,21 @@ const LEAST: Duration = Duration::from_millis(100);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// One look at several targets. The kernel's tables are read at most once, and only if one of the targets asks for it.
-pub(super) struct Look<'a> {
-    wish: &'a Wish<'a>,
+pub(super) struct Check<'a> {
+    condition: &'a Condition<'a>,
     left: Option<Duration>,
     sockets: OnceCell<Option<Sockets>>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Check<'a> {
     /// `left` is the time until the deadline.
-    pub(super) fn new(wish: &'a Wish<'a>, left: Option<Duration>) -> Self {
-        Self { wish, left, sockets: OnceCell::new() }
+    pub(super) fn new(condition: &'a Condition<'a>, left: Option<Duration>) -> Self {
+        Self { condition, left, sockets: OnceCell::new() }
     }
 
     /// Whether the target is as wished.
     pub(super) fn at(&self, target: &Target) -> Result<(), Why> {
-        match self.wish.state {
+        match self.condition.state {
             State::Free if self.is_free(target) => Ok(()),
             State::Free => Err(Why::NotFree),
             State::Occupied => self.occupied(target),
@@ -62,13 +62,13 @@ impl<'a> Look<'a> {
         if answering.peek().is_none() || self.is_only_kept(target) {
             return Err(Why::NotBound);
         }
-        if let Some(path) = self.wish.http {
+        if let Some(path) = self.condition.http {
             self.answers(target, path, answering)?;
         }
-        (self.wish.demand)(target).map_err(Why::Refused)
+        (self.condition.demand)(target).map_err(Why::Refused)
     }
 
-    /// Whether there is nobody behind the listening sockets but portkeeper. What can't be seen is somebody.
+    /// Whether there is nobody behind the listening sockets but portkeeper. What cannot be seen is somebody.
     fn is_only_kept(&self, target: &Target) -> bool {
         let Some(sockets) = self.sockets().filter(|_| !target.local_addresses().is_empty()) else { return false };
         let mut listening = sockets.occupants(target.port(), target.local_addresses());
@@ -79,7 +79,7 @@ impl<'a> Look<'a> {
         let processes = Processes::read();
         listening.iter().all(|one| {
             let sharers = one.inode.map_or(&[][..], |inode| processes.sharers(inode));
-            !sharers.is_empty() && sharers.iter().all(|&pid| (self.wish.is_keeper)(pid))
+            !sharers.is_empty() && sharers.iter().all(|&pid| (self.condition.is_keeper)(pid))
         })
     }
 

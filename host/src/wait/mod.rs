@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use check::Look;
+use check::Check;
 
 /// How long to wait between two looks, if nobody says otherwise.
 pub const INTERVAL: Duration = Duration::from_millis(100);
@@ -37,7 +37,7 @@ pub enum State {
 
 /// What is waited for, and what counts.
 #[derive(Clone, Copy)]
-pub struct Wish<'a> {
+pub struct Condition<'a> {
     /// The state.
     pub state: State,
     /// For occupied ports: a path that the server has to answer with a status of 200 to 399 (RFC 9110, 15.3 and 15.4).
@@ -48,7 +48,7 @@ pub struct Wish<'a> {
     pub demand: &'a dyn Fn(&Target) -> Result<(), String>,
 }
 
-impl<'a> Wish<'a> {
+impl<'a> Condition<'a> {
     /// The state, and nothing else.
     #[must_use]
     pub fn new(state: State) -> Self {
@@ -56,26 +56,26 @@ impl<'a> Wish<'a> {
     }
 }
 
-impl fmt::Debug for Wish<'_> {
+impl fmt::Debug for Condition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wish").field("state", &self.state).field("http", &self.http).finish_non_exhaustive()
+        f.debug_struct("Condition").field("state", &self.state).field("http", &self.http).finish_non_exhaustive()
     }
 }
 
 /// Why the wait was in vain.
 #[derive(Debug, Error)]
 pub enum WaitError {
-    /// The target can't be understood or found.
+    /// The target cannot be understood or found.
     #[error(transparent)]
     Target(#[from] TargetError),
     /// These were not as wished when the time was up.
     #[error("{}", lines(.0))]
-    Timeout(Vec<Miss>),
+    Timeout(Vec<Unmet>),
 }
 
 /// A target that is not as wished.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub struct Miss {
+pub struct Unmet {
     /// The host, as it was asked for.
     pub host: String,
     /// The port.
@@ -102,7 +102,7 @@ pub enum Why {
     Refused(String),
 }
 
-impl fmt::Display for Miss {
+impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, why } = self;
         match why {
@@ -117,8 +117,8 @@ impl fmt::Display for Miss {
     }
 }
 
-fn lines(misses: &[Miss]) -> String {
-    misses.iter().map(Miss::to_string).collect::<Vec<_>>().join("\n")
+fn lines(misses: &[Unmet]) -> String {
+    misses.iter().map(Unmet::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Waits until every target was as wished once. Looks at least once, however short the timeout; without one it waits for ever.
@@ -127,7 +127,7 @@ fn lines(misses: &[Miss]) -> String {
 /// [`WaitError::Timeout`].
 pub fn wait(
     targets: &[Target],
-    wish: &Wish<'_>,
+    condition: &Condition<'_>,
     timeout: Option<Duration>,
     interval: Duration,
 ) -> Result<(), WaitError> {
@@ -136,9 +136,9 @@ pub fn wait(
     let mut pending: Vec<&Target> = targets.iter().collect();
     let mut pause = FIRST_PAUSE;
     loop {
-        let look = Look::new(wish, left());
+        let check = Check::new(condition, left());
         let misses: Vec<(&Target, Why)> =
-            pending.iter().filter_map(|&target| Some((target, look.at(target).err()?))).collect();
+            pending.iter().filter_map(|&target| Some((target, check.at(target).err()?))).collect();
         if misses.is_empty() {
             return Ok(());
         }

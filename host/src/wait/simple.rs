@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{INTERVAL, State, Target, TargetError, WaitError, Wish, wait};
+use super::{Condition, INTERVAL, State, Target, TargetError, WaitError, wait};
 use crate::model::{Host, Port, Protocol};
 use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{PortState, ProbeError, local_addresses, probe};
@@ -18,17 +18,17 @@ use crate::probe::{PortState, ProbeError, local_addresses, probe};
 /// ```
 ///
 /// # Errors
-/// [`WaitError::Timeout`], and [`WaitError::Target`] for a host that can't be resolved.
+/// [`WaitError::Timeout`], and [`WaitError::Target`] for a host that cannot be resolved.
 pub fn wait_free(host: &str, port: u16, timeout: Option<Duration>) -> Result<(), WaitError> {
-    wait(&[target(host, port, timeout)?], &Wish::new(State::Free), timeout, INTERVAL)
+    wait(&[target(host, port, timeout)?], &Condition::new(State::Free), timeout, INTERVAL)
 }
 
 /// Waits until any address of the host takes a connection at the port. Looks at least once; without a timeout it waits for ever.
 ///
 /// # Errors
-/// [`WaitError::Timeout`], and [`WaitError::Target`] for a host that can't be resolved.
+/// [`WaitError::Timeout`], and [`WaitError::Target`] for a host that cannot be resolved.
 pub fn wait_occupied(host: &str, port: u16, timeout: Option<Duration>) -> Result<(), WaitError> {
-    wait(&[target(host, port, timeout)?], &Wish::new(State::Occupied), timeout, INTERVAL)
+    wait(&[target(host, port, timeout)?], &Condition::new(State::Occupied), timeout, INTERVAL)
 }
 
 /// Makes sure that the port is free now, in the meaning of [`wait_free`].

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Miss, Why};
+use super::{Unmet, Why};
 use crate::model::{Host, HostError, Port, PortError, Reservation};
 use crate::probe::is_ours;
 
@@ -27,7 +27,7 @@ pub enum Asked {
     Name(String),
 }
 
-/// Why a target can't be understood or found.
+/// Why a target cannot be understood or found.
 #[derive(Debug, Error)]
 pub enum TargetError {
     /// The port is none.
@@ -56,7 +56,7 @@ pub enum TargetError {
     #[error("`{0}` is a URL: write HOST:PORT, and --http PATH for what the server has to answer")]
     Url(String),
     /// The resolver does not know the host.
-    #[error("the host `{host}` can't be resolved: {reason}; check its spelling, or use an IP address")]
+    #[error("the host `{host}` cannot be resolved: {reason}; check its spelling, or use an IP address")]
     Unresolved {
         /// The host.
         host: Host,
@@ -166,8 +166,8 @@ impl Target {
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
-    pub(super) fn miss(&self, why: Why) -> Miss {
-        Miss { host: self.host.clone(), port: self.port, why }
+    pub(super) fn miss(&self, why: Why) -> Unmet {
+        Unmet { host: self.host.clone(), port: self.port, why }
     }
 }
 
@@ -259,6 +259,6 @@ mod tests {
     fn a_host_that_nobody_knows_is_named() {
         // `.invalid` never resolves (RFC 6761).
         let error = Target::resolve(&"no-such.invalid".parse().unwrap(), Port::new(80).unwrap(), None).unwrap_err();
-        assert!(error.to_string().starts_with("the host `no-such.invalid` can't be resolved: "), "{error}");
+        assert!(error.to_string().starts_with("the host `no-such.invalid` cannot be resolved: "), "{error}");
     }
 }

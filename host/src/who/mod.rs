@@ -1,16 +1,16 @@
 //! Who is behind a port: the sockets on it, the processes that have them, and whose those are.
 //!
-//! [`sockets_on`] answers for a port, [`Portrait`] tells of a process what people and agents want to know of it, and
+//! [`sockets_on`] answers for a port, [`ProcessInfo`] tells of a process what people and agents want to know of it, and
 //! [`ownership`] says whether a process is the one that a reservation was made for.
 
 mod ownership;
-mod portrait;
+mod process_info;
 mod project;
 mod sockets;
 
 pub use ownership::{Ownership, ownership};
-pub use portrait::{Parent, Portrait};
-pub use project::{Reach, project_folder, seen_from};
+pub use process_info::{Parent, ProcessInfo};
+pub use project::{Reach, project_directory, seen_from};
 pub use sockets::{OnPort, sockets_on};
 
 use crate::os::inspect;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Reach, project_folder};
+use super::{Reach, project_directory};
 use crate::model::{Lease, LeaseName, Place, ProcessId, Project, Reservation};
 use crate::os::{self, Liveness, inspect};
 
@@ -39,23 +39,23 @@ fn of_process(owner: &ProcessId, pid: u32) -> Ownership {
 }
 
 fn of_project(project: &Project, pid: u32) -> Ownership {
-    let Some(folder) = inspect::working_folder(pid) else { return Ownership::Unknown };
-    if Reach::of(&folder).distance(project).is_some() {
+    let Some(directory) = inspect::working_directory(pid) else { return Ownership::Unknown };
+    if Reach::of(&directory).distance(project).is_some() {
         return Ownership::Own;
     }
-    match project_folder(&folder) {
+    match project_directory(&directory) {
         // Started from the root of a repository, for a part of it that has names of its own.
         Some(theirs) if project.path.starts_with(&theirs) => Ownership::Unknown,
         Some(_) => Ownership::Stranger,
-        // A server may change its folder, to `/` as a rule. Whoever started it has not.
+        // A server may change its directory, to `/` as a rule. Whoever started it has not.
         None if started_from(project, pid) => Ownership::Own,
         None => Ownership::Unknown,
     }
 }
 
 fn started_from(project: &Project, pid: u32) -> bool {
-    let folders = inspect::ancestors(pid).into_iter().filter_map(inspect::working_folder);
-    folders.into_iter().any(|folder| Reach::of(&folder).distance(project).is_some())
+    let directories = inspect::ancestors(pid).into_iter().filter_map(inspect::working_directory);
+    directories.into_iter().any(|directory| Reach::of(&directory).distance(project).is_some())
 }
 
 fn of_caller(reservation: &Reservation, pid: u32, here: &Place) -> Ownership {

@@ -1,41 +1,41 @@
-//! Which project a folder belongs to.
+//! Which project a directory belongs to.
 
 use std::path::{Path, PathBuf};
 
 use crate::fs::{is_worktree_root, worktree_root};
 use crate::model::Project;
 
-/// The project that the folder belongs to: the nearest folder upwards with a config, else the root of its version-control
+/// The project that the directory belongs to: the nearest directory upwards with a config, else the root of its version-control
 /// worktree; none when there is neither. Nothing is opened, so it says nothing about whether a config can be trusted.
 #[must_use]
-pub fn project_folder(start: &Path) -> Option<PathBuf> {
-    let nearest = start.ancestors().find(|folder| has_config(folder)).or_else(|| worktree_root(start));
+pub fn project_directory(start: &Path) -> Option<PathBuf> {
+    let nearest = start.ancestors().find(|directory| has_config(directory)).or_else(|| worktree_root(start));
     nearest.map(Path::to_owned)
 }
 
-/// The folders whose names someone in a folder means: that folder, and those above it up to the first that is a project of its
-/// own. (A name belongs to the folder of the file that it was written to, which may lie inside of a project.)
+/// The directories whose names someone in a directory means: that directory, and those above it up to the first that is a project of its
+/// own. (A name belongs to the directory of the file that it was written to, which may lie inside of a project.)
 #[derive(Debug, Clone)]
 pub struct Reach(Vec<Project>);
 
 impl Reach {
-    /// From the folder upwards.
+    /// From the directory upwards.
     #[must_use]
-    pub fn of(folder: &Path) -> Self {
-        let is_project = |folder: &Path| has_config(folder) || is_worktree_root(folder);
-        let first = folder.ancestors().position(is_project).unwrap_or(usize::MAX - 1);
-        Self(folder.ancestors().take(first + 1).filter_map(|folder| Project::at(folder).ok()).collect())
+    pub fn of(directory: &Path) -> Self {
+        let is_project = |directory: &Path| has_config(directory) || is_worktree_root(directory);
+        let first = directory.ancestors().position(is_project).unwrap_or(usize::MAX - 1);
+        Self(directory.ancestors().take(first + 1).filter_map(|directory| Project::at(directory).ok()).collect())
     }
 
-    /// How far up the project lies, 0 for the folder itself; none when its names are not meant here. A folder that was moved is the
+    /// How far up the project lies, 0 for the directory itself; none when its names are not meant here. A directory that was moved is the
     /// same project.
     #[must_use]
     pub fn distance(&self, project: &Project) -> Option<usize> {
-        self.0.iter().position(|folder| folder.is_same(project))
+        self.0.iter().position(|directory| directory.is_same(project))
     }
 }
 
-/// The path as people write it who are in the folder `from`: `.`, `web`, `../shop-2`; elsewhere as it is.
+/// The path as people write it who are in the directory `from`: `.`, `web`, `../shop-2`; elsewhere as it is.
 #[must_use]
 pub fn seen_from(path: &Path, from: &Path) -> String {
     if path == from {
@@ -48,8 +48,8 @@ pub fn seen_from(path: &Path, from: &Path) -> String {
     near.unwrap_or_else(|| path.to_owned()).display().to_string()
 }
 
-fn has_config(folder: &Path) -> bool {
-    Project::CONFIGS.iter().any(|name| folder.join(name).symlink_metadata().is_ok())
+fn has_config(directory: &Path) -> bool {
+    Project::CONFIGS.iter().any(|name| directory.join(name).symlink_metadata().is_ok())
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_folders_are_written_short() {
+    fn near_directories_are_written_short() {
         let seen = |path: &str| seen_from(Path::new(path), Path::new("/home/anna/shop"));
         assert_eq!(seen("/home/anna/shop"), ".");
         assert_eq!(seen("/home/anna/shop/web"), "web");
@@ -69,27 +69,31 @@ mod tests {
     #[test]
     fn a_config_makes_a_project_and_a_worktree_does_where_there_is_none() {
         let root = tempfile::tempdir().unwrap();
-        let folder = |path: &str| {
+        let directory = |path: &str| {
             let path = root.path().join(path);
             std::fs::create_dir_all(&path).unwrap();
             path
         };
-        let (repository, package) = (folder("repository"), folder("repository/package/src"));
-        assert_eq!(project_folder(&package), project_folder(root.path()));
+        let (repository, package) = (directory("repository"), directory("repository/package/src"));
+        assert_eq!(project_directory(&package), project_directory(root.path()));
         std::fs::write(repository.join(".git"), "gitdir: elsewhere").unwrap();
-        assert_eq!(project_folder(&package), Some(repository.clone()));
+        assert_eq!(project_directory(&package), Some(repository.clone()));
         let is_in =
-            |folder: &Path, project: &Path| Reach::of(folder).distance(&Project::at(project).unwrap()).is_some();
+            |directory: &Path, project: &Path| Reach::of(directory).distance(&Project::at(project).unwrap()).is_some();
         assert!(is_in(&package, &repository));
         let inner = package.parent().unwrap();
         std::fs::write(inner.join("pk.config.json"), "{}").unwrap();
-        assert_eq!(project_folder(&package).as_deref(), Some(inner));
+        assert_eq!(project_directory(&package).as_deref(), Some(inner));
         assert!(is_in(&package, inner) && !is_in(&package, &repository) && !is_in(&repository, inner));
         let before = Project::at(inner).unwrap();
         let moved = root.path().join("moved");
         std::fs::rename(inner, &moved).unwrap();
         if before.born.is_some() {
-            assert_eq!(Reach::of(&moved.join("src")).distance(&before), Some(1), "a moved folder is the same project");
+            assert_eq!(
+                Reach::of(&moved.join("src")).distance(&before),
+                Some(1),
+                "a moved directory is the same project"
+            );
         }
     }
 }

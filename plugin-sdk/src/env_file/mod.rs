@@ -52,7 +52,7 @@ impl EnvFile {
     /// Gives the key this value: where it stands last, else on a new line at the end.
     ///
     /// # Errors
-    /// `bad-map` for a key that no shell takes as a variable name, and for a value that can't be written such that everyone reads
+    /// `bad-map` for a key that no shell takes as a variable name, and for a value that cannot be written such that everyone reads
     /// the same.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Failure> {
         check_key(key)?;
@@ -104,7 +104,7 @@ pub fn check_key(key: &str) -> Result<(), Failure> {
     if first && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(());
     }
-    Err(Failure::bad_map(format!("`{key}` can't be the name of a variable"))
+    Err(Failure::bad_map(format!("`{key}` cannot be the name of a variable"))
         .help("Use letters, digits and `_`, with no digit first, for example SERVICE_PORT."))
 }
 

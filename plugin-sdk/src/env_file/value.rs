@@ -25,7 +25,7 @@ pub(super) fn encode(key: &str, value: &str, old: Option<&str>) -> Result<String
     };
     let style = styles.iter().find(|style| style.can_hold(value));
     style.map(|style| style.write(value)).ok_or_else(|| {
-        Failure::bad_map(format!("the value of `{key}` can't be written so that every reader of the file reads the same"))
+        Failure::bad_map(format!("the value of `{key}` cannot be written so that every reader of the file reads the same"))
             .help("Leave out line breaks, control characters, `${`, a backslash at the end, and quotes of both kinds at once.")
     })
 }

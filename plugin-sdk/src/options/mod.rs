@@ -44,7 +44,7 @@ use crate::{Failure, suggest};
 /// `bad-options` that names the option, and the nearest one for an unknown name.
 pub fn read<'de, T: serde::Deserialize<'de>>(json: &str) -> Result<T, Failure> {
     let options = crate::request::object(json)
-        .map_err(|reason| Failure::bad_options(format!("the options can't be read as a JSON object: {reason}")))?;
+        .map_err(|reason| Failure::bad_options(format!("the options cannot be read as a JSON object: {reason}")))?;
     T::deserialize(Options(options)).map_err(|error| match error {
         Error::Unknown { name, known: [] } => {
             Failure::bad_options(format!("there is no option `{name}`")).help("This type has no options of its own.")

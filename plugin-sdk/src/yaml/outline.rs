@@ -25,7 +25,7 @@ impl Yaml {
         text: &mut String,
     ) {
         let node = self.node(id);
-        // A text's length says where it ends, whatever is in it. Writing to a string can't fail.
+        // A text's length says where it ends, whatever is in it. Writing to a string cannot fail.
         let tag = node.tag.as_deref().unwrap_or_default();
         let _ = write!(text, "{}:{tag} ", tag.len());
         match &node.value {

@@ -21,7 +21,7 @@ impl<'a> Base<'a> {
         let present = |input: &'a TextFile| input.text.as_deref().map(|text| (input.path.as_str(), text));
         let Some((path, text)) = request.inputs.iter().find_map(present) else { return Ok(None) };
         let yaml = Yaml::parse(text).map_err(|error| {
-            Failure::bad_input(format!("`{path}` can't be read as YAML: {} (line {})", error.message, error.line))
+            Failure::bad_input(format!("`{path}` cannot be read as YAML: {} (line {})", error.message, error.line))
         })?;
         Ok(Some(Self { path, yaml }))
     }
@@ -100,7 +100,7 @@ impl<'a> Base<'a> {
             Failure::new(
                 "unknown-ports",
                 format!(
-                    "`{name}` extends a service that is not in the same file ({place}), so its ports can't be seen"
+                    "`{name}` extends a service that is not in the same file ({place}), so its ports cannot be seen"
                 ),
             )
             .help("If the override may replace all ports of the service, set \"drop_unmapped\": true.")
@@ -109,6 +109,6 @@ impl<'a> Base<'a> {
 }
 
 fn not_understood(service: &str, place: &str) -> Failure {
-    Failure::new("unknown-ports", format!("the ports of `{service}` can't be understood ({place}), so some might be dropped"))
+    Failure::new("unknown-ports", format!("the ports of `{service}` cannot be understood ({place}), so some might be dropped"))
         .help("Write the container's port as a number; or, if all ports of the service may be replaced, set \"drop_unmapped\": true.")
 }

@@ -104,6 +104,6 @@ fn check_name(name: &str) -> Result<(), Failure> {
     if !name.is_empty() && name.chars().all(allowed) {
         return Ok(());
     }
-    Err(Failure::bad_options(format!("option `services`: `{name}` can't be the name of a service"))
+    Err(Failure::bad_options(format!("option `services`: `{name}` cannot be the name of a service"))
         .help("Service names are of letters, digits, `.`, `_` and `-`."))
 }

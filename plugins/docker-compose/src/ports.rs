@@ -13,7 +13,7 @@ pub(crate) struct Published {
     pub(crate) protocol: String,
 }
 
-/// What an entry of `ports` publishes: text in the short syntax or a mapping in the long one. None when it can't be told, mostly because a
+/// What an entry of `ports` publishes: text in the short syntax or a mapping in the long one. None when it cannot be told, mostly because a
 /// variable stands where the container's port should be.
 pub(crate) fn read(yaml: &Yaml, entry: Id) -> Option<Published> {
     if let Some(text) = yaml.text(entry) {

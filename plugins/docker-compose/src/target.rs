@@ -47,7 +47,7 @@ pub(crate) fn render(old: &str, services: &[Service]) -> Result<String, Failure>
 
 fn parse(text: &str) -> Result<Yaml, Failure> {
     Yaml::parse(text).map_err(|YamlError { message, line }| {
-        Failure::bad_target(format!("this can't be read as YAML: {message}")).line(line)
+        Failure::bad_target(format!("this cannot be read as YAML: {message}")).line(line)
     })
 }
 
@@ -174,7 +174,7 @@ fn verify(before: &Yaml, new: &str, services: &[Service]) -> Result<(), Failure>
     if is_same {
         return Ok(());
     }
-    Err(Failure::bad_target("the ports can't be put into this file without changing what else it says")
+    Err(Failure::bad_target("the ports cannot be put into this file without changing what else it says")
         .help(IN_BLOCK_STYLE))
 }
 

@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for Global {
             return Ok(Self(text));
         }
         Err(de::Error::custom(format!(
-            "`{text}` can't be assigned to: write names joined by dots, for example window.RUNTIME"
+            "`{text}` cannot be assigned to: write names joined by dots, for example window.RUNTIME"
         )))
     }
 }

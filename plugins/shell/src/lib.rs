@@ -74,7 +74,7 @@ fn lines(request: &Request, dialect: Dialect) -> Result<Vec<String>, Failure> {
         // A value of several lines would put lines of its own between the markers.
         if value.contains(['\n', '\r']) {
             return Err(Failure::bad_map(format!(
-                "the value of `{key}` has a line break, which a line of a script can't hold"
+                "the value of `{key}` has a line break, which a line of a script cannot hold"
             )));
         }
         lines.push(dialect.line(key, value)?);

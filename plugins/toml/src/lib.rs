@@ -4,7 +4,7 @@
 //! indentation, line ends and numbers that do not change stay as they are written. A key that is new goes below the last one of
 //! its table, in the table's own manner: as a line, a dotted key, or between braces; a table that is new goes to the end.
 //!
-//! The tables of `[[...]]` are never touched: there are several, and the map can't say which one it means.
+//! The tables of `[[...]]` are never touched: there are several, and the map cannot say which one it means.
 
 mod document;
 mod edit;

@@ -32,9 +32,9 @@ pub(crate) fn set(mut text: String, leaf: &Leaf<'_>, numbers: bool) -> Result<St
 
 fn read(text: &str) -> Result<Yaml, Failure> {
     Yaml::parse(text).map_err(|error| {
-        Failure::bad_target(format!("this can't be read as YAML: {}", error.message))
+        Failure::bad_target(format!("this cannot be read as YAML: {}", error.message))
             .line(error.line)
-            .help("Nothing in the file was changed. Mend it first; a file with several documents can't be edited.")
+            .help("Nothing in the file was changed. Mend it first; a file with several documents cannot be edited.")
     })
 }
 
@@ -190,7 +190,7 @@ impl Editor<'_> {
             place = self.child(place, key).unwrap_or(place);
             if self.yaml.is_aliased(place.value) {
                 let name = self.leaf.name();
-                let message = format!("`{key}` can't be changed for the map's `{name}`: aliases repeat it elsewhere");
+                let message = format!("`{key}` cannot be changed for the map's `{name}`: aliases repeat it elsewhere");
                 return Err(Failure::bad_target(message)
                     .line(self.yaml.node(place.value).line)
                     .help("Write the value out in the places that shall have their own, or change the map."));

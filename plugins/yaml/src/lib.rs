@@ -4,7 +4,7 @@
 //! indentation, anchors, document markers and line ends stay as they are written, and so does a number or truth value when the new
 //! text reads as one. A key that is new goes below the last one of its mapping, or between its braces.
 //!
-//! What can't be changed without changing something else is refused with its line: a value that aliases repeat or that has a tag, a block
+//! What cannot be changed without changing something else is refused with its line: a value that aliases repeat or that has a tag, a block
 //! of text, a mapping that comes in through `*alias` or `<<`, a second document. What was written is read again at the end, and is
 //! the document that was there and the map's values, or it is not handed out.
 

@@ -196,7 +196,7 @@ fn what_would_change_something_else_is_refused_with_its_line() {
         ("a:\n  - 1\n", r#"{"a": [1, 2]}"#, 2, "another length"),
         ("- 1\n", r#"{"a": 1}"#, 1, "the document"),
         ("text\n", r#"{"a": 1}"#, 1, "the document"),
-        ("a: [1\nb: 2\n", r#"{"b": 1}"#, 2, "can't be read as YAML"),
+        ("a: [1\nb: 2\n", r#"{"b": 1}"#, 2, "cannot be read as YAML"),
     ] {
         let failure = failure(old, map);
         assert_eq!((failure.code.as_str(), failure.line), ("bad-target", Some(line)), "{old}: {failure}");

@@ -15,6 +15,6 @@ pub(crate) fn says_the_same(before: &Yaml, new: &str, path: &[String]) -> Result
 
 /// The refusal of an edit that would change more than it should.
 pub(crate) fn not_possible(key: &str) -> Failure {
-    Failure::bad_target(format!("`{key}` can't be put into this file without changing what else it says"))
+    Failure::bad_target(format!("`{key}` cannot be put into this file without changing what else it says"))
         .help("Write the key yourself once, in lines like `key: value`; portkeeper then keeps its value up to date.")
 }

@@ -106,7 +106,7 @@ pub(crate) fn population(bench: &Bench, times: &mut Times) {
     }
 }
 
-/// The main job: two ports and four files, in a project's folder that has none of them yet.
+/// The main job: two ports and four files, in a project's directory that has none of them yet.
 pub(crate) fn prepare(bench: &Bench, times: &mut Times) {
     let (ours, cold, theirs) = (Bench::home(), Bench::home(), Bench::home());
     // The first one fills the cache of compiled plugins.
@@ -124,9 +124,9 @@ pub(crate) fn prepare(bench: &Bench, times: &mut Times) {
             in_new_project(bench, &cold, |run| every_output_is("written", &prepare(run)));
         }
         if let Some(python) = &bench.python {
-            let folder = theirs.folder("project");
-            times.time(("prepare", PYTHON), &python.prepare(&theirs, bench.port).within(&folder));
-            fs::remove_dir_all(folder).expect("a folder");
+            let directory = theirs.directory("project");
+            times.time(("prepare", PYTHON), &python.prepare(&theirs, bench.port).within(&directory));
+            fs::remove_dir_all(directory).expect("a directory");
         }
     }
 }
@@ -137,7 +137,7 @@ fn cache(home: &Sandbox) -> PathBuf {
 
 /// A home with that many live reservations.
 ///
-/// They are made with the product itself, so that no format is repeated here. Their lease is one that the run can't outlive.
+/// They are made with the product itself, so that no format is repeated here. Their lease is one that the run cannot outlive.
 fn populated(size: usize) -> Sandbox {
     let home = Bench::home();
     home.portkeeper(format!("reserve --count {size} --range 1024-22000 --ttl 2h")).ok();
@@ -151,7 +151,7 @@ pub(crate) fn in_new_project(bench: &Bench, home: &Sandbox, prepare: impl FnOnce
     // Compiled plugins are shared by all homes of the harness; here each has its own.
     prepare(&home.portkeeper("prepare").within(home.work().join("project")).env("XDG_CACHE_HOME", cache(home)));
     home.portkeeper("release --all").ok();
-    fs::remove_dir_all(home.work().join("project")).expect("a folder");
+    fs::remove_dir_all(home.work().join("project")).expect("a directory");
 }
 
 fn config(port: u16) -> Value {

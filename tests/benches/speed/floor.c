@@ -1,6 +1,6 @@
 // The floor: the least that a reservation which survives a crash has to do, and nothing else.
 // Lock, read the registry, bind the port on both loopback addresses, write the new registry, sync it, put it in the old one's
-// place, sync the folder. Runs in the registry's folder: floor PORT
+// place, sync the directory. Runs in the registry's directory: floor PORT
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +29,6 @@ int main(int count, char **arguments) {
     must(write(new, text, length), "write");
     must(fsync(new), "fsync");
     must(rename("registry.tmp", "registry.json"), "rename");
-    must(fsync(must(open(".", O_RDONLY | O_DIRECTORY), "folder")), "fsync of the folder");
+    must(fsync(must(open(".", O_RDONLY | O_DIRECTORY), "directory")), "fsync of the directory");
     printf("%d\n", ntohs(port));
 }

@@ -82,11 +82,11 @@ pub(crate) fn in_new_project(bench: &Bench, home: &Sandbox, prepare: impl FnOnce
     });
     home.write("project/pk.config.json", config.to_string());
     home.write("project/page.jinja", "# portkeeper:generated\nport = {{ SERVICE_PORT }}\n");
-    let folder = home.work().join("project");
-    let run = home.portkeeper("prepare").within(&folder).env("XDG_CACHE_HOME", home.root().join("cache"));
+    let directory = home.work().join("project");
+    let run = home.portkeeper("prepare").within(&directory).env("XDG_CACHE_HOME", home.root().join("cache"));
     let outcome = prepare(&run);
     home.portkeeper("release --all").ok();
-    fs::remove_dir_all(folder).expect("a folder");
+    fs::remove_dir_all(directory).expect("a directory");
     outcome
 }
 
@@ -101,13 +101,13 @@ fn types() -> Vec<String> {
     builtin::FORMATS.into_iter().map(type_of).chain(others).take(OUTPUTS).collect()
 }
 
-/// What an output's `type` is for a folder of `plugins/`.
-fn type_of(folder: &str) -> String {
-    if folder == "runtime-js" { "runtime_js".to_owned() } else { folder.to_owned() }
+/// What an output's `type` is for a directory of `plugins/`.
+fn type_of(directory: &str) -> String {
+    if directory == "runtime-js" { "runtime_js".to_owned() } else { directory.to_owned() }
 }
 
 fn is_built_in(format: &str) -> bool {
-    builtin::FORMATS.into_iter().any(|folder| type_of(folder) == format)
+    builtin::FORMATS.into_iter().any(|directory| type_of(directory) == format)
 }
 
 /// An output of the type, with what the format cannot do without.

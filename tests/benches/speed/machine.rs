@@ -13,7 +13,7 @@ pub(crate) fn description() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let _ = writeln!(text, "machine: {cores} cores, {} {}", std::env::consts::OS, kernel.trim());
     let times = sync_times();
-    for what in ["file", "folder"] {
+    for what in ["file", "directory"] {
         let median = times.median((what, "sync")).unwrap_or_default();
         let _ = writeln!(text, "sync of a {what}: {:.2} ms", median.as_secs_f64() * 1e3);
     }
@@ -23,15 +23,15 @@ pub(crate) fn description() -> String {
 /// The two syncs of an atomic write, of 4 KiB.
 fn sync_times() -> Times {
     let mut times = Times::default();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (new, old) = (directory.path().join("new"), directory.path().join("old"));
     for _ in 0..21 {
         let mut file = File::create(&new).expect("a file");
         file.write_all(&[b'x'; 4096]).expect("a write");
         times.record(("file", "sync"), || file.sync_all()).expect("a sync");
         fs::rename(&new, &old).expect("a rename");
-        let handle = File::open(folder.path()).expect("a folder");
-        times.record(("folder", "sync"), || handle.sync_all()).expect("a sync");
+        let handle = File::open(directory.path()).expect("a directory");
+        times.record(("directory", "sync"), || handle.sync_all()).expect("a sync");
     }
     times
 }

@@ -21,9 +21,9 @@ cmd.main()
 pub(crate) struct PortFor(PathBuf);
 
 impl PortFor {
-    /// Installs it under the folder, unless a run before did. None, and a loud line, when that fails.
-    pub(crate) fn installed(folder: &Path) -> Option<Self> {
-        venv_with(PACKAGE, "port-for", folder).map(Self)
+    /// Installs it under the directory, unless a run before did. None, and a loud line, when that fails.
+    pub(crate) fn installed(directory: &Path) -> Option<Self> {
+        venv_with(PACKAGE, "port-for", directory).map(Self)
     }
 
     /// Asked for the port of a name.

@@ -42,10 +42,10 @@ pub(crate) struct Bench {
 impl Bench {
     /// Builds and installs what is compared.
     pub(crate) fn new() -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        // The system's temporary folder may be in memory, where a sync costs nothing.
-        tempfile::env::override_temp_dir(folder).expect("no temporary file was made before");
-        Self { port: free_port(), python: Python::installed(folder), floor: compiled_floor(folder) }
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // The system's temporary directory may be in memory, where a sync costs nothing.
+        tempfile::env::override_temp_dir(directory).expect("no temporary file was made before");
+        Self { port: free_port(), python: Python::installed(directory), floor: compiled_floor(directory) }
     }
 
     /// The path of portkeeper's release build.
@@ -80,7 +80,7 @@ pub(crate) fn peak_memory(run: &Run<'_>) -> u64 {
     let inner = run.command();
     let mut outer = Command::new(std::env::current_exe().expect("the path of this program"));
     outer.arg(PEAK_MEMORY).arg(inner.get_program()).args(inner.get_args());
-    outer.current_dir(inner.get_current_dir().expect("a folder")).env_clear();
+    outer.current_dir(inner.get_current_dir().expect("a directory")).env_clear();
     outer.envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
     let output = outer.output().expect("this program starts");
     assert!(output.status.success(), "{run}: {}", String::from_utf8_lossy(&output.stderr));
@@ -98,8 +98,8 @@ pub(crate) fn peak_memory_of_child(command: &[String]) -> i64 {
     Usage::of_children().peak_memory
 }
 
-fn compiled_floor(folder: &Path) -> PathBuf {
-    let program = folder.join("floor");
+fn compiled_floor(directory: &Path) -> PathBuf {
+    let program = directory.join("floor");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/speed/floor.c");
     let status = Command::new("cc").args(["-O2", "-o"]).arg(&program).arg(source).status().expect("cc, a C compiler");
     assert!(status.success(), "cc could not compile the floor program");

@@ -46,9 +46,9 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// Installs the tool under the folder, unless a run before did. None, and a loud line, when that fails.
-    pub(crate) fn installed(folder: &Path) -> Option<Self> {
-        let [bin, correct] = [PACKAGE, CORRECT_PACKAGE].map(|package| venv_with(package, "portkeeper", folder));
+    /// Installs the tool under the directory, unless a run before did. None, and a loud line, when that fails.
+    pub(crate) fn installed(directory: &Path) -> Option<Self> {
+        let [bin, correct] = [PACKAGE, CORRECT_PACKAGE].map(|package| venv_with(package, "portkeeper", directory));
         Some(Self { bin: bin?, correct: correct? })
     }
 
@@ -71,9 +71,9 @@ impl Python {
     }
 }
 
-/// The `bin` of a virtual environment with the package and its command. None, and a loud line, when it can't be installed.
-pub(crate) fn venv_with(package: &str, command: &str, folder: &Path) -> Option<PathBuf> {
-    let venv = folder.join(package);
+/// The `bin` of a virtual environment with the package and its command. None, and a loud line, when it cannot be installed.
+pub(crate) fn venv_with(package: &str, command: &str, directory: &Path) -> Option<PathBuf> {
+    let venv = directory.join(package);
     let bin = venv.join("bin");
     let install = || {
         succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;

@@ -36,10 +36,10 @@ fn run(check: bool, formats: &[String]) -> Result<bool, Box<dyn Error>> {
     let toolchain = Toolchain::find(&root)?;
     let rustc = toolchain.version()?;
     println!("building with {rustc}");
-    let folder = toolchain.build(&root, formats)?;
+    let directory = toolchain.build(&root, formats)?;
     let mut same = true;
     for format in formats {
-        let module = std::fs::read(folder.join(format!("portkeeper_plugin_{}.wasm", format.replace('-', "_"))))?;
+        let module = std::fs::read(directory.join(format!("portkeeper_plugin_{}.wasm", format.replace('-', "_"))))?;
         let component = encode(&module).map_err(|error| format!("{format}: {error}"))?;
         let digest = Digest {
             sources: builtin::sources(&root, format)?,
@@ -112,10 +112,10 @@ struct Toolchain {
 impl Toolchain {
     /// The usual toolchain when it has the standard library's source, else Debian's.
     fn find(root: &Path) -> Result<Self, Box<dyn Error>> {
-        for folder in ["", "/usr/bin/"] {
-            let [cargo, rustc] = ["cargo", "rustc"].map(|name| PathBuf::from(format!("{folder}{name}")));
+        for directory in ["", "/usr/bin/"] {
+            let [cargo, rustc] = ["cargo", "rustc"].map(|name| PathBuf::from(format!("{directory}{name}")));
             let mut toolchain = Self { cargo, rustc, linker: None };
-            // One that is not installed can't be asked.
+            // One that is not installed cannot be asked.
             let sysroot = toolchain.ask(root, &["--print", "sysroot"]).unwrap_or_default();
             if Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir() {
                 toolchain.linker = (sysroot == "/usr").then(linker);
@@ -131,14 +131,14 @@ impl Toolchain {
         self.ask(&builtin::root(), &["--version"])
     }
 
-    fn ask(&self, folder: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-        let output = Command::new(&self.rustc).args(arguments).current_dir(folder).output()?;
+    fn ask(&self, directory: &Path, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+        let output = Command::new(&self.rustc).args(arguments).current_dir(directory).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     /// Builds the formats, and says where their core modules are.
     fn build(&self, root: &Path, formats: &[String]) -> Result<PathBuf, Box<dyn Error>> {
-        let target_folder = root.join("target/plugins");
+        let target_directory = root.join("target/plugins");
         let mut cargo = Command::new(&self.cargo);
         cargo.current_dir(root).args(["build", "--locked", "--profile", "plugin", "--target", TARGET]);
         for format in formats {
@@ -152,14 +152,17 @@ impl Toolchain {
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
         let flags = self.flags(root)?.join("\x1f");
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags).env("CARGO_TARGET_DIR", &target_folder).env("RUSTC", &self.rustc);
+        cargo
+            .env("CARGO_ENCODED_RUSTFLAGS", flags)
+            .env("CARGO_TARGET_DIR", &target_directory)
+            .env("RUSTC", &self.rustc);
         for inherited in ["RUSTFLAGS", "RUSTC_WRAPPER", "CARGO_INCREMENTAL"] {
             cargo.env_remove(inherited);
         }
         if !cargo.status()?.success() {
             return Err("the plugins could not be built".into());
         }
-        Ok(target_folder.join(TARGET).join("plugin"))
+        Ok(target_directory.join(TARGET).join("plugin"))
     }
 
     /// What makes the bytes the same on every machine: no path of this one in them.

@@ -39,7 +39,7 @@ fn an_unknown_type_lists_what_there_is() {
 }
 
 #[test]
-fn a_type_never_leads_out_of_the_folder() {
+fn a_type_never_leads_out_of_the_directory() {
     let home = Home::new();
     std::fs::write(home.plugins().with_file_name("x.wasm"), WatPlugin::new("x").component()).unwrap();
     for name in ["../x", "..", "", "/etc/x", "a/b", "x.wasm", "plugins\\x"] {
@@ -136,7 +136,7 @@ fn a_built_in_name_is_taken_over_explicitly_or_not_at_all() {
 }
 
 #[test]
-fn a_folder_or_pipe_in_a_plugins_place_is_an_error() {
+fn a_directory_or_pipe_in_a_plugins_place_is_an_error() {
     let home = Home::new();
     std::fs::create_dir(home.plugins().join("x.wasm")).unwrap();
     assert!(matches!(home.find("x"), Err(PluginError::Unreadable { .. })));

@@ -13,24 +13,24 @@ use portkeeper::model::Digest;
 use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, PluginError, Request, Sources, TextFile};
 use tempfile::TempDir;
 
-/// A user with a folder of plugins and a cache.
+/// A user with a directory of plugins and a cache.
 struct Home {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Home {
     fn new() -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap() };
+        let home = Self { directory: tempfile::tempdir().unwrap() };
         std::fs::create_dir(home.plugins()).unwrap();
         home
     }
 
     fn plugins(&self) -> PathBuf {
-        self.folder.path().join("plugins")
+        self.directory.path().join("plugins")
     }
 
     fn cache(&self) -> PathBuf {
-        self.folder.path().join("cache")
+        self.directory.path().join("cache")
     }
 
     fn put(&self, output_type: &str, bytes: &[u8]) {

@@ -116,11 +116,11 @@ fn what_belongs_to_another_user_is_not_run() {
     fs::remove_file(entry(&home)).unwrap();
     std::os::unix::fs::chown(home.cache(), stranger, None).unwrap();
     home.find("x").unwrap().render(&request()).unwrap();
-    assert_eq!(fs::read_dir(home.cache()).unwrap().count(), 0, "another user's folder");
+    assert_eq!(fs::read_dir(home.cache()).unwrap().count(), 0, "another user's directory");
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_not_used() {
+fn a_directory_that_others_can_write_to_is_not_used() {
     for mode in [0o770, 0o707, 0o777] {
         let home = warm();
         fs::remove_file(entry(&home)).unwrap();
@@ -131,7 +131,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
 }
 
 #[test]
-fn a_linked_missing_or_unwritable_folder_does_no_harm() {
+fn a_linked_missing_or_unwritable_directory_does_no_harm() {
     let home = warm();
     let elsewhere = home.cache().with_file_name("elsewhere");
     fs::remove_dir_all(home.cache()).unwrap();

@@ -10,7 +10,7 @@ use portkeeper_tests::{Run, skipped};
 
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
-/// Where authors' crates are built: one folder, so that not every test compiles the SDK again.
+/// Where authors' crates are built: one directory, so that not every test compiles the SDK again.
 pub(crate) fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party")
 }
@@ -20,10 +20,10 @@ pub(crate) fn author(run: Run<'_>) -> Run<'_> {
     environment().into_iter().fold(run, |run, (key, value)| run.env(key, value))
 }
 
-/// The author's cargo in the folder, without what the cargo that runs this test says to its children.
-pub(crate) fn cargo(folder: &Path) -> Command {
+/// The author's cargo in the directory, without what the cargo that runs this test says to its children.
+pub(crate) fn cargo(directory: &Path) -> Command {
     let mut cargo = toolchain(&cargo_path());
-    cargo.current_dir(folder);
+    cargo.current_dir(directory);
     cargo
 }
 
@@ -70,8 +70,8 @@ fn toolchain(program: &str) -> Command {
 /// Where cargo and its toolchain are, and that nothing is downloaded.
 fn environment() -> Vec<(&'static str, OsString)> {
     let home = std::env::home_dir().unwrap();
-    let beside_home = |key: &'static str, folder: &str| {
-        (key, std::env::var_os(key).unwrap_or_else(|| home.join(folder).into_os_string()))
+    let beside_home = |key: &'static str, directory: &str| {
+        (key, std::env::var_os(key).unwrap_or_else(|| home.join(directory).into_os_string()))
     };
     let mut environment = vec![
         beside_home("CARGO_HOME", ".cargo"),

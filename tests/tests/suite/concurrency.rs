@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::sandbox;
 
-/// `count` callers at once, each in a folder of its own.
+/// `count` callers at once, each in a directory of its own.
 fn crowd(sandbox: &Sandbox, ports: &Ports, count: usize) -> Vec<Outcome> {
     let caller = |number| {
-        let folder = sandbox.folder(format!("caller-{number}"));
+        let directory = sandbox.directory(format!("caller-{number}"));
         // A busy machine may need more than the ten seconds that a person would wait.
         let words = format!("reserve --range {ports} --owner caller-{number} --lock-timeout 2m");
-        sandbox.portkeeper(words).within(folder)
+        sandbox.portkeeper(words).within(directory)
     };
     all_at_once((0..count).map(caller))
 }
@@ -130,5 +130,5 @@ fn what_killed_callers_leave_is_collected() {
     assert_eq!(sandbox.reserved(), [0; 0], "seed {seed}");
     let left = std::fs::read_dir(sandbox.state()).unwrap().map(|entry| entry.unwrap().file_name());
     let litter: Vec<_> = left.filter(|name| !name.to_string_lossy().starts_with("registry.json")).collect();
-    assert!(litter.is_empty(), "seed {seed}: left behind in the state folder: {litter:?}");
+    assert!(litter.is_empty(), "seed {seed}: left behind in the state directory: {litter:?}");
 }

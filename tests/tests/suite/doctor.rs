@@ -33,9 +33,17 @@ fn a_new_user_and_a_usual_one_have_no_problem() {
     before.assert_unchanged("doctor");
     let _ = sandbox.portkeeper(format!("port --write-env=web --range {ports}")).ok();
     let outcome = sandbox.portkeeper("doctor --json").ok();
-    for about in
-        ["registry", "state folder", "lock", "stale", "projects", "ephemeral ports", "clock", "socket tables", "trust"]
-    {
+    for about in [
+        "registry",
+        "state directory",
+        "lock",
+        "stale",
+        "projects",
+        "ephemeral ports",
+        "clock",
+        "socket tables",
+        "trust",
+    ] {
         assert_eq!(finding(&outcome, about)["severity"], "ok", "{outcome}");
     }
     let text = sandbox.portkeeper("doctor --format table").ok().stdout;
@@ -82,7 +90,7 @@ fn stale_reservations_are_noted() {
 #[test]
 fn a_project_that_cannot_be_seen_is_noted() {
     let sandbox = sandbox();
-    let project = sandbox.folder("disk/project/.git").parent().unwrap().to_owned();
+    let project = sandbox.directory("disk/project/.git").parent().unwrap().to_owned();
     let _ = sandbox.portkeeper("port --write-env").within(&project).ok();
     std::fs::rename(sandbox.work().join("disk"), sandbox.work().join("unmounted")).unwrap();
     let outcome = sandbox.portkeeper("doctor --json").ok();

@@ -41,7 +41,7 @@ fn a_server_is_named_with_all_that_is_known_of_it() {
         return;
     }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    let project = sandbox.folder("shop-2/.git").parent().unwrap().to_owned();
+    let project = sandbox.directory("shop-2/.git").parent().unwrap().to_owned();
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{0} [::1]:{0}", ports.first())).within(&project);
     let server = StandIn::start(listen.command());
     let explained = explain(&sandbox, ports.first());
@@ -50,7 +50,7 @@ fn a_server_is_named_with_all_that_is_known_of_it() {
     let process = &explained["sockets"][0]["process"];
     assert_eq!(process["command"], "stand-in");
     assert_eq!(process["command_line"][1], "listen");
-    assert_eq!(process["folder"], json!(project));
+    assert_eq!(process["directory"], json!(project));
     assert_eq!(process["project"], json!(project));
     assert_eq!(process["parents"][0]["pid"], std::process::id());
     assert_eq!(process["uid"], rustix::process::geteuid().as_raw());
@@ -80,11 +80,11 @@ fn the_port_that_is_yours_already_is_offered_instead() {
 #[test]
 fn reservations_are_told_with_whom_they_are_for() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
-    let (mine, other) = (sandbox.folder("mine"), sandbox.folder("other"));
+    let (mine, other) = (sandbox.directory("mine"), sandbox.directory("other"));
     let _ = sandbox.portkeeper(format!("port --write-env=web --range {0}-{0}", ports.at(0))).within(&other).ok();
     let _ = sandbox.portkeeper(format!("reserve --port {} --owner anna", ports.at(1))).ok();
-    let from = |folder: &std::path::Path, port: u16| {
-        sandbox.portkeeper(format!("explain {port} --json")).within(folder).ok().json()
+    let from = |directory: &std::path::Path, port: u16| {
+        sandbox.portkeeper(format!("explain {port} --json")).within(directory).ok().json()
     };
     let seen = from(&mine, ports.at(0));
     assert_eq!(seen["verdict"], "reserved");
@@ -259,8 +259,8 @@ fn words_of_other_processes_cannot_write_to_the_terminal() {
     let stand_in = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first())).command();
     let mut arguments = vec![stand_in.get_program().to_owned()];
     arguments.extend(stand_in.get_args().map(ToOwned::to_owned));
-    let folder = sandbox.folder(format!("a{name}b"));
-    command.args(["-c", "exec \"$@\"", "sh"]).args(arguments).current_dir(folder);
+    let directory = sandbox.directory(format!("a{name}b"));
+    command.args(["-c", "exec \"$@\"", "sh"]).args(arguments).current_dir(directory);
     let _server = StandIn::start(command);
     let text = text(&sandbox, ports.first());
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");

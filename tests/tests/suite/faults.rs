@@ -1,6 +1,6 @@
 //! The faults of the Python tool, each as a test that it would fail, under its number in our list of them.
 //!
-//! 1 to 3: the `concurrency` tests and [`f03_two_folders_coordinate`]. 4 and 20 to 22 are about the holder, `run` and the scan,
+//! 1 to 3: the `concurrency` tests and [`f03_two_directories_coordinate`]. 4 and 20 to 22 are about the holder, `run` and the scan,
 //! which come later.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,10 +13,12 @@ use crate::config::one_port;
 use crate::sandbox;
 
 #[test]
-fn f03_two_folders_coordinate() {
+fn f03_two_directories_coordinate() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     let given: Vec<u16> = ["one", "two"]
-        .map(|folder| sandbox.portkeeper(format!("port --range {ports}")).within(sandbox.folder(folder)).ok().port())
+        .map(|directory| {
+            sandbox.portkeeper(format!("port --range {ports}")).within(sandbox.directory(directory)).ok().port()
+        })
         .into();
     assert_eq!(given, ports.all());
 }

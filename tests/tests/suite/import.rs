@@ -50,7 +50,7 @@ fn faults_are_reported_with_their_lines_and_stop_nothing() {
     let answer = sandbox.portkeeper("import --port-for port-for.conf").exits(1);
     answer
         .says("port-for.conf: line 2: `bad`: `abc` is not a port")
-        .says("line 4: `8080` can't be a name")
+        .says("line 4: `8080` cannot be a name")
         .says(format!("line 5: `kept` has port {} here, and keeps it", ports.at(0)))
         .says(format!("line 6: port {} is reserved here as foo, a global name", ports.at(1)))
         .says("line 7: ")

@@ -9,11 +9,11 @@ fn kill<'a>(sandbox: &'a Sandbox, port: u16, words: &str) -> Run<'a> {
     sandbox.portkeeper(format!("kill {port} {words}"))
 }
 
-/// A project with the port reserved as `web`, and its folder.
+/// A project with the port reserved as `web`, and its directory.
 fn project(sandbox: &Sandbox, port: u16) -> std::path::PathBuf {
-    let folder = sandbox.folder("shop/.git").parent().unwrap().to_owned();
-    let _ = sandbox.portkeeper(format!("port --write-env=web --range {port}-{port}")).within(&folder).ok();
-    folder
+    let directory = sandbox.directory("shop/.git").parent().unwrap().to_owned();
+    let _ = sandbox.portkeeper(format!("port --write-env=web --range {port}-{port}")).within(&directory).ok();
+    directory
 }
 
 fn is_alive(process: &StandIn) -> bool {
@@ -29,10 +29,10 @@ fn the_listener_of_this_project_is_ended() {
     }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
-    let folder = project(&sandbox, port);
+    let directory = project(&sandbox, port);
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{port} [::1]:{port}"));
-    let server = StandIn::start(listen.within(&folder).command());
-    let answer = kill(&sandbox, port, "--yes --json").within(&folder).ok().json();
+    let server = StandIn::start(listen.within(&directory).command());
+    let answer = kill(&sandbox, port, "--yes --json").within(&directory).ok().json();
     let ended = json!([{ "pid": server.pid(), "command": "stand-in", "how": "asked", "processes": 1 }]);
     assert_eq!(answer["ended"], ended, "{answer}");
     assert!(!is_alive(&server));
@@ -42,8 +42,8 @@ fn the_listener_of_this_project_is_ended() {
 #[test]
 fn a_strangers_listener_needs_force() {
     let (sandbox, ports) = (sandbox(), Ports::take(3));
-    let folder = project(&sandbox, ports.at(0));
-    let other = sandbox.folder("other/.git").parent().unwrap().to_owned();
+    let directory = project(&sandbox, ports.at(0));
+    let other = sandbox.directory("other/.git").parent().unwrap().to_owned();
     let start =
         |port: u16| StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).within(&other).command());
     // On the port of the project, on one that nobody has reserved, and on one of another project.
@@ -53,13 +53,13 @@ fn a_strangers_listener_needs_force() {
     {
         let server = start(port);
         kill(&sandbox, port, "--yes")
-            .within(&folder)
+            .within(&directory)
             .refused(1)
             .says(reason)
             .says("--force")
             .says(format!("pid {}", server.pid()));
         assert!(is_alive(&server));
-        let _ = kill(&sandbox, port, "--yes --force").within(&folder).ok();
+        let _ = kill(&sandbox, port, "--yes --force").within(&directory).ok();
         assert!(!is_alive(&server));
     }
 }
@@ -213,27 +213,27 @@ fn a_server_that_is_started_again_is_told_of() {
 #[test]
 fn a_name_stands_for_its_port() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    let folder = project(&sandbox, ports.first());
+    let directory = project(&sandbox, ports.first());
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first()));
-    let server = StandIn::start(listen.within(&folder).command());
-    let explained = sandbox.portkeeper("explain web --json").within(&folder).ok().json();
+    let server = StandIn::start(listen.within(&directory).command());
+    let explained = sandbox.portkeeper("explain web --json").within(&directory).ok().json();
     assert_eq!((&explained["port"], &explained["verdict"]), (&json!(ports.first()), &json!("yours")), "{explained}");
-    let _ = sandbox.portkeeper("kill web --yes").within(&folder).ok();
+    let _ = sandbox.portkeeper("kill web --yes").within(&directory).ok();
     assert!(!is_alive(&server));
-    sandbox.portkeeper("kill wep --yes").within(&folder).refused(2).says("did you mean `web`?");
+    sandbox.portkeeper("kill wep --yes").within(&directory).refused(2).says("did you mean `web`?");
 }
 
 #[test]
 fn a_stranger_on_another_address_is_not_meant() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
-    let folder = project(&sandbox, port);
-    let other = sandbox.folder("other/.git").parent().unwrap().to_owned();
-    let start = |address: &str, folder: &std::path::Path| {
-        StandIn::start(sandbox.stand_in_run(&format!("listen {address}:{port}")).within(folder).command())
+    let directory = project(&sandbox, port);
+    let other = sandbox.directory("other/.git").parent().unwrap().to_owned();
+    let start = |address: &str, directory: &std::path::Path| {
+        StandIn::start(sandbox.stand_in_run(&format!("listen {address}:{port}")).within(directory).command())
     };
-    let (own, stranger) = (start("127.0.0.1", &folder), start("127.0.0.2", &other));
-    let _ = kill(&sandbox, port, "--yes").within(&folder).ok();
+    let (own, stranger) = (start("127.0.0.1", &directory), start("127.0.0.2", &other));
+    let _ = kill(&sandbox, port, "--yes").within(&directory).ok();
     assert!(!is_alive(&own) && is_alive(&stranger));
 }
 
@@ -241,12 +241,12 @@ fn a_stranger_on_another_address_is_not_meant() {
 fn a_worktree_inside_of_a_project_is_another_project() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
-    let folder = project(&sandbox, port);
-    let inner = sandbox.folder("shop/worktrees/fix");
+    let directory = project(&sandbox, port);
+    let inner = sandbox.directory("shop/worktrees/fix");
     std::fs::write(inner.join(".git"), "gitdir: ../../.git/worktrees/fix").unwrap();
-    let server = StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).within(&folder).command());
+    let server = StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).within(&directory).command());
     kill(&sandbox, port, "--yes").within(&inner).refused(1).says("reserved for");
     sandbox.portkeeper("wait web --occupied -t 0").within(&inner).refused(2).says("no name of a port");
     assert!(is_alive(&server));
-    let _ = kill(&sandbox, port, "--yes").within(&folder).ok();
+    let _ = kill(&sandbox, port, "--yes").within(&directory).ok();
 }

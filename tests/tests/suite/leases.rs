@@ -108,7 +108,7 @@ fn asking_again_renews_a_timed_lease() {
 #[test]
 fn a_name_keeps_its_port_until_its_project_is_provably_gone() {
     let sandbox = sandbox();
-    let project = sandbox.folder("project/.git").parent().unwrap().to_owned();
+    let project = sandbox.directory("project/.git").parent().unwrap().to_owned();
     let answer = sandbox.portkeeper("reserve --write-env").within(&project).ok();
     let (port, lease) = (answer.port(), answer.json()["lease"].clone());
     assert_eq!((&lease["kind"], &lease["name"]), (&json!("named"), &json!("PORT")));
@@ -120,12 +120,12 @@ fn a_name_keeps_its_port_until_its_project_is_provably_gone() {
 #[test]
 fn a_name_whose_project_may_only_be_unmounted_stays() {
     let sandbox = sandbox();
-    let project = sandbox.folder("disk/project/.git").parent().unwrap().to_owned();
+    let project = sandbox.directory("disk/project/.git").parent().unwrap().to_owned();
     let port = sandbox.portkeeper("port --write-env").within(&project).ok().port();
-    // The parent is another folder now, as when a disk is gone from its mount point.
+    // The parent is another directory now, as when a disk is gone from its mount point.
     std::fs::rename(sandbox.work().join("disk"), sandbox.work().join("elsewhere")).unwrap();
     assert_eq!(collected(&sandbox), [0; 0]);
-    sandbox.folder("disk");
+    sandbox.directory("disk");
     assert_eq!(collected(&sandbox), [0; 0]);
     assert_eq!(sandbox.reserved(), [port]);
 }

@@ -8,24 +8,24 @@ use serde_json::json;
 
 use crate::sandbox;
 
-/// A folder that is the root of a worktree.
+/// A directory that is the root of a worktree.
 fn project(sandbox: &Sandbox, name: &str) -> PathBuf {
-    sandbox.folder(format!("{name}/.git"));
+    sandbox.directory(format!("{name}/.git"));
     sandbox.work().join(name)
 }
 
-/// `port NAME` in the folder.
-fn port<'a>(sandbox: &'a Sandbox, folder: &PathBuf, words: &str) -> Run<'a> {
-    sandbox.portkeeper(format!("port {words}")).within(folder)
+/// `port NAME` in the directory.
+fn port<'a>(sandbox: &'a Sandbox, directory: &PathBuf, words: &str) -> Run<'a> {
+    sandbox.portkeeper(format!("port {words}")).within(directory)
 }
 
 #[test]
-fn a_name_gives_the_same_port_every_time_and_from_every_folder_of_its_project() {
+fn a_name_gives_the_same_port_every_time_and_from_every_directory_of_its_project() {
     let sandbox = sandbox();
     let shop = project(&sandbox, "shop");
     let web = port(&sandbox, &shop, "web").ok().port();
     assert_eq!(port(&sandbox, &shop, "web").ok().port(), web);
-    assert_eq!(port(&sandbox, &sandbox.folder("shop/src/deep"), "web").ok().port(), web);
+    assert_eq!(port(&sandbox, &sandbox.directory("shop/src/deep"), "web").ok().port(), web);
     assert_eq!(sandbox.portkeeper("reserve web").within(&shop).ok().json()["port"], web);
     assert_ne!(port(&sandbox, &shop, "api").ok().port(), web);
     assert_eq!(sandbox.reserved().len(), 2);
@@ -57,7 +57,7 @@ fn worktrees_of_one_repository_are_different_projects() {
 }
 
 #[test]
-fn a_folder_under_another_spelling_or_moved_keeps_its_names() {
+fn a_directory_under_another_spelling_or_moved_keeps_its_names() {
     let sandbox = sandbox();
     let shop = project(&sandbox, "shop");
     let (web, api) = (port(&sandbox, &shop, "web").ok().port(), port(&sandbox, &shop, "api").ok().port());
@@ -71,7 +71,7 @@ fn a_folder_under_another_spelling_or_moved_keeps_its_names() {
 }
 
 #[test]
-fn a_folder_in_no_project_is_told_what_to_do() {
+fn a_directory_in_no_project_is_told_what_to_do() {
     let sandbox = sandbox();
     let run = sandbox.portkeeper("port web");
     run.refused(2).says("--project .").says("--global");
@@ -97,7 +97,7 @@ fn the_names_of_a_config_are_reached_by_the_same_command() {
     let prepare = sandbox.portkeeper("prepare").within(&shop);
     let _ = prepare.ok();
     let before = sandbox.everything();
-    assert_eq!(port(&sandbox, &sandbox.folder("shop/src"), "SERVICE_PORT").ok().port(), ports.first());
+    assert_eq!(port(&sandbox, &sandbox.directory("shop/src"), "SERVICE_PORT").ok().port(), ports.first());
     std::fs::remove_dir(shop.join("src")).unwrap();
     before.assert_unchanged("asking for a config's name");
     let list = sandbox.portkeeper("list --json").within(&shop).ok().json();
@@ -225,11 +225,11 @@ fn host_protocol_and_owner_stay_unless_something_else_is_asked_for() {
 fn list_prints_name_and_port_as_port_for_does() {
     let (sandbox, ports) = (sandbox(), Ports::take(3));
     let (shop, blog) = (project(&sandbox, "shop"), project(&sandbox, "blog"));
-    for (folder, name, index) in [(&shop, "web", 1), (&shop, "api", 0), (&blog, "web", 2)] {
-        let _ = port(&sandbox, folder, &format!("{name} --port {}", ports.at(index))).ok();
+    for (directory, name, index) in [(&shop, "web", 1), (&shop, "api", 0), (&blog, "web", 2)] {
+        let _ = port(&sandbox, directory, &format!("{name} --port {}", ports.at(index))).ok();
     }
     let _ = sandbox.portkeeper("reserve --owner no-name").ok();
-    let list = |words: &str, folder: &PathBuf| sandbox.portkeeper(format!("list {words}")).within(folder).ok();
+    let list = |words: &str, directory: &PathBuf| sandbox.portkeeper(format!("list {words}")).within(directory).ok();
     assert_eq!(list("", &shop).stdout, format!("api: {}\nweb: {}\n", ports.at(0), ports.at(1)));
     assert_eq!(list("--project shop", &sandbox.work()).stdout, list("", &shop).stdout);
     assert_eq!(list("--global", &shop).stdout, "");
@@ -327,7 +327,7 @@ fn crowded(sandbox: &Sandbox) -> Vec<Outcome> {
 }
 
 #[test]
-fn ten_thousand_names_of_a_hundred_projects_never_collide_and_end_with_their_folders() {
+fn ten_thousand_names_of_a_hundred_projects_never_collide_and_end_with_their_directories() {
     let sandbox = sandbox();
     let mut ports = BTreeSet::new();
     for outcome in crowded(&sandbox) {
@@ -339,11 +339,11 @@ fn ten_thousand_names_of_a_hundred_projects_never_collide_and_end_with_their_fol
     let gc = || sandbox.portkeeper("gc").without_powers().ok().json()["released"].as_array().unwrap().len();
     assert_eq!(gc(), 0);
 
-    // A folder that is gone: exactly its names are collected.
+    // A directory that is gone: exactly its names are collected.
     std::fs::remove_dir_all(sandbox.work().join("disk-0/project-0")).unwrap();
-    // An unmounted disk: another folder is in its place. An unreadable one: nobody can tell.
+    // An unmounted disk: another directory is in its place. An unreadable one: nobody can tell.
     std::fs::rename(sandbox.work().join("disk-1"), sandbox.work().join("unmounted")).unwrap();
-    sandbox.folder("disk-1");
+    sandbox.directory("disk-1");
     let closed = sandbox.work().join("disk-2");
     set_mode(&closed, 0o000);
     let released = gc();

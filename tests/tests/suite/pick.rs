@@ -149,7 +149,7 @@ fn what_the_kernel_has_set_aside_is_not_chosen_and_can_be_asked_for() {
         sandbox.program("sh").words("-c").arg(script).inside(&there).run()
     };
     if set("29000-31999,40000").code() != Some(0) {
-        return portkeeper_tests::skipped("NETNS", "the namespace's settings can't be written");
+        return portkeeper_tests::skipped("NETNS", "the namespace's settings cannot be written");
     }
     let inside = |words: &str| sandbox.portkeeper(words).inside(&there);
     let why = inside("pick --why 29500").exits(1);

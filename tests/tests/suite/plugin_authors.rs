@@ -30,10 +30,10 @@ fn from_nothing_to_a_format_in_use() {
     if new_crate(&sandbox, "shout").is_none() {
         return;
     }
-    let folder = sandbox.work().join("shout");
-    let _ = author(sandbox.program("cargo").words("test --quiet")).within(&folder).ok();
+    let directory = sandbox.work().join("shout");
+    let _ = author(sandbox.program("cargo").words("test --quiet")).within(&directory).ok();
     build(&sandbox, "shout");
-    let trials = sandbox.portkeeper("plugin test shout.wasm").within(&folder).ok().json();
+    let trials = sandbox.portkeeper("plugin test shout.wasm").within(&directory).ok().json();
     assert_eq!(trials.as_array().unwrap().len(), 3, "{trials}");
     for trial in trials.as_array().unwrap() {
         assert!(trial["result"] == "passed" && trial["fuel"].as_u64().unwrap() > 1_000, "{trial}");
@@ -42,7 +42,7 @@ fn from_nothing_to_a_format_in_use() {
             "{trial}"
         );
     }
-    let again = sandbox.portkeeper("plugin test shout.wasm").within(&folder).ok().json();
+    let again = sandbox.portkeeper("plugin test shout.wasm").within(&directory).ok().json();
     assert_eq!(again[0]["fuel"], trials[0]["fuel"], "the same on every run");
 
     let _ = sandbox.portkeeper("plugin add shout/shout.wasm").ok();
@@ -71,7 +71,7 @@ fn a_build_that_fails_says_why_and_writes_nothing() {
         .write("whisper/src/lib.rs", source.replace("export_plugin!(Whisper);", "").replace("export_plugin};", "};"));
     let outcome = author(sandbox.portkeeper("plugin build whisper")).run();
     assert_eq!(outcome.code(), Some(3), "{outcome}");
-    outcome.says("what whisper builds to can't be used as a plugin");
+    outcome.says("what whisper builds to cannot be used as a plugin");
     let manifest = sandbox.read("whisper/Cargo.toml");
     sandbox.write("whisper/Cargo.toml", manifest.replace("\"cdylib\", ", ""));
     sandbox.write("whisper/src/lib.rs", source);
@@ -94,16 +94,16 @@ fn a_compiler_without_the_target_is_told_how_to_get_it() {
     let build = sandbox.portkeeper("plugin build shout").env("RUSTC", rustc).env("CARGO", cargo);
     build.exits(3).says("rustup target add wasm32-unknown-unknown").says("apt-get install");
     let missing = sandbox.portkeeper("plugin build shout").env("RUSTC", "/nowhere/rustc");
-    missing.refused(3).says("can't be started: /nowhere/rustc").says("rustup.rs");
+    missing.refused(3).says("cannot be started: /nowhere/rustc").says("rustup.rs");
 }
 
 #[test]
-fn a_name_that_cannot_be_and_a_folder_that_is_there_are_refused() {
+fn a_name_that_cannot_be_and_a_directory_that_is_there_are_refused() {
     let sandbox = sandbox();
-    sandbox.folder("taken");
+    sandbox.directory("taken");
     for (words, message) in [
         ("plugin new env", "built in"),
-        ("plugin new a/b", "can't be the name of a type"),
+        ("plugin new a/b", "cannot be the name of a type"),
         ("plugin new taken", "is there already"),
         ("plugin new x --sdk .", "is not the SDK"),
     ] {
@@ -204,7 +204,7 @@ fn a_fixture_that_means_nothing_is_refused_with_the_reason() {
     let sandbox = sandbox();
     put(&sandbox, &WatPlugin::new("x").options_schema(r#"{"properties": {"a": {"type": "string"}}}"#));
     sandbox.portkeeper("plugin test x.wasm").exits(3).says("fixtures");
-    sandbox.folder("fixtures");
+    sandbox.directory("fixtures");
     sandbox.portkeeper("plugin test x.wasm").refused(2).says("there are no fixtures in");
     for (file, text, words) in [
         ("request.json", "{", "request.json"),

@@ -106,7 +106,7 @@ fn a_lockfile_that_cannot_be_used_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_folder_of_plugins_that_leads_out_of_the_project_is_not_written_to() {
+fn a_directory_of_plugins_that_leads_out_of_the_project_is_not_written_to() {
     let (ports, sandbox) = (Ports::take(1), sandbox());
     sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
     let outside = sandbox.root().join("home/outside");

@@ -142,9 +142,9 @@ fn a_type_that_the_config_takes_over_is_listed_once() {
 #[test]
 fn inspecting_says_everything_and_needs_no_trust() {
     let sandbox = sandbox();
-    let folder = sandbox.folder(".portkeeper/plugins");
+    let directory = sandbox.directory(".portkeeper/plugins");
     sandbox.write("pk.config.json", r#"{"ports": [{"key": "A"}]}"#);
-    sandbox.write(folder.join("shout.wasm"), shout().module());
+    sandbox.write(directory.join("shout.wasm"), shout().module());
     assert_eq!(listed(&sandbox, "shout").unwrap()["trust"], "no");
     let before = sandbox.everything();
     for plugin in ["shout", ".portkeeper/plugins/shout.wasm"] {
@@ -201,8 +201,8 @@ fn the_cache_is_shown_and_cleared() {
     assert_eq!(run("plugin cache").json()["entries"], entries);
 }
 
-fn names(folder: &Path) -> Vec<String> {
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+fn names(directory: &Path) -> Vec<String> {
+    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 #[test]

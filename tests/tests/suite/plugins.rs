@@ -10,7 +10,7 @@ use crate::sandbox;
 /// The type that the plugins of these tests render.
 const TYPE: &str = "shout";
 
-/// A folder with an `.env` to lose and a config that writes it before and after the plugin's file.
+/// A directory with an `.env` to lose and a config that writes it before and after the plugin's file.
 fn project(ports: &Ports) -> Sandbox {
     let sandbox = sandbox();
     sandbox.write(".env", "KEEP=me\n");
@@ -19,12 +19,12 @@ fn project(ports: &Ports) -> Sandbox {
     sandbox
 }
 
-fn put(sandbox: &Sandbox, folder: &std::path::Path, bytes: &[u8]) -> std::path::PathBuf {
-    sandbox.write(folder.join(format!("{TYPE}.wasm")), bytes)
+fn put(sandbox: &Sandbox, directory: &std::path::Path, bytes: &[u8]) -> std::path::PathBuf {
+    sandbox.write(directory.join(format!("{TYPE}.wasm")), bytes)
 }
 
 #[test]
-fn a_plugin_in_the_users_folder_serves_its_type() {
+fn a_plugin_in_the_users_directory_serves_its_type() {
     let ports = Ports::take(1);
     let sandbox = project(&ports);
     put(&sandbox, &sandbox.plugins(), &WatPlugin::new(TYPE).component());
@@ -39,8 +39,8 @@ fn a_plugin_in_the_users_folder_serves_its_type() {
 fn a_plugin_of_the_project_runs_only_after_the_user_trusts_it() {
     let ports = Ports::take(1);
     let sandbox = project(&ports);
-    let folder = sandbox.work().join(".portkeeper/plugins");
-    let path = put(&sandbox, &folder, &WatPlugin::new(TYPE).component());
+    let directory = sandbox.work().join(".portkeeper/plugins");
+    let path = put(&sandbox, &directory, &WatPlugin::new(TYPE).component());
     let before = sandbox.everything();
     sandbox.portkeeper("prepare").exits(2).is_one_clear_error().says("portkeeper trust").says("shout.wasm");
     assert_eq!(sandbox.read(".env"), "KEEP=me\n");
@@ -51,7 +51,7 @@ fn a_plugin_of_the_project_runs_only_after_the_user_trusts_it() {
     let _ = sandbox.portkeeper("prepare").ok();
     assert!(sandbox.has("out.txt"));
 
-    put(&sandbox, &folder, &WatPlugin::new(TYPE).named(TYPE).on_describe("(nop)").component());
+    put(&sandbox, &directory, &WatPlugin::new(TYPE).named(TYPE).on_describe("(nop)").component());
     sandbox.portkeeper("prepare").exits(2).says("portkeeper trust");
 }
 
@@ -113,7 +113,7 @@ fn whatever_is_wrong_with_the_cache_the_plugins_run() {
     runs("with a bit flip");
     std::fs::remove_dir_all(&cache).unwrap();
     std::fs::write(&cache, "a file").unwrap();
-    runs("without a folder");
+    runs("without a directory");
 }
 
 /// Runs the plugin and demands that it is stopped, named, and that nothing else happened.

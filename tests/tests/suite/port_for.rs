@@ -149,7 +149,7 @@ fn test_get_port_in_all_its_forms() {
 fn test_the_store_of_the_library() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let registry = PortRegistry::at(sandbox.registry());
-    let shop = sandbox.folder("shop");
+    let shop = sandbox.directory("shop");
     let (global, project) = (NameOf::user(), NameOf::project(&shop).unwrap());
     let name = |text: &str| text.parse().unwrap();
     let foo = registry.reserve_name(&name("foo"), &global, &Selection::new()).unwrap();

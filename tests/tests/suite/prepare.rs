@@ -29,7 +29,7 @@ fn identities(sandbox: &Sandbox) -> Vec<(u64, i64, i64)> {
     [".env", "config.json", "runtime-config.js"].map(|name| identity(&sandbox.work().join(name))).into()
 }
 
-/// The README's config, prepared in an empty folder.
+/// The README's config, prepared in an empty directory.
 fn prepared(ports: &Ports) -> Sandbox {
     let sandbox = sandbox();
     sandbox.write("pk.config.json", readme_with(ports).to_string());
@@ -38,7 +38,7 @@ fn prepared(ports: &Ports) -> Sandbox {
 }
 
 #[test]
-fn the_config_of_the_readme_in_an_empty_folder() {
+fn the_config_of_the_readme_in_an_empty_directory() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     sandbox.write("pk.config.json", readme_with(&ports).to_string());
     let answer = sandbox.portkeeper("prepare --config pk.config.json").ok();
@@ -73,7 +73,7 @@ fn the_config_as_the_readme_has_it_gets_the_preferred_ports() {
 }
 
 #[test]
-fn the_yaml_config_of_the_readme_in_folders_that_are_not_there_yet() {
+fn the_yaml_config_of_the_readme_in_directories_that_are_not_there_yet() {
     let sandbox = sandbox();
     sandbox.write("pk.config.yaml", README_YAML);
     let answer = sandbox.portkeeper("prepare -c pk.config.yaml").ok().json();
@@ -216,14 +216,14 @@ fn what_was_changed_by_hand_is_put_right_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn the_config_is_found_from_a_folder_below_and_paths_are_its_own() {
+fn the_config_is_found_from_a_directory_below_and_paths_are_its_own() {
     let ports = Ports::take(2);
     let sandbox = sandbox();
     sandbox.write("pk.config.json", readme_with(&ports).to_string());
-    let below = sandbox.folder("src/deep");
+    let below = sandbox.directory("src/deep");
     let _ = sandbox.portkeeper("prepare").within(&below).ok();
     assert!(sandbox.has(".env") && !sandbox.has("src/deep/.env"));
-    sandbox.folder("elsewhere");
+    sandbox.directory("elsewhere");
     let config = sandbox.work().join("pk.config.json");
     let again = sandbox.portkeeper("prepare -c").arg(config).within(sandbox.work().join("elsewhere")).ok();
     assert_eq!(again.json()["outputs"][0]["status"], "unchanged");
@@ -273,8 +273,8 @@ fn worktrees_of_one_repository_get_different_ports_and_keep_them() {
 fn a_project_that_is_moved_or_spelled_differently_keeps_its_ports() {
     let (sandbox, ports) = (sandbox(), Ports::take(4));
     sandbox.write("shop/pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
-    let port_in = |folder: &str| {
-        sandbox.portkeeper("prepare").within(sandbox.work().join(folder)).ok().json()["reserved"]["SERVICE_PORT"]
+    let port_in = |directory: &str| {
+        sandbox.portkeeper("prepare").within(sandbox.work().join(directory)).ok().json()["reserved"]["SERVICE_PORT"]
             .clone()
     };
     let port = port_in("shop");

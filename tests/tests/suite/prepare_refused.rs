@@ -21,7 +21,7 @@ fn assert_nothing_done(sandbox: &Sandbox, code: i32, needles: &[&str]) {
     before.assert_unchanged(&outcome);
 }
 
-/// A folder with a config of one port and these outputs, and an `.env` to lose.
+/// A directory with a config of one port and these outputs, and an `.env` to lose.
 fn project(ports: &Ports, outputs: Value) -> Sandbox {
     let sandbox = sandbox();
     sandbox.write(".env", "KEEP=me\n");
@@ -97,7 +97,7 @@ fn configs_that_cannot_be_read_as_text() {
     sandbox.write("pk.config.json", b"{ \"owner\": \"M\xfcller\" }");
     assert_nothing_done(&sandbox, 2, &["pk.config.json", "UTF-8"]);
     std::fs::remove_file(sandbox.work().join("pk.config.json")).unwrap();
-    sandbox.folder("pk.config.json");
+    sandbox.directory("pk.config.json");
     assert_nothing_done(&sandbox, 2, &["pk.config.json"]);
     sandbox.portkeeper("prepare -c missing.json").refused(2).says("missing.json");
     sandbox.portkeeper("prepare -c /dev/zero").refused(2).says("/dev/zero");
@@ -107,12 +107,12 @@ fn configs_that_cannot_be_read_as_text() {
 fn a_project_whose_name_is_no_unicode_is_refused_with_the_reason() {
     use std::os::unix::ffi::OsStrExt;
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    let folder = sandbox.work().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("pk.config.json"), one_port(&ports, json!([{ "type": "env" }])).to_string()).unwrap();
-    sandbox.portkeeper("prepare").within(&folder).refused(3).says("Unicode");
+    let directory = sandbox.work().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("pk.config.json"), one_port(&ports, json!([{ "type": "env" }])).to_string()).unwrap();
+    sandbox.portkeeper("prepare").within(&directory).refused(3).says("Unicode");
     assert!(sandbox.reserved().is_empty());
-    assert!(!folder.join(".env").exists());
+    assert!(!directory.join(".env").exists());
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_link_that_leads_out_is_refused_until_the_user_trusts_it() {
 }
 
 #[test]
-fn a_folder_that_is_a_link_leads_no_further_than_a_file() {
+fn a_directory_that_is_a_link_leads_no_further_than_a_file() {
     let ports = Ports::take(1);
     let sandbox = project(&ports, json!([{ "type": "env", "path": "out/new.env" }]));
     symlink(sandbox.root().join("home"), sandbox.work().join("out")).unwrap();
@@ -207,7 +207,7 @@ fn targets_that_cannot_be_read_stop_it_before_anything_is_written() {
     sandbox.write("x.json", "{\"a\": ");
     assert_nothing_done(&sandbox, 2, &["x.json"]);
     std::fs::remove_file(sandbox.work().join("x.json")).unwrap();
-    sandbox.folder("x.json");
+    sandbox.directory("x.json");
     let outcome = sandbox.portkeeper("prepare").run();
     assert!(matches!(outcome.code(), Some(2 | 3)), "{outcome}");
     outcome.is_one_clear_error().says("x.json");
@@ -255,19 +255,19 @@ fn a_write_that_fails_in_the_middle_puts_the_earlier_files_back() {
 }
 
 #[test]
-fn a_folder_that_is_read_only_puts_the_earlier_files_back() {
+fn a_directory_that_is_read_only_puts_the_earlier_files_back() {
     let ports = Ports::take(1);
     let sandbox = project(
         &ports,
         json!([{ "type": "env" }, { "type": "env", "path": "new.env" }, { "type": "json", "path": "locked/x.json" }]),
     );
-    let folder = sandbox.folder("locked");
+    let directory = sandbox.directory("locked");
     let before = sandbox.all_but_registry();
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o500)).unwrap();
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o500)).unwrap();
     sandbox.portkeeper("prepare").without_powers().refused(3).says("locked").says("permission denied");
     before.assert_unchanged("that");
     assert!(sandbox.reserved().is_empty());
-    std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
     let _ = sandbox.portkeeper("prepare").ok();
 }
 

@@ -26,9 +26,10 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn it_is_the_same_from_every_folder() {
+fn it_is_the_same_from_every_directory() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
-    let reserve = |folder: &str| sandbox.portkeeper(format!("port --range {ports}")).within(sandbox.folder(folder));
+    let reserve =
+        |directory: &str| sandbox.portkeeper(format!("port --range {ports}")).within(sandbox.directory(directory));
     assert_eq!([reserve("a").ok().port(), reserve("b/c").ok().port()], [ports.at(0), ports.at(1)]);
     assert!(sandbox.registry().is_file());
 }
@@ -148,7 +149,7 @@ fn a_link_to_nowhere_is_not_followed_either() {
 }
 
 #[test]
-fn files_and_folders_are_the_users_alone() {
+fn files_and_directories_are_the_users_alone() {
     let (sandbox, _) = used_twice();
     assert_eq!(mode(&sandbox.state()), 0o700);
     for path in [sandbox.registry(), sandbox.lock(), previous(&sandbox)] {
@@ -164,9 +165,9 @@ fn a_generous_umask_changes_nothing_about_that() {
 }
 
 #[test]
-fn a_state_folder_of_another_user_is_refused() {
+fn a_state_directory_of_another_user_is_refused() {
     if !rustix::process::geteuid().is_root() {
-        return skipped("ROOT", "only root can give a folder to another user");
+        return skipped("ROOT", "only root can give a directory to another user");
     }
     let (sandbox, _) = used_twice();
     let nobody = 65534;
@@ -197,7 +198,7 @@ fn missing_rights_are_an_error_of_the_environment() {
 }
 
 #[test]
-fn a_folder_in_place_of_the_registry_is_an_error_of_the_environment() {
+fn a_directory_in_place_of_the_registry_is_an_error_of_the_environment() {
     let (sandbox, _) = used_twice();
     remove_file(sandbox.registry()).unwrap();
     std::fs::create_dir(sandbox.registry()).unwrap();

@@ -1,4 +1,4 @@
-//! Scans that can't be, and scans that are cut short.
+//! Scans that cannot be, and scans that are cut short.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -26,7 +26,7 @@ fn what_is_no_port_no_network_and_no_host() {
         ("scan --cidr 10.0.0.0/33", "192.0.2.0/24"),
         ("scan --cidr somewhere", "192.0.2.0/24"),
         ("scan --cidr 10.0.0.0/8", "--yes"),
-        ("scan --host no-such-host.invalid", "can't be resolved"),
+        ("scan --host no-such-host.invalid", "cannot be resolved"),
         ("scan --host 127.0.0.1:80", "without a port"),
         ("scan --interface eth7", "there is no interface `eth7`"),
         ("scan --fast --thorough", "--thorough"),
@@ -37,7 +37,7 @@ fn what_is_no_port_no_network_and_no_host() {
         ("reserve-network --range 9000-8000", "8000-9000"),
         ("reserve-network --port 0", "1 to 65535"),
         ("reserve-network --prefer mine", "own"),
-        ("reserve-network --host no-such-host.invalid", "can't be resolved"),
+        ("reserve-network --host no-such-host.invalid", "cannot be resolved"),
         ("reserve-network --cidr 10.0.0.0/8", "--yes"),
         ("reserve --host 127.0.0.1 --host 127.0.0.2", "--host is one host"),
     ] {

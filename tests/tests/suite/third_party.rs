@@ -1,4 +1,4 @@
-//! A plugin as its author makes it: from the SDK, with plain cargo, in a folder that knows nothing of this repository.
+//! A plugin as its author makes it: from the SDK, with plain cargo, in a directory that knows nothing of this repository.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -24,25 +24,25 @@ fn plugin_or_skip() -> Option<&'static [u8]> {
 
 /// Copies the example out of the repository and builds it there.
 fn build() -> Vec<u8> {
-    let folder = tempfile::Builder::new().prefix("portkeeper-author-").tempdir().unwrap();
-    copy_example(folder.path());
-    let mut build = cargo(folder.path());
+    let directory = tempfile::Builder::new().prefix("portkeeper-author-").tempdir().unwrap();
+    copy_example(directory.path());
+    let mut build = cargo(directory.path());
     let output = build.args(["build", "--quiet", "--release", "--target", WASM]).output().unwrap();
     assert!(output.status.success(), "{build:?}\n{}", String::from_utf8_lossy(&output.stderr));
     std::fs::read(target().join(WASM).join("release").join(format!("{TYPE}.wasm"))).unwrap()
 }
 
-fn copy_example(folder: &Path) {
+fn copy_example(directory: &Path) {
     let example = root().join("examples/plugin");
     let manifest = std::fs::read_to_string(example.join("Cargo.toml")).unwrap();
     let sdk = root().join("plugin-sdk").display().to_string();
     let manifest = manifest.replace("../../plugin-sdk", &sdk);
     assert!(manifest.contains(&sdk), "the example gets the SDK from elsewhere: {manifest}");
-    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    std::fs::create_dir(folder.join("src")).unwrap();
-    std::fs::copy(example.join("src/lib.rs"), folder.join("src/lib.rs")).unwrap();
+    std::fs::write(directory.join("Cargo.toml"), manifest).unwrap();
+    std::fs::create_dir(directory.join("src")).unwrap();
+    std::fs::copy(example.join("src/lib.rs"), directory.join("src/lib.rs")).unwrap();
     // The versions that are in use here: nothing else is downloaded.
-    std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    std::fs::copy(root().join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
 }
 
 /// A project whose config writes `application.properties` with the plugin, between two built-in formats.
@@ -58,8 +58,8 @@ fn configure(sandbox: &Sandbox, ports: &Ports, output: &Value) {
     sandbox.write("pk.config.json", one_port(ports, outputs).to_string());
 }
 
-fn put(sandbox: &Sandbox, folder: &Path, bytes: &[u8]) -> PathBuf {
-    sandbox.write(folder.join(format!("{TYPE}.wasm")), bytes)
+fn put(sandbox: &Sandbox, directory: &Path, bytes: &[u8]) -> PathBuf {
+    sandbox.write(directory.join(format!("{TYPE}.wasm")), bytes)
 }
 
 /// Demands that the run is refused as a fault of the config's and nothing is reserved or written.
@@ -82,7 +82,7 @@ fn it_is_a_plain_core_module() {
 }
 
 #[test]
-fn in_the_users_folder_it_serves_its_type() {
+fn in_the_users_directory_it_serves_its_type() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
     let map = json!({ "port": "${SERVICE_PORT}", "url": "http://localhost:${SERVICE_PORT}" });
@@ -120,7 +120,7 @@ fn its_failure_reaches_the_user_with_its_help() {
     put(&sandbox, &sandbox.plugins(), plugin);
     assert_refused(
         &sandbox,
-        &["outputs[1].map", "`a b` and its value can't be written as a line", "no backslash in the value"],
+        &["outputs[1].map", "`a b` and its value cannot be written as a line", "no backslash in the value"],
     );
 }
 
@@ -129,8 +129,8 @@ fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
     let sandbox = project(&ports, &json!({ "type": TYPE }));
-    let folder = sandbox.work().join(".portkeeper/plugins");
-    let path = put(&sandbox, &folder, plugin);
+    let directory = sandbox.work().join(".portkeeper/plugins");
+    let path = put(&sandbox, &directory, plugin);
     assert_refused(&sandbox, &["portkeeper trust", "properties.wasm"]);
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     let _ = sandbox.portkeeper("prepare").ok();
@@ -138,7 +138,7 @@ fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
 
     // The same plugin, and one custom section that means nothing: `\0`, its size, a name of one byte.
     let changed = [plugin, b"\0\x02\x01x"].concat();
-    put(&sandbox, &folder, &changed);
+    put(&sandbox, &directory, &changed);
     let before = sandbox.everything();
     sandbox.portkeeper("prepare").refused(2).says("portkeeper trust").says("properties.wasm");
     before.assert_unchanged("a refusal");

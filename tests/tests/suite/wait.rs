@@ -124,7 +124,7 @@ fn bad_input_is_refused_with_the_reason() {
         ("0 --free", "`0` is not a port"),
         ("http://localhost:80/ --free", "is a URL"),
         ("127.0.0.300:80 --free", "is not a host"),
-        ("no-such-host.invalid:80 --free -t 5", "can't be resolved"),
+        ("no-such-host.invalid:80 --free -t 5", "cannot be resolved"),
         ("localhost:80 busy", "--occupied"),
         ("localhost:80", "--occupied"),
         ("free", "--occupied"),
@@ -153,7 +153,7 @@ fn a_name_of_this_project_stands_for_its_port() {
     wait(&sandbox, "WEB_PORT --free -t 0").ok().is_silent();
     is_late(&wait(&sandbox, "WEB_PORT --occupied -t 0"), format!("Port {} not bound on 127.0.0.1.", ports.first()));
     let _listener = sandbox.listener("::1", ports.first());
-    wait(&sandbox, "WEB_PORT occupied").within(sandbox.folder("web/src")).ok().is_silent();
+    wait(&sandbox, "WEB_PORT occupied").within(sandbox.directory("web/src")).ok().is_silent();
     wait(&sandbox, "WEB_POTR occupied").refused(2).says("did you mean `WEB_PORT`?");
     wait(&sandbox, "WEB_PORT occupied").within(sandbox.root()).refused(2).says("no name of a port");
 }
@@ -230,7 +230,7 @@ fn the_owner_of_a_process_lease_is_the_process_and_what_comes_from_it() {
 fn the_owner_of_a_name_works_in_its_project() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
-    let (shop, other) = (sandbox.folder("shop"), sandbox.folder("other/.git").parent().unwrap().to_owned());
+    let (shop, other) = (sandbox.directory("shop"), sandbox.directory("other/.git").parent().unwrap().to_owned());
     std::fs::create_dir(shop.join(".git")).unwrap();
     let _ = sandbox.portkeeper(format!("port --write-env --range {ports}")).within(&shop).ok();
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}"));
@@ -241,7 +241,7 @@ fn the_owner_of_a_name_works_in_its_project() {
     assert_eq!(status["ownership"], "stranger", "{status}");
     assert!(sandbox.portkeeper("status --format table").ok().stdout.contains("a stranger"));
     stranger.kill();
-    let _own = StandIn::start(listen.within(sandbox.folder("shop/src")).command());
+    let _own = StandIn::start(listen.within(sandbox.directory("shop/src")).command());
     owned.ok().is_silent();
     assert_eq!(sandbox.status()[0]["listening"][0]["ownership"], "own");
 }

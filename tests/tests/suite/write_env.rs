@@ -71,12 +71,12 @@ fn asking_again_gives_the_same_port_also_while_the_server_runs() {
 #[test]
 fn a_file_that_cannot_be_written_leaves_no_reservation() {
     let sandbox = sandbox();
-    sandbox.folder("a-folder");
+    sandbox.directory("a-directory");
     sandbox.write("a-file", "");
     let latin1 = b"NAME=M\xfcller\n";
     sandbox.write("latin1.env", latin1);
     let before = sandbox.all_but_registry();
-    for path in ["a-folder", "a-file/.env", "latin1.env", "/dev/null", "/proc/.env"] {
+    for path in ["a-directory", "a-file/.env", "latin1.env", "/dev/null", "/proc/.env"] {
         let outcome = sandbox.portkeeper(format!("reserve --write-env --env-path {path}")).run();
         assert!(matches!(outcome.code(), Some(2 | 3)), "{outcome}");
         outcome.is_one_clear_error().says(path);
@@ -115,8 +115,8 @@ fn a_full_disk_leaves_no_reservation_and_the_old_file() {
 fn two_projects_have_ports_of_their_own_for_the_same_name() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     let port = |project: &str| {
-        let folder = sandbox.folder(format!("{project}/.git")).parent().unwrap().to_owned();
-        sandbox.portkeeper(format!("port --range {ports} --write-env")).within(folder).ok().port()
+        let directory = sandbox.directory(format!("{project}/.git")).parent().unwrap().to_owned();
+        sandbox.portkeeper(format!("port --range {ports} --write-env")).within(directory).ok().port()
     };
     assert_eq!([port("one"), port("two")], [ports.at(0), ports.at(1)]);
     assert_eq!([port("two"), port("one")], [ports.at(1), ports.at(0)]);

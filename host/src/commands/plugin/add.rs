@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::{CommandResult, Context, Format, Shelf, Table};
+use crate::app::{CommandResult, Context, Format, PluginLibrary, Table};
 use crate::install::{Added, Before, Scope, add};
 use crate::plugins::Examined;
 
@@ -20,7 +20,7 @@ pub(crate) struct AddArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Install it for the project around the current folder
+    /// Install it for the project around the current directory
     #[arg(long)]
     project: bool,
 
@@ -30,7 +30,7 @@ pub(crate) struct AddArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &AddArgs) -> CommandResult {
-    let mut shelf = Shelf::new(context)?;
+    let mut shelf = PluginLibrary::new(context)?;
     let plugin = shelf.engine.examine(&args.file)?;
     let scope = if args.project { Scope::Project(&shelf.project) } else { Scope::User(&shelf.settings.plugins) };
     let added = add(&plugin, scope, &shelf.engine, args.replace, &context.patience())?;

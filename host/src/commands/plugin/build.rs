@@ -19,11 +19,11 @@ use crate::plugins::{Engine, Examined, Limits, PluginError};
 /// needs nothing beyond it. What follows `--` goes to `cargo build`.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
-    /// The crate's folder
-    #[arg(value_name = "FOLDER", default_value = ".")]
-    folder: PathBuf,
+    /// The crate's directory
+    #[arg(value_name = "DIRECTORY", default_value = ".")]
+    directory: PathBuf,
 
-    /// Where to write the component [default: TYPE.wasm in the crate's folder, after the first type that it renders]
+    /// Where to write the component [default: TYPE.wasm in the crate's directory, after the first type that it renders]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -36,9 +36,9 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let program = |variable: &str, name: &str| std::env::var_os(variable).unwrap_or_else(|| OsString::from(name));
     let cargo =
         Cargo { cargo: program("CARGO", "cargo"), rustc: program("RUSTC", "rustc"), arguments: args.cargo.clone() };
-    let component = authoring::build(&args.folder, &cargo)?;
+    let component = authoring::build(&args.directory, &cargo)?;
     let engine = Engine::new(None, Limits::default());
-    let examined = engine.examine_bytes(component, &args.folder).map_err(|error| explain(error, args))?;
+    let examined = engine.examine_bytes(component, &args.directory).map_err(|error| explain(error, args))?;
     let output = output(args, &examined)?;
     write_atomic(&output, &examined.bytes, None)?;
     print(context, &examined, &output)?;
@@ -48,8 +48,9 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
 /// There is no file yet that could be named.
 fn explain(error: PluginError, args: &BuildArgs) -> CommandError {
     let PluginError::Unusable { reason, help, .. } = error else { return error.into() };
-    let folder = args.folder.display();
-    let error = CommandError::environment(format_args!("what {folder} builds to can't be used as a plugin: {reason}"));
+    let directory = args.directory.display();
+    let error =
+        CommandError::environment(format_args!("what {directory} builds to cannot be used as a plugin: {reason}"));
     match help {
         Some(help) => error.hint(help),
         None => error,
@@ -65,7 +66,7 @@ fn output(args: &BuildArgs, examined: &Examined) -> Result<PathBuf, CommandError
         CommandError::usage("the plugin renders no type: `output_types` in its `describe` names them")
     })?;
     let name = PathBuf::from(format!("{first}.wasm"));
-    Ok(if args.folder == Path::new(".") { name } else { args.folder.join(name) })
+    Ok(if args.directory == Path::new(".") { name } else { args.directory.join(name) })
 }
 
 fn print(context: &Context, examined: &Examined, output: &Path) -> std::io::Result<()> {

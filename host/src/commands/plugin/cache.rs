@@ -20,15 +20,15 @@ pub(crate) struct CacheArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &CacheArgs) -> CommandResult {
-    let folder = context.settings()?.cache;
-    let cached = Cached::look(&folder)?;
+    let directory = context.settings()?.cache;
+    let cached = Cached::look(&directory)?;
     if args.clear {
         cached.clear()?;
     }
     let printer = &context.printer;
     match printer.format() {
         Format::Table if args.clear => {
-            printer.line(format_args!("cleared {}: {}", folder.display(), summary(&cached)))?;
+            printer.line(format_args!("cleared {}: {}", directory.display(), summary(&cached)))?;
         }
         Format::Table => printer.text(table(&cached))?,
         Format::Json | Format::Jsonl => printer.json(&answer(&cached, args.clear))?,
@@ -44,14 +44,14 @@ fn summary(cached: &Cached) -> String {
 fn answer(cached: &Cached, cleared: bool) -> Value {
     let entry = |entry: &CacheEntry| json!({ "sha256": entry.digest, "path": entry.path, "size": entry.size });
     json!({
-        "folder": cached.folder,
+        "directory": cached.directory,
         "cleared": cleared,
         "entries": cached.entries.iter().map(entry).collect::<Vec<_>>(),
     })
 }
 
 fn table(cached: &Cached) -> String {
-    let summary = format!("{}: {}\n", cached.folder.display(), summary(cached));
+    let summary = format!("{}: {}\n", cached.directory.display(), summary(cached));
     if cached.entries.is_empty() {
         return summary;
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::words;
-use crate::app::{CommandError, CommandResult, Context, Format, Shelf, Table};
+use crate::app::{CommandError, CommandResult, Context, Format, PluginLibrary, Table};
 use crate::options::OptionsSchema;
 use crate::plugins::{Engine, Examined, Limits};
 
@@ -39,7 +39,7 @@ fn examine(context: &Context, plugin: &str) -> Result<Examined, CommandError> {
     if is_file {
         return Ok(Engine::new(None, Limits::default()).examine(path)?);
     }
-    Ok(Shelf::new(context)?.uncached().with_catalogue(|catalogue| catalogue.examine(plugin))?)
+    Ok(PluginLibrary::new(context)?.uncached().with_catalogue(|catalogue| catalogue.examine(plugin))?)
 }
 
 fn answer(examined: &Examined) -> Value {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::words;
-use crate::app::{CommandResult, Context, Format, Shelf, Table};
+use crate::app::{CommandResult, Context, Format, PluginLibrary, Table};
 use crate::plugins::{Catalogue, Origin, PluginError, TypeInfo};
 
 /// List every output type that a config can name here, and where its plugin comes from
@@ -28,13 +28,13 @@ struct Row {
     sha256: Option<String>,
     /// `built-in`, `own`, `trusted`, or `no`.
     trust: &'static str,
-    /// Why it can't be used.
+    /// Why it cannot be used.
     problem: Option<String>,
     help: Option<String>,
 }
 
 pub(crate) fn run(context: &Context, _: &ListArgs) -> CommandResult {
-    let rows: Vec<_> = Shelf::new(context)?
+    let rows: Vec<_> = PluginLibrary::new(context)?
         .with_catalogue(|catalogue| catalogue.types().into_iter().map(|info| row(catalogue, info)).collect());
     let printer = &context.printer;
     match printer.format() {
@@ -84,7 +84,7 @@ fn table(rows: &[Row]) -> Table {
     let mut table = Table::new(&["TYPE", "VERSION", "FROM", "TRUST", "WHAT IT WRITES"]);
     for row in rows {
         let names = std::iter::once(&row.name).chain(&row.aliases).cloned().collect::<Vec<_>>();
-        let what = row.problem.as_ref().map(|problem| format!("can't be used: {problem}"));
+        let what = row.problem.as_ref().map(|problem| format!("cannot be used: {problem}"));
         table.row([
             names.join(", "),
             row.version.clone().unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, Shelf};
+use crate::app::{CommandError, CommandResult, Context, Format, PluginLibrary};
 use crate::install::{InstallError, Scope, remove};
 use crate::plugins::is_built_in;
 
@@ -16,13 +16,13 @@ pub(crate) struct RemoveArgs {
     #[arg(value_name = "TYPE")]
     name: String,
 
-    /// Remove it from the project around the current folder, and from its portkeeper.lock
+    /// Remove it from the project around the current directory, and from its portkeeper.lock
     #[arg(long)]
     project: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &RemoveArgs) -> CommandResult {
-    let mut shelf = Shelf::new(context)?;
+    let mut shelf = PluginLibrary::new(context)?;
     let scope = if args.project { Scope::Project(&shelf.project) } else { Scope::User(&shelf.settings.plugins) };
     let removed = remove(&args.name, scope, &context.patience()).map_err(|error| explain(error, args))?;
     if args.project {

@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::words;
 use crate::app::{CommandError, CommandResult, Context, Format, Table};
 use crate::authoring::{Fixture, Trial, try_fixture};
-use crate::fs::folder_of;
+use crate::fs::directory_of;
 use crate::plugins::{Engine, Limits};
 
 /// Put a plugin to its fixtures, in the sandbox that its users run it in
 ///
-/// A fixture is a folder: request.json says what a config would, `existing` has the files as they are, and either `expected` has the files
+/// A fixture is a directory: request.json says what a config would, `existing` has the files as they are, and either `expected` has the files
 /// as they shall be or failure.json the failure. Each is rendered twice, which has to give the same, and then from its own text,
 /// which has to change nothing. The fuel that is shown is the same on every machine.
 #[derive(Debug, Args)]
@@ -23,9 +23,9 @@ pub(crate) struct TestArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// The folder with the fixtures [default: `fixtures` beside the file]
-    #[arg(value_name = "FOLDER")]
-    folder: Option<PathBuf>,
+    /// The directory with the fixtures [default: `fixtures` beside the file]
+    #[arg(value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
 
     /// Write what the plugin gives as what is expected from now on
     #[arg(long)]
@@ -46,8 +46,8 @@ struct Row {
 
 pub(crate) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let plugin = Engine::counting(Limits::default()).examine(&args.file)?.plugin;
-    let folder = args.folder.clone().unwrap_or_else(|| folder_of(&args.file).join("fixtures"));
-    let fixtures = Fixture::load_all(&folder, plugin.metadata())?;
+    let directory = args.directory.clone().unwrap_or_else(|| directory_of(&args.file).join("fixtures"));
+    let fixtures = Fixture::load_all(&directory, plugin.metadata())?;
     let rows: Vec<_> = fixtures
         .iter()
         .map(|fixture| row(fixture, &try_fixture(&plugin, fixture), args.update))

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::super::prepare::tell;
 use super::super::reserve::{by_name, write_env};
-use crate::app::{CommandError, Context, HoldArgs, NameArgs, SelectionArgs, Stage, env_key};
+use crate::app::{CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key};
 use crate::config::Config;
 use crate::handover::RunPort;
 use crate::hold::{Claim, HeldPort, InProcess, claim};
@@ -81,7 +81,7 @@ impl<'a> Ports<'a> {
         path: &Path,
     ) -> Result<Self, CommandError> {
         let config = Config::load(path)?;
-        let stage = Stage::new(context)?;
+        let stage = PrepareEnv::new(context)?;
         let machine = context.machine(store);
         let report = prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
@@ -93,7 +93,7 @@ impl<'a> Ports<'a> {
         Ok(Self { store, ports: reserved.into_iter().map(port).collect() })
     }
 
-    /// What the command is told: each port under its keys, the first of them as PORT, and the host.
+    /// What the command is advertised: each port under its keys, the first of them as PORT, and the host.
     pub(super) fn values(&self) -> Vec<(String, String)> {
         let keys = self.ports.iter().flat_map(|port| port.keys.iter().map(|key| (key.as_str(), port.number())));
         let first = &self.ports[0];
@@ -111,11 +111,11 @@ impl<'a> Ports<'a> {
         let run_port = |port: &mut RunningPort| {
             let host = &port.reservation.host;
             // An address is what the command will bind. Behind a name may be several, and any of them will do.
-            let told = match host.as_str().parse::<IpAddr>() {
+            let advertised = match host.as_str().parse::<IpAddr>() {
                 Ok(address) => vec![address.to_canonical()],
                 Err(_) => port.reservation.addresses.clone(),
             };
-            Some(RunPort { held: port.held.take()?, name: port.keys[0].clone(), told })
+            Some(RunPort { held: port.held.take()?, name: port.keys[0].clone(), advertised })
         };
         self.ports.iter_mut().filter_map(run_port).collect()
     }
@@ -271,7 +271,7 @@ fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(R
             let users = Machine::here().occupied_by(*protocol, *port, addresses);
             let user = users
                 .first()
-                .map_or_else(|| "something that can't be seen from here uses it".to_owned(), ToString::to_string);
+                .map_or_else(|| "something that cannot be seen from here uses it".to_owned(), ToString::to_string);
             let name = reservation.name().map(|name| format!(" of {}", name.name)).unwrap_or_default();
             Err(CommandError::no(format_args!("port {port}{name} is in use: {user}")).hint("end that program first"))
         }
@@ -282,15 +282,15 @@ fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(R
 fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<Option<HeldPort>, CommandError> {
     use std::io;
 
-    use crate::hold::{HoldFolder, take_over};
+    use crate::hold::{HoldDirectory, take_over};
 
-    let folder = HoldFolder::beside(store.path());
+    let directory = HoldDirectory::beside(store.path());
     let Some(hold) = reservation.hold.as_ref() else { return Ok(None) };
-    if hold.file.as_ref().is_none_or(|file| folder.liveness(*file) != Liveness::Alive) {
+    if hold.file.as_ref().is_none_or(|file| directory.liveness(*file) != Liveness::Alive) {
         return Ok(None);
     }
     // The lease must not end with the holder.
-    let this = os::process_id(std::process::id()).ok_or_else(|| io::Error::other("this process can't see itself"))?;
+    let this = os::process_id(std::process::id()).ok_or_else(|| io::Error::other("this process cannot see itself"))?;
     let lease = |lease: Lease| {
         store.transaction(|transaction| {
             if let Some(index) = transaction.reservations().iter().position(|other| is_same(other, reservation)) {
@@ -303,7 +303,7 @@ fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<
     if reservation.lease == Lease::Held {
         lease(Lease::Process(this))?;
     }
-    match take_over(&folder, hold, &[(reservation.protocol, reservation.port)]) {
+    match take_over(&directory, hold, &[(reservation.protocol, reservation.port)]) {
         Ok(mut held) => Ok(held.pop()),
         Err(error) => {
             lease(reservation.lease.clone())?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::ports::Ports;
 use crate::app::{Context, Printer};
 use crate::fs::write_atomic;
-use crate::handover::{Method, News, Witness};
+use crate::handover::{Method, RunEvent, RunObserver};
 use crate::model::{Guarantee, Port, Protocol};
 
 /// Writes down whose the ports are, and tells what happens to them.
@@ -69,7 +69,7 @@ impl<'a, 'b> Reporter<'a, 'b> {
         let Some(path) = &self.path else { return };
         let text = format!("{}\n", self.report());
         if let Err(error) = write_atomic(path, text.as_bytes(), None) {
-            self.printer.warn(format_args!("the report can't be written: {error}"));
+            self.printer.warn(format_args!("the report cannot be written: {error}"));
         }
     }
 
@@ -96,20 +96,20 @@ impl<'a, 'b> Reporter<'a, 'b> {
     }
 }
 
-impl Witness for Reporter<'_, '_> {
+impl RunObserver for Reporter<'_, '_> {
     fn before_exec(&mut self, pid: u32) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         Ok(self.ports.belong_to(pid)?)
     }
 
-    fn news(&mut self, news: News) {
+    fn news(&mut self, news: RunEvent) {
         match news {
-            News::FellBack { from, why } => {
+            RunEvent::FellBack { from, why } => {
                 let rival = "Until the server listens, any program that sets SO_REUSEADDR can take the port";
                 let note = format!("no {from} here: {why}. {rival}");
                 self.printer.note(&note);
                 self.notes.push(note);
             }
-            News::Starting { pid, method, guarantee } => {
+            RunEvent::Starting { pid, method, guarantee } => {
                 self.pid = pid;
                 let server = (method == Method::Fds).then_some(pid);
                 self.states = vec![State { method, guarantee, server }; self.ports.ports.len()];
@@ -120,7 +120,7 @@ impl Witness for Reporter<'_, '_> {
                 }
                 self.write();
             }
-            News::HandedOver { protocol, address, method, guarantee, pid } => {
+            RunEvent::HandedOver { protocol, address, method, guarantee, pid } => {
                 self.tell(address.to_string(), method, guarantee, pid);
                 if let Some(index) = Port::new(address.port()).and_then(|port| self.position(protocol, port)) {
                     let state = &mut self.states[index];
@@ -132,7 +132,7 @@ impl Witness for Reporter<'_, '_> {
                     self.write();
                 }
             }
-            News::NotReady { ports, after } => {
+            RunEvent::NotReady { ports, after } => {
                 let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
                 self.printer.warn(format_args!(
                     "after {} s {} still does not listen on {}: clients are refused until it does. Is it told its port \

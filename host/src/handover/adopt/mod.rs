@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use socket2::{Socket, Type};
 
-use super::kept::{Kept, KeptPort, Reach, Server};
-use super::remains::look_after;
-use super::{Keeper, Method, News};
+use super::kept::{GuardSocket, GuardedPort, Reach, Server};
+use super::orphans::answer_orphan_binds;
+use super::{HandoverDriver, Method, RunEvent};
 use crate::model::Protocol;
 use notify::Notification;
 
@@ -36,7 +36,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Adoption {
     listener: Listener,
-    ports: Vec<KeptPort>,
+    ports: Vec<GuardedPort>,
     early: bool,
     started: Instant,
     patience: Duration,
@@ -47,7 +47,7 @@ pub(crate) struct Adoption {
 }
 
 /// A socket that the child wants to bind.
-struct Wish {
+struct BindRequest {
     notification: Notification,
     pid: u32,
     socket: Socket,
@@ -82,48 +82,48 @@ impl Adoption {
     }
 
     /// Takes the ports over.
-    pub(crate) fn keep(&mut self, ports: Vec<KeptPort>) {
+    pub(crate) fn keep(&mut self, ports: Vec<GuardedPort>) {
         self.ports = ports;
     }
 
-    fn answer(&mut self, notification: Notification, news: &mut dyn FnMut(News)) -> Answer {
+    fn answer(&mut self, notification: Notification, news: &mut dyn FnMut(RunEvent)) -> Answer {
         let Some(address) = remote::address(&notification) else { return Answer::Continue };
         let mut ports = self.ports.iter().map(|kept| (kept.protocol, kept.port.get()));
         if !ports.any(|(_, port)| port == address.port()) {
             return Answer::Continue;
         }
-        let Some(wish) = Self::wish(notification, address) else { return Answer::Continue };
+        let Some(request) = Self::request(notification, address) else { return Answer::Continue };
         // What was read is the thread's own only if it waits still.
         if !self.listener.is_waiting(&notification) {
             return Answer::Continue;
         }
-        let protocol = match wish.socket.r#type() {
+        let protocol = match request.socket.r#type() {
             Ok(Type::STREAM) => Protocol::Tcp,
             Ok(Type::DGRAM) => Protocol::Udp,
             _ => return Answer::Continue,
         };
-        let ours = |kept: &KeptPort| (kept.protocol, kept.port.get()) == (protocol, address.port());
+        let ours = |kept: &GuardedPort| (kept.protocol, kept.port.get()) == (protocol, address.port());
         match self.ports.iter().position(ours) {
-            Some(position) => self.fulfil(position, &wish, news),
+            Some(position) => self.handle(position, &request, news),
             None => Answer::Continue,
         }
     }
 
-    fn wish(notification: Notification, address: SocketAddr) -> Option<Wish> {
+    fn request(notification: Notification, address: SocketAddr) -> Option<BindRequest> {
         let Notification { thread, fd, .. } = notification;
         let pid = remote::process_of(thread)?;
         let descriptor = remote::descriptor(thread, fd)?;
         let socket = remote::socket(pid, fd).ok()?;
         let remote::Descriptor { cloexec, exchangeable } = descriptor;
-        Some(Wish { notification, pid, socket, address, cloexec, exchangeable })
+        Some(BindRequest { notification, pid, socket, address, cloexec, exchangeable })
     }
 
-    fn fulfil(&mut self, position: usize, wish: &Wish, news: &mut dyn FnMut(News)) -> Answer {
+    fn handle(&mut self, position: usize, request: &BindRequest, news: &mut dyn FnMut(RunEvent)) -> Answer {
         let (port, now) = (&mut self.ports[position], Instant::now());
-        let Wish { socket, address, .. } = wish;
+        let BindRequest { socket, address, .. } = request;
         if port.sockets.iter().any(|kept| kept.is(socket)) {
             // The kernel itself would say that it is bound already; but a call that was interrupted has not heard that yet.
-            let again = self.unheard.take() == Some((wish.notification.thread, wish.notification.fd));
+            let again = self.unheard.take() == Some((request.notification.thread, request.notification.fd));
             return if again { Answer::Done } else { Answer::Continue };
         }
         let unbound =
@@ -137,25 +137,25 @@ impl Adoption {
         if port.is_served(reach, shared) {
             return Answer::Failed(Errno::ADDRINUSE);
         }
-        let simple = wish.exchangeable && socket.device().is_ok_and(|device| device.is_none());
+        let simple = request.exchangeable && socket.device().is_ok_and(|device| device.is_none());
         let exact = port.position(*address, only_v6);
         let exact = exact.filter(|&exact| simple && (self.early || port.sockets[exact].had_server()));
         let method =
             if exact.is_some_and(|exact| port.sockets[exact].is_ours()) { Method::Adopt } else { Method::Gated };
         let done = match exact {
-            Some(exact) => exchange(&self.listener, port, exact, wish).map(|index| (index, method)),
+            Some(exact) => exchange(&self.listener, port, exact, request).map(|index| (index, method)),
             None => socket.try_clone().and_then(|socket| port.join(socket, *address)).map(|index| (index, method)),
         };
         match done {
             Ok((index, method)) => {
                 port.sockets.iter_mut().for_each(|kept| kept.alone_from(now));
-                port.sockets[index].given_to(Server::new(wish.pid, wish.notification.fd), shared);
-                news(News::HandedOver {
+                port.sockets[index].given_to(Server::new(request.pid, request.notification.fd), shared);
+                news(RunEvent::HandedOver {
                     protocol: port.protocol,
                     address: *address,
                     method,
                     guarantee: method.guarantee(),
-                    pid: wish.pid,
+                    pid: request.pid,
                 });
                 Answer::Done
             }
@@ -175,22 +175,27 @@ pub(crate) fn explain(errno: Errno) -> String {
 }
 
 /// Puts our socket into the place of the child's, and makes it what the child's was.
-fn exchange(listener: &Listener, port: &mut KeptPort, position: usize, wish: &Wish) -> std::io::Result<usize> {
+fn exchange(
+    listener: &Listener,
+    port: &mut GuardedPort,
+    position: usize,
+    request: &BindRequest,
+) -> std::io::Result<usize> {
     let position = port.listen(position)?;
     let ours = &port.sockets[position].socket;
-    options::carry_over(wish.socket.as_fd(), ours.as_fd());
+    options::carry_over(request.socket.as_fd(), ours.as_fd());
     // A property of what both descriptors stand for (open(2)), so it has to be on ours before.
-    ours.set_nonblocking(wish.socket.nonblocking()?)?;
-    listener.replace(&wish.notification, ours.as_fd(), wish.cloexec)?;
+    ours.set_nonblocking(request.socket.nonblocking()?)?;
+    listener.replace(&request.notification, ours.as_fd(), request.cloexec)?;
     Ok(position)
 }
 
-impl Keeper for Adoption {
+impl HandoverDriver for Adoption {
     fn waits_for(&self) -> Option<BorrowedFd<'_>> {
         Some(self.listener.as_fd())
     }
 
-    fn readable(&mut self, news: &mut dyn FnMut(News)) {
+    fn readable(&mut self, news: &mut dyn FnMut(RunEvent)) {
         // The thread may have been killed since.
         let Ok(notification) = self.listener.receive() else { return };
         let answer = self.answer(notification, news);
@@ -199,10 +204,10 @@ impl Keeper for Adoption {
         }
     }
 
-    fn look(&mut self, now: Instant, news: &mut dyn FnMut(News)) -> Option<Duration> {
+    fn look(&mut self, now: Instant, news: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
         let mut unserved = Vec::new();
         for port in &mut self.ports {
-            let served = port.sockets.iter().any(Kept::had_server);
+            let served = port.sockets.iter().any(GuardSocket::had_server);
             let first = if served { SIBLING.min(self.patience) } else { self.patience };
             port.refuse_unserved(now, first, self.patience);
             unserved.extend((!served).then_some(port.port));
@@ -210,7 +215,7 @@ impl Keeper for Adoption {
         if !self.warned && now.saturating_duration_since(self.started) >= self.patience {
             self.warned = true;
             if !unserved.is_empty() {
-                news(News::NotReady { ports: unserved, after: self.patience });
+                news(RunEvent::NotReady { ports: unserved, after: self.patience });
             }
         }
         Some(INTERVAL)
@@ -219,6 +224,6 @@ impl Keeper for Adoption {
     fn end(self: Box<Self>) {
         let Self { listener, ports, .. } = *self;
         drop(ports);
-        look_after(listener);
+        answer_orphan_binds(listener);
     }
 }

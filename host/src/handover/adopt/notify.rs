@@ -93,7 +93,7 @@ impl Listener {
     }
 
     /// Whether the kernel can do all that is needed. A notification that nobody ever got is unknown to one that can, and the request
-    /// to one that can't.
+    /// to one that cannot.
     pub(crate) fn can_replace(&self) -> bool {
         let nobody = Notification { id: 0, thread: 0, fd: 0, address: 0, length: 0 };
         let error = self.replace(&nobody, self.0.as_fd(), true).err();

@@ -14,8 +14,8 @@ use libc::{
 
 /// What socket(7), tcp(7), ip(7) and ipv6(7) have that matters to a listener and to the connections that inherit from it.
 ///
-/// Not among them: `SO_REUSEADDR` and `SO_REUSEPORT`, which are ours to keep the port with, and `IPV6_V6ONLY`, which can't change
-/// any more (a socket that differs there is not exchanged). Filters (`SO_ATTACH_FILTER`) can't be read by anyone.
+/// Not among them: `SO_REUSEADDR` and `SO_REUSEPORT`, which are ours to keep the port with, and `IPV6_V6ONLY`, which cannot change
+/// any more (a socket that differs there is not exchanged). Filters (`SO_ATTACH_FILTER`) cannot be read by anyone.
 const OPTIONS: [(c_int, c_int); 32] = [
     (SOL_SOCKET, SO_BUSY_POLL),
     (SOL_SOCKET, SO_INCOMING_CPU),

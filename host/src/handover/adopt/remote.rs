@@ -16,7 +16,7 @@ const SHORTEST_V6: usize = 24;
 /// `struct sockaddr_in6`.
 const LONGEST: usize = 28;
 
-/// The address that the thread wants to bind to, read from its memory; none when it is no address of IP, or can't be read.
+/// The address that the thread wants to bind to, read from its memory; none when it is no address of IP, or cannot be read.
 pub(crate) fn address(notification: &Notification) -> Option<SocketAddr> {
     let mut bytes = [0; LONGEST];
     let length = usize::try_from(notification.length).ok()?.min(LONGEST);
@@ -65,7 +65,7 @@ pub(crate) struct Descriptor {
     pub(crate) exchangeable: bool,
 }
 
-/// Looks at a descriptor; none when the thread's table can't be read.
+/// Looks at a descriptor; none when the thread's table cannot be read.
 pub(crate) fn descriptor(thread: u32, fd: RawFd) -> Option<Descriptor> {
     let link = |fd: RawFd| fs::read_link(format!("/proc/{thread}/fd/{fd}")).ok();
     let info = |fd: RawFd| fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).ok();

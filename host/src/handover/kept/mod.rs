@@ -12,10 +12,10 @@ mod reach;
 mod server;
 mod socket;
 
-pub(crate) use port::KeptPort;
+pub(crate) use port::GuardedPort;
 pub(crate) use reach::Reach;
 pub(crate) use server::Server;
-pub(crate) use socket::Kept;
+pub(crate) use socket::GuardSocket;
 
 #[cfg(test)]
 mod tests;

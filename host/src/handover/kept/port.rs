@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::socket::patiently;
-use super::{Kept, Reach};
+use super::{GuardSocket, Reach};
 use crate::hold::HeldPort;
 use crate::model::{Port, Protocol};
 
 /// The sockets that keep a port.
 #[derive(Debug)]
-pub(crate) struct KeptPort {
+pub(crate) struct GuardedPort {
     pub(crate) protocol: Protocol,
     pub(crate) port: Port,
-    pub(crate) sockets: Vec<Kept>,
+    pub(crate) sockets: Vec<GuardSocket>,
 }
 
 /// Which option lets a newcomer in beside sockets that are there. Both sides must have it at that moment.
@@ -29,7 +29,7 @@ enum Key {
     ReuseAddress,
 }
 
-impl KeptPort {
+impl GuardedPort {
     /// Goes on keeping what a hold kept.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl KeptPort {
         let HeldPort { protocol, port, sockets, .. } = held;
         let kept = |held: crate::hold::HeldSocket| {
             held.socket.set_reuse_address(false)?;
-            Kept::new(held.socket, SocketAddr::new(held.address, port.get()), false)
+            GuardSocket::new(held.socket, SocketAddr::new(held.address, port.get()), false)
         };
         let sockets = sockets.into_iter().map(kept).collect::<io::Result<_>>()?;
         Ok(Self { protocol, port, sockets })
@@ -88,7 +88,7 @@ impl KeptPort {
     /// # Errors
     /// What bind(2) and listen(2) say; then everything is as it was, the socket unbound.
     pub(crate) fn join(&mut self, socket: Socket, address: SocketAddr) -> io::Result<usize> {
-        let newcomer = Kept::new(socket, address, true)?;
+        let newcomer = GuardSocket::new(socket, address, true)?;
         let (was_address, was_port) = (newcomer.socket.reuse_address()?, newcomer.socket.reuse_port()?);
         let reach = newcomer.reach();
         let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(reach)).collect();
@@ -129,8 +129,8 @@ impl KeptPort {
 
     /// Closes some of the sockets. A rival's bind looks at one socket after the other: so that it meets one that keeps it out whichever
     /// comes first, those that leave keep everyone out until the kernel has forgotten them.
-    fn leave(&mut self, leaves: impl Fn(&Kept) -> bool) {
-        self.sockets.iter().filter(|kept| leaves(kept)).for_each(Kept::close_gate);
+    fn leave(&mut self, leaves: impl Fn(&GuardSocket) -> bool) {
+        self.sockets.iter().filter(|kept| leaves(kept)).for_each(GuardSocket::close_gate);
         self.sockets.retain(|kept| !leaves(kept));
     }
 
@@ -139,12 +139,17 @@ impl KeptPort {
     /// # Errors
     /// What listen(2) says.
     pub(crate) fn listen_early(&self, addresses: &[IpAddr]) -> io::Result<()> {
-        self.sockets.iter().filter(|kept| addresses.contains(&kept.address.ip())).try_for_each(Kept::listen)
+        self.sockets.iter().filter(|kept| addresses.contains(&kept.address.ip())).try_for_each(GuardSocket::listen)
     }
 }
 
 /// Does it while the newcomer and the others have the key, which is taken back whatever comes of it.
-fn through<T>(key: Key, newcomer: &Kept, others: &[&Kept], act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+fn through<T>(
+    key: Key,
+    newcomer: &GuardSocket,
+    others: &[&GuardSocket],
+    act: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     let all = || others.iter().copied().chain([newcomer]);
     let done = all().try_for_each(|kept| turn(key, kept, true)).and_then(|()| act());
     for kept in all() {
@@ -158,7 +163,12 @@ fn through<T>(key: Key, newcomer: &Kept, others: &[&Kept], act: impl FnOnce() ->
 
 /// The same without the clients of the others: [`Key::ReuseAddress`] fits beside no listener, and a connection that was made in the
 /// instant before its listener had that option fits beside nobody. Should it fail, the others listen again.
-fn alone_with<T>(newcomer: &Kept, others: &[&Kept], key: Key, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+fn alone_with<T>(
+    newcomer: &GuardSocket,
+    others: &[&GuardSocket],
+    key: Key,
+    act: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     let listened: Vec<_> = others.iter().filter(|other| other.listens()).collect();
     others.iter().for_each(|other| other.refuse());
     through(key, newcomer, others, act).inspect_err(|_| {
@@ -173,7 +183,7 @@ fn again<T>(error: io::Error, attempt: impl FnOnce() -> io::Result<T>) -> io::Re
     if error.kind() == ErrorKind::AddrInUse { attempt() } else { Err(error) }
 }
 
-fn turn(key: Key, kept: &Kept, on: bool) -> io::Result<()> {
+fn turn(key: Key, kept: &GuardSocket, on: bool) -> io::Result<()> {
     match key {
         Key::ReusePort => kept.socket.set_reuse_port(on),
         Key::ReuseAddress => kept.socket.set_reuse_address(on),

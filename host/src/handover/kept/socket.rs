@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_micros(250);
 /// A socket that keeps a port. Its file description may be a server's as well: both then have the same socket, and whoever
 /// closes it first leaves it to the other.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct GuardSocket {
     pub(crate) socket: Socket,
     pub(crate) address: SocketAddr,
     pub(crate) only_v6: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Kept {
     alone_since: Instant,
 }
 
-impl Kept {
+impl GuardSocket {
     /// A socket of ours that is bound, or (`joined`) one of a server that will be.
     ///
     /// # Errors
@@ -141,7 +141,7 @@ impl Kept {
     /// Whether any process but this one has it now. Whoever does is remembered.
     pub(crate) fn is_served(&mut self, now: Instant) -> bool {
         if !self.server.is_some_and(|server| server.has(self.inode)) {
-            // Only if there was one: a socket that was given to nobody can't be anybody's.
+            // Only if there was one: a socket that was given to nobody cannot be anybody's.
             let find = || Server::find_below(self.inode).or_else(|| Server::find(self.inode));
             self.server = self.server.and_then(|_| find());
         }

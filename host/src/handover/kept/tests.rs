@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::KeptPort;
+use super::GuardedPort;
 use crate::hold::{Claim, claim};
 use crate::model::{HoldKind, Port, Protocol};
 use crate::skip::ipv6_or_skip;
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-fn keep(addresses: &[IpAddr]) -> KeptPort {
+fn keep(addresses: &[IpAddr]) -> GuardedPort {
     let mut ports = std::iter::repeat_with(|| Port::new(fastrand::u16(20_000..32_000)).unwrap());
     let held = ports.find_map(|port| match claim(HoldKind::Gated, Protocol::Tcp, port, addresses, false).unwrap() {
         Claim::Held(held) => Some(held),
         Claim::NotHeld(_) => None,
     });
-    KeptPort::new(held.unwrap()).unwrap()
+    GuardedPort::new(held.unwrap()).unwrap()
 }
 
-fn address(ip: &str, port: &KeptPort) -> SocketAddr {
+fn address(ip: &str, port: &GuardedPort) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), port.port.get())
 }
 
@@ -45,7 +45,7 @@ fn gets_in(address: SocketAddr, reuse_address: bool, reuse_port: bool) -> bool {
 }
 
 #[track_caller]
-fn keeps_everyone_out(port: &KeptPort) {
+fn keeps_everyone_out(port: &GuardedPort) {
     for ip in ["127.0.0.1", "0.0.0.0", "::"] {
         for (reuse_address, reuse_port) in [(false, false), (true, false), (false, true), (true, true)] {
             let address = address(ip, port);
@@ -54,7 +54,7 @@ fn keeps_everyone_out(port: &KeptPort) {
     }
 }
 
-fn connect(port: &KeptPort) -> io::Result<TcpStream> {
+fn connect(port: &GuardedPort) -> io::Result<TcpStream> {
     TcpStream::connect(address("127.0.0.1", port))
 }
 
@@ -201,7 +201,7 @@ fn a_server_that_joins_under_load_brings_nobody_with_it() {
                 Claim::Held(held) => Some(held),
                 Claim::NotHeld(_) => None,
             });
-            let mut port = KeptPort::new(claimed.unwrap()).unwrap();
+            let mut port = GuardedPort::new(claimed.unwrap()).unwrap();
             held.fetch_add(1, Ordering::SeqCst);
             port.listen_early(&LOOPBACK[..1]).unwrap();
             std::thread::sleep(Duration::from_millis(1));

@@ -22,12 +22,12 @@ pub(super) fn command_line(pid: u32) -> Option<Vec<String>> {
     Some(trimmed.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).trim().to_owned()).collect())
 }
 
-/// A folder that was removed reads `/old/path (deleted)`, which is as good an answer as there is.
-pub(super) fn working_folder(pid: u32) -> Option<PathBuf> {
+/// A directory that was removed reads `/old/path (deleted)`, which is as good an answer as there is.
+pub(super) fn working_directory(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
-/// From `status`: the owner of the folder itself is root for a process that may not be dumped (proc_pid(5)).
+/// From `status`: the owner of the directory itself is root for a process that may not be dumped (proc_pid(5)).
 pub(super) fn user(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;

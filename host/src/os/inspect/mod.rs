@@ -32,10 +32,10 @@ pub fn command_line(pid: u32) -> Option<Vec<String>> {
     platform::command_line(pid)
 }
 
-/// The folder that it works in.
+/// The directory that it works in.
 #[must_use]
-pub fn working_folder(pid: u32) -> Option<PathBuf> {
-    platform::working_folder(pid)
+pub fn working_directory(pid: u32) -> Option<PathBuf> {
+    platform::working_directory(pid)
 }
 
 /// The effective user.
@@ -122,7 +122,7 @@ mod tests {
         let me = std::process::id();
         assert!(command(me).is_some_and(|name| !name.is_empty()));
         assert!(command_line(me).unwrap()[0].contains("portkeeper"));
-        assert_eq!(working_folder(me), std::env::current_dir().ok());
+        assert_eq!(working_directory(me), std::env::current_dir().ok());
         assert_eq!(user(me), current_user());
         assert_eq!(container(me), None, "the container that we are in as well is not told");
         assert!(runs_our_program(me));
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn of_a_process_that_is_not_there_nothing_is_told() {
         let nobody = u32::MAX;
-        assert_eq!((command(nobody), command_line(nobody), working_folder(nobody)), (None, None, None));
+        assert_eq!((command(nobody), command_line(nobody), working_directory(nobody)), (None, None, None));
         assert_eq!((user(nobody), started(nobody), parent_of(nobody)), (None, None, None));
         assert!(!runs_our_program(nobody) && ancestors(nobody).is_empty());
     }

@@ -22,7 +22,7 @@ pub(super) fn command_line(pid: u32) -> Option<Vec<String>> {
     with(pid, what, |process| Some(process.cmd().iter().map(|word| word.to_string_lossy().into_owned()).collect()))
 }
 
-pub(super) fn working_folder(pid: u32) -> Option<PathBuf> {
+pub(super) fn working_directory(pid: u32) -> Option<PathBuf> {
     let what = ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always);
     with(pid, what, |process| process.cwd().map(PathBuf::from))
 }

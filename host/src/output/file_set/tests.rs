@@ -1,4 +1,4 @@
-//! Real files in a temporary folder.
+//! Real files in a temporary directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,18 +13,18 @@ const PLAIN: Handling = Handling { backup: false, sensitive: false };
 const BACKUP: Handling = Handling { backup: true, sensitive: false };
 
 struct Project {
-    _folder: TempDir,
+    _directory: TempDir,
     path: PathBuf,
 }
 
 impl Project {
     fn new(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().canonicalize().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap();
         for (name, text) in files {
             fs::write(path.join(name), text).unwrap();
         }
-        Self { _folder: folder, path }
+        Self { _directory: directory, path }
     }
 
     fn target(&self, name: &str) -> Target {
@@ -43,7 +43,7 @@ impl Project {
         fs::read_to_string(self.path.join(name)).unwrap()
     }
 
-    /// Everything in the folder: names, and what is behind them.
+    /// Everything in the directory: names, and what is behind them.
     fn snapshot(&self) -> BTreeMap<PathBuf, String> {
         let mut snapshot = BTreeMap::new();
         look(&self.path, &mut snapshot);
@@ -51,8 +51,8 @@ impl Project {
     }
 }
 
-fn look(folder: &Path, snapshot: &mut BTreeMap<PathBuf, String>) {
-    for entry in fs::read_dir(folder).unwrap() {
+fn look(directory: &Path, snapshot: &mut BTreeMap<PathBuf, String>) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let metadata = fs::symlink_metadata(&path).unwrap();
         let bytes = if metadata.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
@@ -80,7 +80,7 @@ fn identity(_: &fs::Metadata) -> String {
 }
 
 #[test]
-fn files_are_written_with_the_folders_they_need() {
+fn files_are_written_with_the_directories_they_need() {
     let project = Project::new(&[("old", "before")]);
     let files = project.plan(&[("old", "after", PLAIN), ("deep/er/new", "text", PLAIN), ("empty", "", PLAIN)]);
     let changed: Vec<_> = files.changed().map(Target::shown).collect();
@@ -207,14 +207,14 @@ fn a_failure_in_the_middle_leaves_everything_as_it_was() {
     let project = Project::new(&[("a", "1")]);
     // When `blocked` turns out to be a file, `made` is there already.
     let files = project.plan(&[("a", "x", BACKUP), ("made/new", "z", PLAIN), ("blocked/b", "y", PLAIN)]);
-    fs::write(project.path.join("blocked"), "a file where a folder was to be").unwrap();
+    fs::write(project.path.join("blocked"), "a file where a directory was to be").unwrap();
     let before = project.snapshot();
     let error = files.write().unwrap_err();
     assert!(matches!(error.fault, Fault::Io(_)) && error.to_string().ends_with("; nothing was changed"), "{error}");
     assert_eq!(project.snapshot(), before);
 }
 
-/// The first file is in place already when the second turns out to be a folder.
+/// The first file is in place already when the second turns out to be a directory.
 #[test]
 fn a_failure_after_a_rename_takes_the_earlier_ones_back() {
     let project = Project::new(&[("a", "1")]);
@@ -302,7 +302,7 @@ mod unix {
     }
 
     #[test]
-    fn a_folder_that_became_a_link_is_not_followed() {
+    fn a_directory_that_became_a_link_is_not_followed() {
         let project = Project::new(&[]);
         fs::create_dir(project.path.join("inside")).unwrap();
         let files = project.plan(&[("inside/f", "x", PLAIN)]);
@@ -320,11 +320,11 @@ mod unix {
             mount -t tmpfs -o size=64k none "$1" && printf old > "$1/a" && chmod 640 "$1/a" &&
             exec env PORTKEEPER_TEST_FULL_DISK="$1" "$2" --exact output::file_set::tests::unix::on_a_full_disk --ignored --nocapture
         "#;
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let this = std::env::current_exe().unwrap();
         let run = std::process::Command::new("unshare")
             .args(["--mount", "sh", "-c", script, "sh"])
-            .args([folder.path(), &this])
+            .args([directory.path(), &this])
             .output();
         match run {
             Ok(output) if output.status.success() => {}
@@ -342,7 +342,7 @@ mod unix {
         }
     }
 
-    /// Run by `a_full_disk_changes_nothing` in a folder that holds 64 KiB.
+    /// Run by `a_full_disk_changes_nothing` in a directory that holds 64 KiB.
     #[test]
     #[ignore = "run by another test"]
     fn on_a_full_disk() {

@@ -1,4 +1,4 @@
-//! Real folders and links.
+//! Real directories and links.
 
 use std::fs::{create_dir, create_dir_all, write};
 use std::os::unix::fs::symlink;
@@ -8,14 +8,14 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with a home in it and, in that, a project.
+/// A directory with a home in it and, in that, a project.
 fn home() -> (TempDir, PathBuf, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let home = folder.path().canonicalize().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().canonicalize().unwrap();
     let project = home.join("project");
     create_dir(&project).unwrap();
     write(home.join(".bashrc"), "").unwrap();
-    (folder, home, project)
+    (directory, home, project)
 }
 
 fn resolve(project: &Path, path: &str) -> Result<PathBuf, TargetError> {
@@ -32,7 +32,7 @@ fn a_path_inside_is_resolved_whether_or_not_it_exists() {
     for (path, real) in [
         (".env", ".env"),
         ("./a//b/../c.json", "a/c.json"),
-        ("new/folder/x", "new/folder/x"),
+        ("new/directory/x", "new/directory/x"),
         ("...", "..."),
         (".gitignore", ".gitignore"),
         ("a.git/x", "a.git/x"),
@@ -118,21 +118,21 @@ fn the_version_control_is_left_alone() {
 #[test]
 fn only_a_file_can_be_a_target() {
     let (_keep, _, project) = home();
-    create_dir(project.join("folder")).unwrap();
+    create_dir(project.join("directory")).unwrap();
     write(project.join("file"), "").unwrap();
     symlink("loop", project.join("loop")).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(project.join("socket")).unwrap();
     let error = |path: &str| resolve(&project, path).unwrap_err().to_string();
-    assert_eq!(error("folder"), "`folder` is a folder, not a file");
+    assert_eq!(error("directory"), "`directory` is a directory, not a file");
     assert_eq!(error("socket"), "`socket` is a socket, not a file");
-    assert!(error("file/x").contains("is not a folder"));
+    assert!(error("file/x").contains("is not a directory"));
     assert!(error("loop").contains("more than 40 symbolic links"));
     for (path, why) in [
         ("", "empty"),
         (" ", "empty"),
-        ("a/", "folder"),
-        (".", "folder"),
-        ("a/..", "folder"),
+        ("a/", "directory"),
+        (".", "directory"),
+        ("a/..", "directory"),
         ("~/x", "`~`"),
         ("a\0", "NUL"),
     ] {

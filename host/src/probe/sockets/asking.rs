@@ -38,7 +38,7 @@ impl Sockets {
         }
     }
 
-    /// One for each of the addresses on which the port can't be bound.
+    /// One for each of the addresses on which the port cannot be bound.
     #[must_use]
     pub fn occupants(&self, port: Port, addresses: &[IpAddr]) -> Vec<Occupant> {
         let used = addresses.iter().copied().filter(|&address| self.is_used(port, address));

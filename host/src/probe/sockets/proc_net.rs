@@ -10,7 +10,7 @@ use crate::model::Protocol;
 /// All sockets of the protocol, of both families.
 ///
 /// # Errors
-/// When the IPv4 table can't be read. (A machine without IPv6 has no table of it.)
+/// When the IPv4 table cannot be read. (A machine without IPv6 has no table of it.)
 pub(super) fn read(protocol: Protocol) -> io::Result<Vec<Row>> {
     let mut text = fs::read_to_string(format!("/proc/self/net/{protocol}"))?;
     match fs::read_to_string(format!("/proc/self/net/{protocol}6")) {

@@ -138,7 +138,7 @@ fn no_neighbours(error: &io::Error) -> String {
                 .to_owned()
         }
         _ => format!(
-            "the neighbour table can't be read ({error}), so hosts that answer neither ICMP nor TCP are not seen"
+            "the neighbour table cannot be read ({error}), so hosts that answer neither ICMP nor TCP are not seen"
         ),
     }
 }

@@ -7,7 +7,7 @@ use super::Target;
 use crate::scan::Address;
 
 /// How many addresses may be unresolved at once. The kernel's table has room for 1,024 of all programs together, in all
-/// namespaces (`gc_thresh3`, arp(7)), and an unresolved entry can't be cleared away for others.
+/// namespaces (`gc_thresh3`, arp(7)), and an unresolved entry cannot be cleared away for others.
 const WINDOW: usize = 768;
 
 /// How long an unresolved address stays in the table: three questions, a second apart (`mcast_solicit`, arp(7)).
@@ -74,7 +74,7 @@ impl Asking {
         self.last = Some(now);
     }
 
-    /// The question can't be sent.
+    /// The question cannot be sent.
     pub(super) fn in_vain(&mut self, target: Target) {
         if target.named {
             self.silent.push(target.address);

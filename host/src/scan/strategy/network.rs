@@ -33,7 +33,7 @@ pub(in crate::scan) enum Sent {
     Yes,
     /// The system has no room for it just now: descriptors, ports, or the neighbour table.
     NotNow,
-    /// It can't be sent there at all.
+    /// It cannot be sent there at all.
     Never,
 }
 

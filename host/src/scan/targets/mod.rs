@@ -104,7 +104,7 @@ impl Targets {
         incomplete.any(|network| network.contains(&address.ip)).then(|| self.target(address, false)).flatten()
     }
 
-    /// Our own IPv6 addresses in networks that can't be asked in full, each with its interface: from there all hosts are called.
+    /// Our own IPv6 addresses in networks that cannot be asked in full, each with its interface: from there all hosts are called.
     pub(super) fn callers(&self) -> impl Iterator<Item = (Ipv6Addr, u32)> + '_ {
         let links = self.links.iter().filter(|link| link.has_neighbours && link.is_up);
         links.filter(|link| self.is_sparse_link(link)).filter_map(|link| match link.own {

@@ -92,7 +92,7 @@ impl Wanted {
         }
         let through = first.interface;
         self.add_links(&links, targets);
-        // Several interfaces can't all be the only way.
+        // Several interfaces cannot all be the only way.
         if let [_] = self.interfaces.as_slice() {
             targets.through = through;
         }

@@ -16,7 +16,7 @@ use serde_yaml::Value as Yaml;
 use self::cases::cases;
 use crate::sandbox;
 
-/// Prepares every case and shows its folder and what is to be published.
+/// Prepares every case and shows its directory and what is to be published.
 fn each_case(check: impl Fn(&str, &Sandbox, &Value)) {
     for case in cases() {
         let ports = Ports::take(2);

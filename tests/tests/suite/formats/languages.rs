@@ -43,7 +43,7 @@ fn shells_hand_on_every_value_as_it_is() {
 
 static COMPILING: Mutex<()> = Mutex::new(());
 
-/// Puts the plugin into the user's folder, and lets it render twice: new and again.
+/// Puts the plugin into the user's directory, and lets it render twice: new and again.
 fn renders(format: &str, plugin: &Path, file: &str, expected: impl Fn(u16) -> String) {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     sandbox.write(sandbox.plugins().join(format!("{format}.wasm")), std::fs::read(plugin).unwrap());
@@ -63,7 +63,7 @@ fn renders(format: &str, plugin: &Path, file: &str, expected: impl Fn(u16) -> St
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][0]["status"], "unchanged");
     // Its own no, in its own words; and an option that it does not have.
     config(json!({ "type": format, "map": { "a b": "1" } }));
-    sandbox.portkeeper("prepare").refused(2).says("`a b` can't be the name of");
+    sandbox.portkeeper("prepare").refused(2).says("`a b` cannot be the name of");
     config(json!({ "type": format, "nubmers": true }));
     sandbox.portkeeper("prepare").refused(2).says("did you mean `numbers`?");
     sandbox.write(file, "mine\n");
@@ -112,19 +112,19 @@ fn a_plugin_in_python_serves_its_type() {
     });
 }
 
-/// Builds an example with the tools in the folder that the variable names; none when it names none.
+/// Builds an example with the tools in the directory that the variable names; none when it names none.
 #[track_caller]
 fn built_or_skip(format: &str, tools: &str, build: impl Fn(&Path, &Path) -> Command) -> Option<PathBuf> {
-    let Some(folder) = std::env::var_os(tools).map(PathBuf::from) else {
+    let Some(directory) = std::env::var_os(tools).map(PathBuf::from) else {
         skipped(
             &tools.to_lowercase().replace("portkeeper_", ""),
-            &format!("{tools} names no folder with what builds the plugin"),
+            &format!("{tools} names no directory with what builds the plugin"),
         );
         return None;
     };
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("plugin-{format}"));
     std::fs::create_dir_all(&out).unwrap();
-    let output = build(&folder, &out).current_dir(&out).output().unwrap();
+    let output = build(&directory, &out).current_dir(&out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(out.join(format!("{format}.wasm")))
 }

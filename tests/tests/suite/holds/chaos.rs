@@ -106,12 +106,14 @@ impl Chaos<'_> {
 
 /// The holders of the sandbox's registry, by what they have open.
 fn holders(sandbox: &Sandbox) -> Vec<u32> {
-    let folder = sandbox.holds();
+    let directory = sandbox.holds();
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid: &u32| {
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"portkeeper\0holder"))
             && std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|files| {
-                files.flatten().any(|file| std::fs::read_link(file.path()).is_ok_and(|link| link.starts_with(&folder)))
+                files
+                    .flatten()
+                    .any(|file| std::fs::read_link(file.path()).is_ok_and(|link| link.starts_with(&directory)))
             })
     })
     .collect()

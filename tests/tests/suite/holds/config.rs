@@ -106,7 +106,7 @@ fn a_port_whose_server_runs_cant_be_held_and_says_so() {
     let server = sandbox.listener("127.0.0.1", ports.at(0));
     sandbox.write("pk.config.json", held_config(&ports, "exclusive"));
     let outcome = sandbox.portkeeper("prepare").ok();
-    outcome.says(format!("WEB_PORT keeps {}, but it can't be held now", ports.at(0))).says(server.pid().to_string());
+    outcome.says(format!("WEB_PORT keeps {}, but it cannot be held now", ports.at(0))).says(server.pid().to_string());
     assert_eq!(outcome.json()["guarantees"], json!({ "WEB_PORT": "advisory", "API_PORT": "soft" }));
     server.kill();
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["guarantees"]["WEB_PORT"], "exclusive");

@@ -137,7 +137,7 @@ fn a_process_that_is_not_the_holder_is_never_touched() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let (_, holder) = hold(&sandbox, &format!("--hold --port {}", ports.first()));
     let bystander = sandbox.process();
-    // The registry names another process, and the holder can't be called.
+    // The registry names another process, and the holder cannot be called.
     for file in std::fs::read_dir(sandbox.holds()).unwrap().map(|file| file.unwrap().path()) {
         if file.extension().is_some_and(|kind| kind == "sock") {
             std::fs::remove_file(file).unwrap();

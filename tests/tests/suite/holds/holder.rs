@@ -66,8 +66,8 @@ fn a_hundred_ports_are_one_small_process() {
 #[test]
 fn the_longer_the_path_the_longer_the_way_to_the_holder() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    let folder = sandbox.folder(["long"; 20].map(|word| format!("{word}-{word}")).join("/"));
-    let registry = folder.join("registry.json");
+    let directory = sandbox.directory(["long"; 20].map(|word| format!("{word}-{word}")).join("/"));
+    let registry = directory.join("registry.json");
     let portkeeper = |words: String| sandbox.portkeeper(words).arg("--registry").arg(&registry);
     let answer = portkeeper(format!("reserve --hold --port {}", ports.first())).ok();
     let holder = HolderProcess::of(&answer.json());
@@ -88,7 +88,7 @@ fn what_fails_leaves_neither_a_holder_nor_a_reservation() {
     assert_eq!(std::fs::read_dir(sandbox.holds()).unwrap().count(), 0);
 }
 
-/// Where the folder of holds is private, no other user gets as far as this. Here it was opened by mistake.
+/// Where the directory of holds is private, no other user gets as far as this. Here it was opened by mistake.
 #[test]
 fn another_users_process_is_not_listened_to() {
     if !rustix::process::geteuid().is_root() {
@@ -97,8 +97,8 @@ fn another_users_process_is_not_listened_to() {
     }
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let (_, holder) = hold(&sandbox, &format!("--hold --port {}", ports.first()));
-    for folder in sandbox.holds().ancestors().take_while(|folder| folder.starts_with(sandbox.root())) {
-        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    for directory in sandbox.holds().ancestors().take_while(|directory| directory.starts_with(sandbox.root())) {
+        fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
     }
     let mut files = fs::read_dir(sandbox.holds()).unwrap().map(|entry| entry.unwrap().path());
     let socket = files.find(|path| fs::metadata(path).unwrap().file_type().is_socket()).unwrap();

@@ -1,4 +1,4 @@
-//! Where a server can't be watched as it binds, and what is done then.
+//! Where a server cannot be watched as it binds, and what is done then.
 
 use portkeeper_tests::{Ports, Server, ask, program_or_skip, skipped};
 use rustix::process::Signal;
@@ -146,7 +146,7 @@ fn released_the_port_is_free_and_that_is_said() {
     let _ = server.stop(Signal::TERM);
 }
 
-/// Build tools leave processes behind, which must not find out one day that they can't bind any more.
+/// Build tools leave processes behind, which must not find out one day that they cannot bind any more.
 #[test]
 fn what_a_command_leaves_behind_can_still_bind() {
     if program_or_skip("python3").is_none() {

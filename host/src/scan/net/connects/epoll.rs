@@ -175,7 +175,7 @@ fn has_icmp_error(socket: &Socket) -> bool {
     recv(socket, &mut [0_u8; 1][..], RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT).is_ok()
 }
 
-/// What it means that an attempt can't even begin.
+/// What it means that an attempt cannot even begin.
 fn refusal(error: Errno) -> Started {
     match error {
         // Descriptors, memory, local ports, the neighbour table.

@@ -37,7 +37,7 @@ const NEW_NEIGHBOUR: u16 = 28;
 /// A message that belongs to the answer to a question, and is no news (`NLM_F_MULTI`, netlink(7)).
 const PART_OF_ANSWER: u16 = 2;
 
-/// News of the neighbour table.
+/// RunEvent of the neighbour table.
 #[derive(Debug)]
 pub(in crate::scan) struct Neighbours {
     kernel: AsyncFd<OwnedFd>,
@@ -90,7 +90,7 @@ impl Neighbours {
                         return Poll::Ready(());
                     }
                 }
-                // News were lost (ENOBUFS): the table itself has all of them.
+                // RunEvent were lost (ENOBUFS): the table itself has all of them.
                 Err(_) if self.ask_for_all().is_ok() => {}
                 Err(_) => return Poll::Pending,
             }

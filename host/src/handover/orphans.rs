@@ -2,7 +2,7 @@
 //!
 //! Every process that comes from the command still asks before it binds, and hears nothing but an error once nobody answers. Build tools
 //! and agents start such processes on the way and leave them in the background; they have nothing to do with the port, and must not
-//! find out one day that they can't bind any more. So a small process stays until the last of them has ended, and answers.
+//! find out one day that they cannot bind any more. So a small process stays until the last of them has ended, and answers.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -14,7 +14,7 @@ use super::adopt::{Answer, Listener};
 
 /// Leaves a process behind that lets every bind pass, if there is anyone left to ask.
 #[expect(unsafe_code, reason = "fork(2) is unsafe where there are threads")]
-pub(crate) fn look_after(listener: Listener) {
+pub(crate) fn answer_orphan_binds(listener: Listener) {
     // As pid 1 we take everyone with us.
     if std::process::id() == 1 || !is_needed(&listener) {
         return;
@@ -52,7 +52,7 @@ fn events(listener: &Listener, patience: Option<&rustix::event::Timespec>) -> Po
     }
 }
 
-/// Nothing of ours may be kept open by it: not the ports, not a pipe whose reader waits for its end, not a folder.
+/// Nothing of ours may be kept open by it: not the ports, not a pipe whose reader waits for its end, not a directory.
 #[expect(unsafe_code, reason = "descriptors are closed that others own, in a process that has no others")]
 fn detach(listener: &OwnedFd) {
     let _ = rustix::process::setsid();

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{is_keeper, project_folder};
+use super::{is_keeper, project_directory};
 use crate::os::inspect::{self, Container};
 use crate::probe::Process;
 
 /// What can be seen of a process now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Portrait {
+pub struct ProcessInfo {
     /// Its pid.
     pub pid: u32,
     /// Its name, as the kernel has it.
@@ -23,9 +23,9 @@ pub struct Portrait {
     pub uid: Option<u32>,
     /// What that user is called.
     pub user: Option<String>,
-    /// The folder that it works in.
-    pub folder: Option<PathBuf>,
-    /// The project of that folder.
+    /// The directory that it works in.
+    pub directory: Option<PathBuf>,
+    /// The project of that directory.
     pub project: Option<PathBuf>,
     /// When it was started.
     pub started: Option<Timestamp>,
@@ -50,12 +50,12 @@ pub struct Parent {
     pub command: String,
 }
 
-impl Portrait {
+impl ProcessInfo {
     /// Looks at the process.
     #[must_use]
     pub fn of(process: &Process) -> Self {
         let pid = process.pid;
-        let (uid, folder) = (inspect::user(pid), inspect::working_folder(pid));
+        let (uid, directory) = (inspect::user(pid), inspect::working_directory(pid));
         let parent = |pid| Some(Parent { pid, command: inspect::command(pid)? });
         Self {
             pid,
@@ -63,8 +63,8 @@ impl Portrait {
             command_line: inspect::command_line(pid).unwrap_or_default(),
             uid,
             user: uid.and_then(inspect::user_name),
-            project: folder.as_deref().and_then(project_folder),
-            folder,
+            project: directory.as_deref().and_then(project_directory),
+            directory,
             started: inspect::started(pid),
             parents: inspect::ancestors(pid).into_iter().filter(|&pid| pid != 1).filter_map(parent).collect(),
             container: inspect::container(pid),
@@ -76,11 +76,11 @@ impl Portrait {
 }
 
 /// One line: `node (pid 4711) in /srv/shop, user anna, container docker 0123456789ab`.
-impl fmt::Display for Portrait {
+impl fmt::Display for ProcessInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pid {})", self.command, self.pid)?;
-        if let Some(folder) = &self.folder {
-            write!(f, " in {}", folder.display())?;
+        if let Some(directory) = &self.directory {
+            write!(f, " in {}", directory.display())?;
         }
         match (&self.user, self.uid) {
             (Some(user), _) => write!(f, ", user {user}")?,

@@ -13,12 +13,12 @@ use super::sandbox::Sandbox;
 /// To give it back at once can take as long as the call: each processor that runs another thread of this process is interrupted to forget
 /// where the memory was. So a little of it is left for the end, which for a command is that of its process.
 #[derive(Clone)]
-pub(super) struct Spent {
+pub(super) struct MemoryReclaimer {
     stores: Arc<Mutex<Vec<Store<Sandbox>>>>,
     most: usize,
 }
 
-impl Spent {
+impl MemoryReclaimer {
     /// None yet. Where addresses are what is short, none are kept.
     pub(super) fn new(fence: Fence) -> Self {
         let most = match fence {
@@ -49,7 +49,7 @@ mod tests {
     /// How many stores are kept of ten times as many as may be, each with so much memory.
     fn kept(fence: Fence, memory: usize) -> usize {
         let engine = wasmtime::Engine::default();
-        let spent = Spent::new(fence);
+        let spent = MemoryReclaimer::new(fence);
         for _ in 0..10 * limits::SPENT {
             let mut store = Sandbox::store(&engine, Duration::from_secs(1));
             assert!(store.data_mut().memory_growing(0, memory, None).unwrap());

@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid};
 use rustix::stdio::{dup2_stdin, stdin};
 
 use super::channel::{Begin, Channel, Message};
-use super::{HeldPort, HoldFolder, Holder};
+use super::{HeldPort, HoldDirectory, Holder};
 use crate::fs::Lock;
 
 /// Turns this process into a holder, and returns when the hold is over.
@@ -20,7 +20,7 @@ use crate::fs::Lock;
 ///
 /// # Errors
 /// The caller died or gave up before it said that the ports are reserved, or the system failed.
-pub fn be_holder() -> io::Result<()> {
+pub fn holder_main() -> io::Result<()> {
     let caller = detach()?;
     let mut begin: Option<(Begin, Lock, OwnedFd)> = None;
     let mut ports: Vec<HeldPort> = Vec::new();
@@ -37,7 +37,7 @@ pub fn be_holder() -> io::Result<()> {
     };
     let Some((found, lock, control)) = born else {
         if let Some((begin, ..)) = begin {
-            HoldFolder::from(PathBuf::from(begin.folder)).remove(begin.id);
+            HoldDirectory::from(PathBuf::from(begin.directory)).remove(begin.id);
         }
         return Err(io::Error::other("the caller is gone"));
     };
@@ -56,7 +56,7 @@ fn take_two(begin: Begin, attached: Vec<OwnedFd>) -> Option<(Begin, Lock, OwnedF
     Some((begin, Lock::handed_over(File::from(file)), control))
 }
 
-/// Leaves the caller's session, folder and files, and returns the conversation with it.
+/// Leaves the caller's session, directory and files, and returns the conversation with it.
 fn detach() -> io::Result<Channel> {
     close_from_third();
     let caller = Channel::inherited(fcntl_dupfd_cloexec(stdin(), 3)?);

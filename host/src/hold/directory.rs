@@ -1,4 +1,4 @@
-//! Hold files: one for each holder, in a folder beside the registry.
+//! Hold files: one for each holder, in a directory beside the registry.
 //!
 //! A hold file is locked for as long as its holder lives, and the lock is all that counts: pids are used again, locks are not. Its
 //! content is a small registry of what is held, so that a registry that is lost can be put together again. Beside it stands the
@@ -21,11 +21,11 @@ use crate::registry::write;
 /// No holder has that many ports.
 const LARGEST: u64 = 64 << 20;
 
-/// The folder of the hold files of one registry.
+/// The directory of the hold files of one registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HoldFolder(PathBuf);
+pub struct HoldDirectory(PathBuf);
 
-impl HoldFolder {
+impl HoldDirectory {
     /// The one that belongs to the registry file. Nothing is made yet.
     #[must_use]
     pub fn beside(registry: &Path) -> Self {
@@ -34,13 +34,13 @@ impl HoldFolder {
         Self(PathBuf::from(name))
     }
 
-    /// The folder.
+    /// The directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Whether the holder with this file lives; unknown when the folder itself can't be seen.
+    /// Whether the holder with this file lives; unknown when the directory itself cannot be seen.
     #[must_use]
     pub fn liveness(&self, id: HoldId) -> Liveness {
         match is_locked(&self.file(id)) {
@@ -116,7 +116,7 @@ impl HoldFolder {
     }
 }
 
-impl From<PathBuf> for HoldFolder {
+impl From<PathBuf> for HoldDirectory {
     fn from(path: PathBuf) -> Self {
         Self(path)
     }

@@ -3,25 +3,25 @@
 use std::mem::ManuallyDrop;
 
 use super::{CommandError, Context};
-use crate::fs::Patience;
+use crate::fs::LockOptions;
 use crate::model::Host;
 use crate::os;
 use crate::plugins::{Engine, Limits};
-use crate::prepare::Surroundings;
+use crate::prepare::PrepareContext;
 use crate::settings::Settings;
 use crate::trust::Trust;
 
 /// What a prepare is surrounded by: the environment, the plugins, and what the user trusts.
-pub(crate) struct Stage {
+pub(crate) struct PrepareEnv {
     host: Host,
     /// Never dropped: the process ends with it, and gives all of its memory back at once.
     engine: ManuallyDrop<Engine>,
     settings: Settings,
     trust: Trust,
-    patience: Patience<'static>,
+    patience: LockOptions<'static>,
 }
 
-impl Stage {
+impl PrepareEnv {
     pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
         let settings = context.settings()?;
         os::expect_threads();
@@ -34,8 +34,8 @@ impl Stage {
         })
     }
 
-    pub(crate) fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings {
+    pub(crate) fn surroundings(&self) -> PrepareContext<'_> {
+        PrepareContext {
             host: &self.host,
             environment: &|name| std::env::var(name).ok(),
             engine: &self.engine,

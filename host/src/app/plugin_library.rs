@@ -4,28 +4,28 @@ use std::path::{Path, PathBuf};
 
 use super::{CommandError, Context};
 use crate::config::{self, Config};
-use crate::fs::folder_of;
+use crate::fs::directory_of;
 use crate::model::Digest;
 use crate::plugins::{Catalogue, Engine, Limits, Sources};
 use crate::prepare::plugin_sources;
 use crate::settings::Settings;
 use crate::trust::Trust;
 
-/// The plugins of the project around the current folder and of the user, and what the user trusts.
-pub(crate) struct Shelf {
+/// The plugins of the project around the current directory and of the user, and what the user trusts.
+pub(crate) struct PluginLibrary {
     pub(crate) settings: Settings,
     pub(crate) trust: Trust,
     pub(crate) engine: Engine,
-    /// The folder of the config, or the current one where there is none.
+    /// The directory of the config, or the current one where there is none.
     pub(crate) project: PathBuf,
     sources: Sources,
 }
 
-impl Shelf {
-    /// A config or lockfile that can't be read is no reason to say nothing about plugins: it is a warning.
+impl PluginLibrary {
+    /// A config or lockfile that cannot be read is no reason to say nothing about plugins: it is a warning.
     pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
         let settings = context.settings()?;
-        let here = context.current_folder()?;
+        let here = context.current_directory()?;
         let found = config::find(&here).unwrap_or_else(|error| {
             context.printer.warn(&error);
             None
@@ -34,7 +34,7 @@ impl Shelf {
             context.printer.warn(format_args!("{error}; what it says about plugins is left out"));
             None
         });
-        let project = found.as_deref().map_or(here, |config| folder_of(config).to_owned());
+        let project = found.as_deref().map_or(here, |config| directory_of(config).to_owned());
         let user = Some(settings.plugins.as_path());
         let sources = plugin_sources(Some(&project), config.as_ref(), user).unwrap_or_else(|error| {
             context.printer.warn(&error);

@@ -3,20 +3,20 @@
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::News;
+use super::RunEvent;
 
 /// Keeps ports while a command runs.
-pub(crate) trait Keeper {
+pub(crate) trait HandoverDriver {
     /// What to watch for.
     fn waits_for(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
     /// What it waits for is there.
-    fn readable(&mut self, _: &mut dyn FnMut(News)) {}
+    fn readable(&mut self, _: &mut dyn FnMut(RunEvent)) {}
 
     /// Looks after the ports, and says when to look again.
-    fn look(&mut self, _: Instant, _: &mut dyn FnMut(News)) -> Option<Duration> {
+    fn look(&mut self, _: Instant, _: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
         None
     }
 
@@ -29,4 +29,4 @@ pub(crate) trait Keeper {
 #[derive(Debug)]
 pub(crate) struct Nothing;
 
-impl Keeper for Nothing {}
+impl HandoverDriver for Nothing {}

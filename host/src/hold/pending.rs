@@ -3,25 +3,25 @@
 use std::os::fd::OwnedFd;
 
 use super::channel::{Begin, Until, control_socket};
-use super::{HoldError, HoldFolder};
+use super::{HoldDirectory, HoldError};
 use crate::fs::{Lock, PathContext};
 use crate::model::{Hold, HoldId, Lease, ProcessId, Reservation};
 
 /// A locked hold file and a control socket. Dropped, both are removed.
 #[derive(Debug)]
-pub(super) struct Birth {
-    folder: HoldFolder,
+pub(super) struct PendingHold {
+    directory: HoldDirectory,
     id: HoldId,
     until: Until,
     /// None once the holder has them.
     belongings: Option<(Lock, OwnedFd)>,
 }
 
-impl Birth {
+impl PendingHold {
     /// Makes the files of a new holder, and sets the `hold` of the reservations, which all have the same lease. Only under the
     /// registry's lock.
     pub(super) fn prepare(
-        folder: &HoldFolder,
+        directory: &HoldDirectory,
         holder: ProcessId,
         reservations: &mut [Reservation],
         kinds: impl IntoIterator<Item = crate::model::HoldKind>,
@@ -31,17 +31,17 @@ impl Birth {
             reservation.hold = Some(Hold { kind, holder, file: Some(id) });
         }
         let recorded: Vec<_> = reservations.iter().cloned().map(settled).collect();
-        let lock = folder.create(id, &recorded)?;
+        let lock = directory.create(id, &recorded)?;
         let until = reservations.first().map_or(Until::Released, until);
-        let mut this = Self { folder: folder.clone(), id, until, belongings: None };
-        let path = this.folder.socket(this.id);
+        let mut this = Self { directory: directory.clone(), id, until, belongings: None };
+        let path = this.directory.socket(this.id);
         this.belongings = Some((lock, control_socket(&path).at(&path)?));
         Ok(this)
     }
 
     /// What the holder has to know.
     pub(super) fn begin(&self) -> Begin {
-        Begin { folder: self.folder.path().as_os_str().to_owned(), id: self.id, until: self.until }
+        Begin { directory: self.directory.path().as_os_str().to_owned(), id: self.id, until: self.until }
     }
 
     /// The lock of the file and the control socket.
@@ -55,10 +55,10 @@ impl Birth {
     }
 }
 
-impl Drop for Birth {
+impl Drop for PendingHold {
     fn drop(&mut self) {
         if self.belongings.is_some() {
-            self.folder.remove(self.id);
+            self.directory.remove(self.id);
         }
     }
 }

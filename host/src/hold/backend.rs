@@ -10,10 +10,10 @@ use crate::probe::{PortState, ProbeError};
 
 /// Takes sockets while ports are chosen, and sees to it that somebody keeps them.
 ///
-/// The order of calls: [`claim`](Keeper::claim) and [`copy`](Keeper::copy) while ports are chosen, then
-/// [`begin`](Keeper::begin), all within a transaction of the registry; after it [`commit`](Keeper::commit), or
-/// [`cancel`](Keeper::cancel) if it failed.
-pub trait Keeper: fmt::Debug {
+/// The order of calls: [`claim`](HoldBackend::claim) and [`copy`](HoldBackend::copy) while ports are chosen, then
+/// [`begin`](HoldBackend::begin), all within a transaction of the registry; after it [`commit`](HoldBackend::commit), or
+/// [`cancel`](HoldBackend::cancel) if it failed.
+pub trait HoldBackend: fmt::Debug {
     /// What was claimed or copied, and is not held yet.
     fn claims(&self) -> &Claims;
 
@@ -40,7 +40,7 @@ pub trait Keeper: fmt::Debug {
     }
 
     /// Takes copies of the sockets of a reservation's hold, to keep them in another way. The old holder forgets its own at the
-    /// [`commit`](Keeper::commit).
+    /// [`commit`](HoldBackend::commit).
     ///
     /// # Errors
     /// [`HoldError`]: the holder does not answer.
