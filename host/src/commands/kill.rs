@@ -119,7 +119,7 @@ impl From<Refusal> for CommandError {
             Refusal::NotYours { .. } => Self::no(refusal).hint("--force ends it all the same"),
             Refusal::Nobody { .. } => Self::no(refusal).hint("`portkeeper explain PORT` tells more"),
             Refusal::Unseen { .. } => Self::no(refusal).hint("that user, or root, can end it"),
-            Refusal::StopInstead { .. } | Refusal::HoldBackend { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
+            Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
             Refusal::Failed { .. } => Self::environment(refusal),
         }
     }

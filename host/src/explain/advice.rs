@@ -29,7 +29,7 @@ impl Explanation {
             Verdict::ReservedForYou => format!("start your server on it, or give it back: portkeeper release {port}"),
             Verdict::Reserved => self.another(),
             Verdict::Yours => format!("nothing; portkeeper kill {port} ends the server"),
-            Verdict::GuardSocket => format!("portkeeper release {port} gives it back"),
+            Verdict::Kept => format!("portkeeper release {port} gives it back"),
             Verdict::InUse => format!("wait until the connection ends, or {}", self.another()),
             Verdict::Unseen => {
                 format!("see `docker ps --filter publish={port}` or your firewall, or {}", self.another())

@@ -27,7 +27,7 @@ pub enum Verdict {
     /// Reserved for you, and what is there is yours or may be.
     Yours,
     /// portkeeper keeps it for whom it is reserved.
-    GuardSocket,
+    Kept,
     /// A process listens there, or has bound it.
     Taken,
     /// An outgoing connection started from it.
@@ -40,7 +40,7 @@ impl Verdict {
     pub(super) fn of(explained: &Explanation) -> Self {
         let mine = explained.claim().map(|claim| !matches!(claim.whose, Whose::Other(_)));
         match (explained.holder(), mine) {
-            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::GuardSocket,
+            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::Kept,
             (Some(seat), _) if seat.socket.state == SocketState::Connected => Self::InUse,
             (Some(seat), Some(true)) if seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
             (Some(_), _) => Self::Taken,
@@ -109,8 +109,8 @@ impl Explanation {
             Verdict::ReservedForYou => format!("{port} is reserved for {purpose}, and nobody is there"),
             Verdict::Reserved => format!("{port} is free, but reserved for {purpose}"),
             Verdict::Yours => format!("{port} is yours: {who} has it, reserved for {purpose}"),
-            Verdict::GuardSocket if purpose.is_empty() => format!("{port} is kept by {who}"),
-            Verdict::GuardSocket => format!("{port} is kept by {who} for {purpose}"),
+            Verdict::Kept if purpose.is_empty() => format!("{port} is kept by {who}"),
+            Verdict::Kept => format!("{port} is kept by {who} for {purpose}"),
             Verdict::Taken => format!("{port} is taken by {who}{though}"),
             Verdict::InUse => format!("{port} is in use by {who} for an outgoing connection{though}"),
             Verdict::Unseen => {

@@ -50,7 +50,7 @@ pub enum Refusal {
     },
     /// It is portkeeper.
     #[error("{who} only keeps the port: portkeeper release {port} gives it back")]
-    HoldBackend {
+    Keeper {
         /// The process.
         who: Box<ProcessInfo>,
         /// The port.
@@ -144,7 +144,7 @@ fn refuse_untouchable(portrait: &ProcessInfo, port: Port) -> Result<(), Refusal>
         return Err(Refusal::Ourselves { who: who() });
     }
     if portrait.keeper {
-        return Err(Refusal::HoldBackend { who: who(), port });
+        return Err(Refusal::Keeper { who: who(), port });
     }
     match how_to_stop(portrait, port) {
         Some(instead) => Err(Refusal::StopInstead { who: who(), instead }),

@@ -217,7 +217,7 @@ pub(super) fn encode<'a>(reservations: &[Reservation], source: Option<&'a Source
     pieces.text().extend_from_slice(END.as_bytes());
     let bytes = |piece| match piece {
         Piece::Text(text) => Cow::Owned(text),
-        Piece::GuardSocket(range) => Cow::Borrowed(source.map_or(&[][..], |source| source.text(range))),
+        Piece::Kept(range) => Cow::Borrowed(source.map_or(&[][..], |source| source.text(range))),
     };
     pieces.0.into_iter().map(bytes).collect()
 }
@@ -234,7 +234,7 @@ struct Pieces(Vec<Piece>);
 
 enum Piece {
     Text(Vec<u8>),
-    GuardSocket(Range<usize>),
+    Kept(Range<usize>),
 }
 
 impl Pieces {
@@ -252,10 +252,10 @@ impl Pieces {
     /// Adds a line of the source. One that follows there on the last is kept together with it, and with what stands between the two.
     fn keep(&mut self, line: Range<usize>, between: &[u8]) {
         match self.0.last_mut() {
-            Some(Piece::GuardSocket(kept)) if kept.end + BETWEEN.len() == line.start => kept.end = line.end,
+            Some(Piece::Kept(kept)) if kept.end + BETWEEN.len() == line.start => kept.end = line.end,
             _ => {
                 self.text().extend_from_slice(between);
-                self.0.push(Piece::GuardSocket(line));
+                self.0.push(Piece::Kept(line));
             }
         }
     }
