@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the transcripts of status, explain and doctor that stand in the README. A test compares them.
+# Prints the transcripts of status, explain and doctor that stand in the book. A test compares them.
 #
 # It runs in namespaces of its own, where every port is free and /srv is a temporary directory, and needs portkeeper, python3, ip and
 # unshare. What differs from machine to machine is replaced: pids, times, and the user.

@@ -12,14 +12,60 @@ fn the_readme_is_true() {
     if program_or_skip("python3").is_none() {
         return;
     }
-    run_marked_blocks(&sandbox(), "README.md");
+    assert!(run_marked_blocks(&sandbox(), &read("README.md"), "README.md") >= 3, "it has lost its marks");
+}
+
+/// A chapter may build on what those before it have made, as its reader does.
+#[test]
+fn the_book_is_true() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let sandbox = sandbox();
+    let run = chapters().iter().map(|chapter| run_marked_blocks(&sandbox, &read(chapter), chapter)).sum::<usize>();
+    assert!(run >= 14, "the book has lost marks: {run} are left");
+}
+
+#[test]
+fn the_book_has_every_chapter_and_its_links_lead_somewhere() {
+    let mut listed = chapters();
+    listed.sort();
+    let mut there = Vec::new();
+    markdown_below(&in_repository("docs/src"), &mut there);
+    there.retain(|path| !path.ends_with("SUMMARY.md"));
+    there.sort();
+    let root = in_repository("");
+    let named = |path: &PathBuf| path.strip_prefix(&root).unwrap().display().to_string();
+    assert_eq!(listed, there.iter().map(named).collect::<Vec<_>>());
+    let documents = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/src/SUMMARY.md"].map(str::to_owned);
+    for document in listed.into_iter().chain(documents) {
+        for link in links(&read(&document)) {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = match file {
+                "" => in_repository(&document),
+                _ => in_repository(&document).parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{document}: nothing is at {link}");
+            if !anchor.is_empty() {
+                let text = std::fs::read_to_string(target).unwrap();
+                assert!(anchors(&text).any(|known| known == anchor), "{document}: no heading for {link}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 150, "README.md has {lines} lines; the book has room for more");
 }
 
 #[test]
 fn the_patterns_for_docker_are_true() {
     let sandbox = sandbox();
     let _ = sandbox.shell(&format!("cp -R '{}'/* .", in_repository("examples/docker").display())).ok();
-    run_marked_blocks(&sandbox, "examples/docker/README.md");
+    let document = "examples/docker/README.md";
+    assert!(run_marked_blocks(&sandbox, &read(document), document) >= 4, "it has lost its marks");
 }
 
 #[test]
@@ -107,9 +153,9 @@ fn in_network<'a>(run: Run<'a>, network: Option<&'a Namespace>) -> Run<'a> {
     }
 }
 
-/// The README's transcripts are what the script prints, word for word.
+/// The book's transcripts are what the script prints, word for word.
 #[test]
-fn the_transcripts_in_the_readme_are_what_is_printed() {
+fn the_transcripts_in_the_book_are_what_is_printed() {
     let needed = ["python3", "ip", "unshare"].map(|program| program_or_skip(program).is_some());
     if needed.contains(&false) {
         return;
@@ -123,24 +169,61 @@ fn the_transcripts_in_the_readme_are_what_is_printed() {
     }
     let script = in_repository("examples/transcripts.sh");
     let printed = sandbox.shell(&format!("sh '{}'", script.display())).ok().stdout;
-    let readme = std::fs::read_to_string(in_repository("README.md")).unwrap();
+    let book: String = chapters().iter().map(|chapter| read(chapter)).collect();
     let transcripts: Vec<String> = printed.split("$ ").skip(1).map(|text| format!("$ {text}")).collect();
     assert_eq!(transcripts.len(), 4, "{printed}");
     for transcript in transcripts {
-        assert!(readme.contains(&format!("```console\n{transcript}```")), "the README lacks\n{transcript}");
+        assert!(book.contains(&format!("```console\n{transcript}```")), "the book lacks\n{transcript}");
     }
 }
 
-/// Runs what the document marks for it, in its order and in one sandbox: later blocks may build on earlier ones.
-fn run_marked_blocks(sandbox: &Sandbox, document: &str) {
-    let text = std::fs::read_to_string(in_repository(document)).unwrap();
-    let blocks = blocks_for_testing(&text);
-    assert!(blocks.len() >= 4, "{document} has lost its marks");
+fn read(document: &str) -> String {
+    std::fs::read_to_string(in_repository(document)).unwrap()
+}
+
+/// The chapters that the summary of the book lists, in its order.
+fn chapters() -> Vec<String> {
+    let chapters: Vec<String> =
+        links(&read("docs/src/SUMMARY.md")).into_iter().map(|link| format!("docs/src/{link}")).collect();
+    assert!(chapters.len() > 10, "{chapters:?}");
+    chapters
+}
+
+/// Where the links of a document lead, but for those to the web.
+fn links(text: &str) -> Vec<String> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    targets.map(|(link, _)| link.to_owned()).filter(|link| !link.contains("://")).collect()
+}
+
+/// The anchors of a document's headings, as mdBook and code forges make them.
+fn anchors(text: &str) -> impl Iterator<Item = String> {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-")
+    })
+}
+
+fn markdown_below(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            markdown_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// Runs what the document marks for it, in its order.
+fn run_marked_blocks(sandbox: &Sandbox, text: &str, document: &str) -> usize {
+    let blocks = blocks_for_testing(text);
+    let count = blocks.len();
     let network = own_network();
     for block in blocks {
         let outcome = in_network(sandbox.shell(&block.script), network.as_ref()).run();
         assert!(outcome.status.success(), "{document}, line {}\n{outcome}", block.line);
     }
+    count
 }
 
 fn in_repository(path: &str) -> PathBuf {
