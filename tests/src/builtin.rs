@@ -81,7 +81,7 @@ pub fn sources(root: &Path, format: &str) -> io::Result<String> {
         part(&name, &std::fs::read(&path)?);
     }
     let manifest = read_toml(&root.join("Cargo.toml"))?;
-    for profile in ["release", "plugin"] {
+    for profile in ["release", "dist", "plugin"] {
         part(profile, manifest["profile"][profile].to_string().as_bytes());
     }
     for line in dependencies(root, format)? {

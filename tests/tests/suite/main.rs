@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+use std::sync::LazyLock;
+
 use portkeeper_tests::{Programs, Sandbox};
 
 mod author;
@@ -46,10 +48,19 @@ mod third_party;
 mod wait;
 mod write_env;
 
+/// The program under test: this build's, or the one that `PORTKEEPER_UNDER_TEST` names, so that what packages ship is tested too.
+fn portkeeper() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        std::env::var("PORTKEEPER_UNDER_TEST")
+            .unwrap_or_else(|_| env!("CARGO_BIN_EXE_portkeeper-under-test").to_owned())
+    });
+    &PROGRAM
+}
+
 /// A user with an empty home.
 fn sandbox() -> Sandbox {
     Sandbox::new(Programs {
-        portkeeper: env!("CARGO_BIN_EXE_portkeeper-under-test"),
+        portkeeper: portkeeper(),
         stand_in: env!("CARGO_BIN_EXE_stand-in"),
         target: env!("CARGO_TARGET_TMPDIR"),
     })
