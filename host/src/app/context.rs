@@ -7,7 +7,6 @@ use super::{CommandError, Printer};
 use crate::fs::{LockOptions, Waiting};
 use crate::model::Host;
 use crate::registry::{FileStore, Notice};
-use crate::reserve::Released;
 use crate::settings::Settings;
 
 /// What a command works with.
@@ -70,12 +69,5 @@ impl Context {
     /// Tells what the registry had to say.
     pub(crate) fn tell_notices(&self, notices: &[Notice]) {
         notices.iter().for_each(|notice| self.printer.warn(notice));
-    }
-
-    /// Tells what was collected on the way.
-    pub(crate) fn tell_collected(&self, collected: &[Released]) {
-        for Released { reservation, why } in collected {
-            self.printer.note(format_args!("released {}:{}: {why}", reservation.host, reservation.port));
-        }
     }
 }

@@ -9,6 +9,7 @@ use crate::fs::PathError;
 use crate::hold::HoldError;
 use crate::install::InstallError;
 use crate::lockfile::LockfileError;
+use crate::model::Reservation;
 use crate::output::FileError;
 use crate::plugins::PluginError;
 use crate::prepare::PrepareError;
@@ -27,6 +28,8 @@ pub(crate) struct CommandError {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    /// The reservation that is in the way, if it is one.
+    taken: Option<Box<Reservation>>,
 }
 
 /// The exit code of a failure.
@@ -94,7 +97,17 @@ impl CommandError {
     }
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), hint: None }
+        Self { kind, message: message.to_string(), hint: None, taken: None }
+    }
+
+    /// The reservation that is in the way, where nothing has been said yet of what helps.
+    pub(crate) fn taken(&self) -> Option<&Reservation> {
+        self.taken.as_deref().filter(|_| self.hint.is_none())
+    }
+
+    fn taken_by(mut self, reservation: Option<Reservation>) -> Self {
+        self.taken = reservation.map(Box::new);
+        self
     }
 
     /// Whether only the answer is no, and another question may have another answer.
@@ -121,7 +134,9 @@ impl From<ReserveError> for CommandError {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
             ReserveError::Hold(error) => error.into(),
-            ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => Self::no(error),
+            ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => {
+                Self::no(&error).taken_by(error.reserved_by().cloned())
+            }
         }
     }
 }
@@ -130,7 +145,9 @@ impl From<PickError> for CommandError {
     fn from(error: PickError) -> Self {
         match error {
             PickError::Probe(error) => error.into(),
-            PickError::NotFree { .. } | PickError::TooFew { .. } => Self::no(error),
+            PickError::NotFree { .. } | PickError::TooFew { .. } => {
+                Self::no(&error).taken_by(error.reserved_by().cloned())
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod plugin_library;
 mod prepare_env;
 mod printer;
 mod progress;
+mod refusal;
 mod scan_view;
 mod sections;
 mod table;
@@ -40,4 +41,6 @@ pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
 pub(crate) use sections::Sections;
 pub(crate) use table::Table;
 pub(crate) use tokens::fill_in;
-pub(crate) use view::{LeaseView, NetworkReservedView, OccupiedView, ReservedView, StatusView, age, lease_text};
+pub(crate) use view::{
+    LeaseView, NetworkReservedView, OccupiedView, ReleasedView, ReservedView, StatusView, age, lease_text, other_user,
+};

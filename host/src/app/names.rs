@@ -12,7 +12,7 @@ use crate::fs::PathContext;
 use crate::model::{Name, Port, Project, Reservation};
 use crate::registry::Store;
 use crate::reserve::{Machine, World};
-use crate::who::Reach;
+use crate::who::{Reach, seen_from};
 
 /// Whose names are meant.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,10 +46,14 @@ impl ScopeArgs {
     }
 }
 
-/// The project of the current directory, if it is in one.
+/// The project of the current directory, if it is in one. That a config of another directory makes it one is said.
 pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
-    let root = config::project_directory(&context.current_directory()?)?;
-    root.map(|root| identified(&root)).transpose()
+    let here = context.current_directory()?;
+    let Some(root) = config::project_directory(&here)? else { return Ok(None) };
+    if let Some(config) = if root == here { None } else { config::find(&root)? } {
+        context.tell_config(&config, &here);
+    }
+    identified(&root).map(Some)
 }
 
 fn identified(root: &Path) -> Result<Arc<Project>, CommandError> {
@@ -63,6 +67,15 @@ fn no_project(directory: &Path) -> CommandError {
         directory.display()
     ))
     .hint("--project . makes this directory the project; --global makes it a name of your own, the same in every directory")
+}
+
+impl Context {
+    /// Tells which config is used, unless it is the one of the directory that the command runs in.
+    pub(crate) fn tell_config(&self, config: &Path, here: &Path) {
+        if config.parent() != Some(here) {
+            self.printer.note(format_args!("using {}", seen_from(config, here)));
+        }
+    }
 }
 
 /// The names that ports are asked for by.

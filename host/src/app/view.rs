@@ -140,6 +140,33 @@ impl<'a> LeaseView<'a> {
     }
 }
 
+/// A reservation that has ended, as `release` and `gc` answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReleasedView<'a> {
+    host: &'a Host,
+    port: Port,
+    protocol: Protocol,
+    owner: Option<&'a str>,
+    name: Option<&'a str>,
+    project: Option<&'a Path>,
+    why: String,
+}
+
+impl<'a> ReleasedView<'a> {
+    pub(crate) fn new(reservation: &'a Reservation, why: String) -> Self {
+        let name = reservation.name();
+        Self {
+            host: &reservation.host,
+            port: reservation.port,
+            protocol: reservation.protocol,
+            owner: reservation.owner.as_deref(),
+            name: name.map(|name| name.name.as_str()),
+            project: name.and_then(|name| name.project.as_ref()).map(|project| project.path.as_path()),
+            why,
+        }
+    }
+}
+
 /// Who uses the port of a reservation, seen from here.
 fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Place) -> Vec<OccupiedView<'a>> {
     let view = |each: &'a Occupied| OccupiedView {
@@ -151,6 +178,14 @@ fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Plac
         ownership: each.pid.map_or(Ownership::Unknown, |pid| ownership(reservation, pid, here)),
     };
     occupied.iter().map(view).collect()
+}
+
+/// Who uses the port of a reservation and is not known to be the very server that it is for: that one needs no word, unless the port is
+/// only now reserved.
+pub(crate) fn other_user(granted: &Granted) -> Option<&Occupied> {
+    let Granted { reservation, occupied_by, existed, .. } = granted;
+    let is_own = |pid| *existed && ownership(reservation, pid, &reservation.place) == Ownership::Own;
+    occupied_by.iter().find(|each| !each.pid.is_some_and(is_own))
 }
 
 impl OccupiedView<'_> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandResult, Context, Format};
+use crate::app::{CommandResult, Context, Format, ReleasedView};
 use crate::registry::Store;
 use crate::reserve::{Released, collect, would_collect};
 
@@ -38,13 +38,6 @@ pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn view(released: &Released) -> serde_json::Value {
-    let Released { reservation, why } = released;
-    json!({
-        "host": reservation.host,
-        "port": reservation.port,
-        "protocol": reservation.protocol,
-        "owner": reservation.owner,
-        "why": why.to_string(),
-    })
+fn view(released: &Released) -> ReleasedView<'_> {
+    ReleasedView::new(&released.reservation, released.why.to_string())
 }

@@ -1,13 +1,14 @@
 //! `portkeeper prepare`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format, PrepareEnv, Table};
+use crate::app::{CommandError, CommandResult, Context, Format, PrepareEnv, Table, other_user};
 use crate::config::{self, Config};
+use crate::fs::worktree_root;
 use crate::model::{Guarantee, Project};
 use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
@@ -15,7 +16,7 @@ use crate::reserve::Granted;
 
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
-    /// The config [default: pk.config.json, .yaml or .yml in this directory or the nearest above]
+    /// The config [default: pk.config.json, .yaml or .yml in this directory or the nearest above, up to the root of the worktree]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -76,22 +77,41 @@ fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> 
         return Ok(path.clone());
     }
     let directory = context.current_directory()?;
-    config::find(&directory)?.ok_or_else(|| {
-        CommandError::usage(format_args!(
-            "there is none of {} in {} or above",
-            Project::CONFIGS.join(", "),
-            directory.display()
-        ))
-        .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it")
-    })
+    match config::find(&directory)? {
+        Some(config) => {
+            context.tell_config(&config, &directory);
+            Ok(config)
+        }
+        None => Err(no_config(&directory)),
+    }
+}
+
+fn no_config(directory: &Path) -> CommandError {
+    let names = Project::CONFIGS.join(", ");
+    let place = match worktree_root(directory) {
+        Some(root) if root == directory => format!("in {}, which is the root of a worktree", directory.display()),
+        Some(root) => {
+            format!("in {} or above, up to the root of the worktree, {}", directory.display(), root.display())
+        }
+        None => format!("in {} or above", directory.display()),
+    };
+    let missing = CommandError::usage(format_args!("there is none of {names} {place}"));
+    match config::find_above_worktree(directory) {
+        Some(above) => missing.hint(format_args!(
+            "{0} belongs to another project: -c {0} uses it, with its ports and files; for ports of this worktree's own, copy it here",
+            above.display()
+        )),
+        None => missing
+            .hint("name a config with --config FILE, or write one: `portkeeper schema` says what can stand in it"),
+    }
 }
 
 /// What happened besides the answer.
 pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     context.tell_notices(&report.notices);
-    context.tell_collected(&report.collected);
     let printer = &context.printer;
-    for Granted { reservation, replaced, occupied_by, hold_failed, .. } in &report.granted {
+    for granted in &report.granted {
+        let Granted { reservation, replaced, occupied_by, hold_failed, .. } = granted;
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = replaced {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
@@ -100,13 +120,14 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
                 old.port, reservation.port
             ));
         }
+        let port = reservation.port;
         match occupied_by.first() {
             Some(occupied) if *hold_failed => {
-                let port = reservation.port;
                 printer.warn(format_args!("{name} keeps {port}, but it cannot be held now: {occupied}"));
             }
-            Some(occupied) => printer.note(format_args!("{name} keeps {}: {occupied}", reservation.port)),
-            None => {}
+            _ => other_user(granted)
+                .iter()
+                .for_each(|occupied| printer.note(format_args!("{name} keeps {port}: {occupied}"))),
         }
     }
     for orphan in &report.orphans {

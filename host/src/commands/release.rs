@@ -1,5 +1,7 @@
 //! `portkeeper release`
 
+use std::io::{self, BufRead, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -7,15 +9,17 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, ScopeArgs};
+use crate::app::{CommandError, CommandResult, Context, Format, ReleasedView, ScopeArgs};
 use crate::model::{Host, Name, Port, Project, Reservation};
-use crate::registry::Store;
-use crate::reserve::{Release, release};
+use crate::registry::{Snapshot, Store};
+use crate::reserve::{Machine, Release, World, release};
+use crate::who::{Reach, seen_from};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct ReleaseArgs {
-    /// The ports to release, and the names of this project
+    /// The ports to release, and the names of this project. A port that is the name of another project is released with --project or
+    /// --force only
     #[arg(value_name = "PORT or NAME", group = "what")]
     targets: Vec<Target>,
 
@@ -26,9 +30,17 @@ pub(crate) struct ReleaseArgs {
     #[arg(long, value_name = "NAME", group = "what")]
     owner: Option<String>,
 
-    /// All reservations
+    /// All reservations, of all projects. On a terminal it asks first
     #[arg(long, group = "what")]
     all: bool,
+
+    /// Release a port even if it is the name of another project
+    #[arg(long)]
+    force: bool,
+
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
 
     /// Only reservations that were made on this host, in the same spelling
     #[arg(long)]
@@ -57,13 +69,35 @@ impl FromStr for Target {
     }
 }
 
+/// What the arguments mean for someone in a directory.
+struct Selected<'a> {
+    args: &'a ReleaseArgs,
+    /// Whose names are meant; none: the user's own.
+    names_of: Option<Arc<Project>>,
+    /// The project whose ports are meant, if one was named.
+    ports_of: Option<Arc<Project>>,
+    reach: Reach,
+    directory: &'a Path,
+}
+
 pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
-    let project = project(context, args)?;
+    let directory = context.current_directory()?;
+    let selected = Selected::new(context, args, &directory)?;
     let store = context.store()?;
-    let outcome =
-        release(&store, &context.machine(&store), |reservation| is_meant(args, project.as_deref(), reservation))?;
+    let machine = context.machine(&store);
+    if args.all && !args.yes && !is_confirmed(context, args, &store.snapshot()?, &machine)? {
+        return Err(CommandError::no("nothing was released"));
+    }
+    let mut others = Vec::new();
+    let outcome = release(&store, &machine, |reservation| {
+        let (is_meant, is_others) = (selected.means(reservation), selected.is_others(reservation));
+        if is_meant && is_others && !others.contains(reservation) {
+            others.push(reservation.clone());
+        }
+        is_meant && !is_others
+    })?;
     let Release { released, refused, registry } = outcome;
-    print(context, &released)?;
+    selected.print(context, &released)?;
     if let Some(error) = registry {
         context.printer.warn("the holds have ended, but the registry could not be told");
         return Err(error.into());
@@ -73,60 +107,138 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
         refused.for_each(|error| context.printer.error(error));
         return Err(error.into());
     }
-    let is_missing = |target: &&Target| !released.iter().any(|one| target.is(project.as_deref(), one));
-    let missing: Vec<_> = args
-        .targets
-        .iter()
-        .filter(is_missing)
-        .map(|target| match target {
-            Target::Port(port) => format!("port {port} is not reserved{}", on(args.host.as_ref())),
-            Target::Name(name) => unknown_name(&store, name, project.as_deref(), args.host.as_ref()),
-        })
-        .chain((args.targets.is_empty() && released.is_empty()).then(|| match &args.owner {
-            Some(owner) => format!("no reservation has the owner `{owner}`{}", on(args.host.as_ref())),
-            None => format!("nothing is reserved{}", on(args.host.as_ref())),
-        }))
-        .collect();
-    if missing.is_empty() || args.if_exists {
-        return Ok(ExitCode::SUCCESS);
+    others.iter().for_each(|other| context.printer.error(selected.whose(other)));
+    let missing = selected.missing(&store, &released, &others);
+    if !args.if_exists {
+        missing.iter().for_each(|line| context.printer.error(line));
     }
-    missing.iter().for_each(|line| context.printer.error(line));
-    Ok(ExitCode::FAILURE)
+    let done = others.is_empty() && (missing.is_empty() || args.if_exists);
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The project whose names are meant, when there are names.
-fn project(context: &Context, args: &ReleaseArgs) -> Result<Option<Arc<Project>>, CommandError> {
-    if args.targets.iter().any(|target| matches!(target, Target::Name(_))) {
-        return args.scope.project(context);
+/// Asks whether really everything is to go, if there is anything, and someone to ask.
+fn is_confirmed(
+    context: &Context,
+    args: &ReleaseArgs,
+    snapshot: &Snapshot,
+    machine: &Machine,
+) -> Result<bool, CommandError> {
+    let here = |reservation: &&Reservation| machine.place().shares_ports_with(&reservation.place);
+    let count = snapshot.reservations().iter().filter(here).filter(|each| is_on(args, each)).count();
+    if count == 0 || !io::stdin().is_terminal() {
+        return Ok(true);
     }
-    if args.scope.global || args.scope.project.is_some() {
-        return Err(CommandError::usage("--global and --project are about names: say which NAME to release"));
-    }
-    Ok(None)
+    let what = if count == 1 { "one reservation".to_owned() } else { format!("all {count} reservations") };
+    context.printer.prompt(format_args!("Release {what}, whatever project it belongs to? [y/N] "));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-fn is_meant(args: &ReleaseArgs, project: Option<&Project>, reservation: &Reservation) -> bool {
-    let same_host = args.host.as_ref().is_none_or(|host| *host == reservation.host);
-    let owned = args.owner.is_some() && args.owner == reservation.owner;
-    same_host && (args.all || owned || args.targets.iter().any(|target| target.is(project, reservation)))
+/// Whether the reservation was made on the host that was named, if one was.
+fn is_on(args: &ReleaseArgs, reservation: &Reservation) -> bool {
+    args.host.as_ref().is_none_or(|host| *host == reservation.host)
 }
 
-impl Target {
-    fn is(&self, project: Option<&Project>, reservation: &Reservation) -> bool {
-        match self {
-            Self::Port(port) => *port == reservation.port,
-            Self::Name(name) => {
-                reservation.name().is_some_and(|other| other.name == name.as_str() && other.belongs_to(project))
-            }
+impl<'a> Selected<'a> {
+    fn new(context: &Context, args: &'a ReleaseArgs, directory: &'a Path) -> Result<Self, CommandError> {
+        let names = args.targets.iter().any(|target| matches!(target, Target::Name(_)));
+        let named = args.scope.project.is_some();
+        if !names && (args.scope.global || named && args.targets.is_empty()) {
+            return Err(CommandError::usage("--global and --project are about names: say which NAME to release"));
+        }
+        let project = if names || named { args.scope.project(context)? } else { None };
+        let ports_of = project.clone().filter(|_| named);
+        Ok(Self { args, names_of: project, ports_of, reach: Reach::of(directory), directory })
+    }
+
+    /// Whether it is among what was asked for.
+    fn means(&self, reservation: &Reservation) -> bool {
+        let args = self.args;
+        let owned = args.owner.is_some() && args.owner == reservation.owner;
+        is_on(args, reservation)
+            && (args.all || owned || args.targets.iter().any(|target| self.is(target, reservation)))
+    }
+
+    fn is(&self, target: &Target, reservation: &Reservation) -> bool {
+        match target {
+            Target::Port(port) => *port == reservation.port,
+            Target::Name(name) => reservation
+                .name()
+                .is_some_and(|other| other.name == name.as_str() && other.belongs_to(self.names_of.as_deref())),
         }
     }
+
+    /// Whether its port alone is no reason to release it, because it is the name of another project.
+    fn is_others(&self, reservation: &Reservation) -> bool {
+        let by_port = !self.args.targets.is_empty() && !self.args.force;
+        let Some(theirs) = project_of(reservation).filter(|_| by_port) else { return false };
+        let by_name = |target: &Target| matches!(target, Target::Name(_)) && self.is(target, reservation);
+        let is_ours = match &self.ports_of {
+            Some(project) => theirs.is_same(project),
+            None => self.reach.includes(theirs),
+        };
+        !is_ours && !self.args.targets.iter().any(by_name)
+    }
+
+    /// `WEB_PORT of ../shop-2`, and what releases it.
+    fn whose(&self, other: &Reservation) -> String {
+        let port = other.port;
+        let name = other.name().map_or("", |name| &name.name);
+        let project = project_of(other).map_or_else(String::new, |project| seen_from(&project.path, self.directory));
+        format!(
+            "port {port} is {name} of another project, {project}: \
+             `portkeeper release {port} --project {project}` releases it, or --force"
+        )
+    }
+
+    fn missing(&self, store: &impl Store, released: &[Reservation], others: &[Reservation]) -> Vec<String> {
+        let args = self.args;
+        let is_missing =
+            |target: &&Target| !released.iter().chain(others).any(|reservation| self.is(target, reservation));
+        args.targets
+            .iter()
+            .filter(is_missing)
+            .map(|target| match target {
+                Target::Port(port) => format!("port {port} is not reserved{}", on(args.host.as_ref())),
+                Target::Name(name) => unknown_name(store, name, self.names_of.as_deref(), args.host.as_ref()),
+            })
+            .chain((args.targets.is_empty() && released.is_empty()).then(|| match &args.owner {
+                Some(owner) => format!("no reservation has the owner `{owner}`{}", on(args.host.as_ref())),
+                None => format!("nothing is reserved{}", on(args.host.as_ref())),
+            }))
+            .collect()
+    }
+
+    fn print(&self, context: &Context, released: &[Reservation]) -> io::Result<()> {
+        let printer = &context.printer;
+        let views =
+            || released.iter().map(|reservation| ReleasedView::new(reservation, "released by request".to_owned()));
+        match printer.format() {
+            Format::Table => released.iter().try_for_each(|reservation| printer.safe_line(self.line(reservation))),
+            Format::Jsonl => views().try_for_each(|view| printer.json(&view)),
+            Format::Json => printer.json(&json!({ "released": views().collect::<Vec<_>>() })),
+        }
+    }
+
+    fn line(&self, reservation: &Reservation) -> String {
+        let name = reservation.name().map(|name| format!(" as {}", name.name)).unwrap_or_default();
+        let other = project_of(reservation).filter(|project| !self.reach.includes(project));
+        let whose = other.map(|project| format!(" of {}", seen_from(&project.path, self.directory)));
+        let Reservation { host, port, protocol, .. } = reservation;
+        format!("released {host}:{port} ({protocol}){name}{}", whose.unwrap_or_default())
+    }
+}
+
+fn project_of(reservation: &Reservation) -> Option<&Project> {
+    reservation.name()?.project.as_deref()
 }
 
 /// A name that is not there is often there under another project.
 fn unknown_name(store: &impl Store, name: &Name, project: Option<&Project>, host: Option<&Host>) -> String {
-    let whose = match project {
-        Some(project) => format!("of {}", project.path.display()),
-        None => "global".to_owned(),
+    let unknown = match project {
+        Some(project) => format!("no name `{name}` of {} is reserved", project.path.display()),
+        None => format!("no global name `{name}` is reserved"),
     };
     let elsewhere = store.snapshot().ok().and_then(|snapshot| {
         let mut names = snapshot.reservations().iter().filter_map(Reservation::name);
@@ -136,28 +248,9 @@ fn unknown_name(store: &impl Store, name: &Name, project: Option<&Project>, host
             None => "; there is a global one (--global)".to_owned(),
         })
     });
-    format!("no name `{name}` {whose} is reserved{}{}", on(host), elsewhere.unwrap_or_default())
+    format!("{unknown}{}{}", on(host), elsewhere.unwrap_or_default())
 }
 
 fn on(host: Option<&Host>) -> String {
     host.map(|host| format!(" on {host}")).unwrap_or_default()
-}
-
-fn print(context: &Context, released: &[Reservation]) -> std::io::Result<()> {
-    let printer = &context.printer;
-    match printer.format() {
-        Format::Table => released.iter().try_for_each(|reservation| {
-            let name = reservation.name().map(|name| format!(" as {}", name.name)).unwrap_or_default();
-            let Reservation { host, port, protocol, .. } = reservation;
-            printer.line(format_args!("released {host}:{port} ({protocol}){name}"))
-        }),
-        Format::Jsonl => released.iter().try_for_each(|reservation| printer.json(&view(reservation))),
-        Format::Json => printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() })),
-    }
-}
-
-fn view(reservation: &Reservation) -> serde_json::Value {
-    let Reservation { host, port, protocol, owner, .. } = reservation;
-    let name = reservation.name().map(|name| &name.name);
-    json!({ "host": host, "port": port, "protocol": protocol, "owner": owner, "name": name })
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::prepare::tell;
 use crate::app::{
     CommandError, CommandResult, Context, Format, HoldArgs, NameArgs, PrepareEnv, ReservedView, SelectionArgs, Table,
-    WriteEnv, lease_text,
+    WriteEnv, lease_text, other_user,
 };
 use crate::fs::directory_of;
 #[cfg(target_os = "linux")]
@@ -105,7 +105,6 @@ pub(super) fn grant(
     }
     let outcome = reserve(store, world, &requests)?;
     context.tell_notices(&outcome.notices);
-    context.tell_collected(&outcome.collected);
     Ok(outcome.granted)
 }
 
@@ -128,13 +127,13 @@ pub(super) fn by_name(
     };
     let outcome = reserve_names(store, machine, &namings, &rules)?;
     context.tell_notices(&outcome.notices);
-    context.tell_collected(&outcome.collected);
-    for Granted { reservation, replaced, occupied_by, .. } in &outcome.granted {
+    for granted in &outcome.granted {
+        let Granted { reservation, replaced, .. } = granted;
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = replaced.as_ref().filter(|old| old.port != reservation.port) {
             context.printer.note(format_args!("{name} moved from {} to {}", old.port, reservation.port));
         }
-        if let Some(occupied) = occupied_by.first() {
+        if let Some(occupied) = other_user(granted) {
             context.printer.note(format_args!("{name} has {}, and {occupied}", reservation.port));
         }
     }

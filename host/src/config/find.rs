@@ -4,16 +4,19 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Problem};
+use crate::fs::is_worktree_root;
 use crate::model::Project;
 
-/// The config in `start` or the nearest directory above it; none when there is none up to the root. `start` should be absolute: a relative
-/// directory is not left.
+/// The config in `start` or the nearest directory above it, up to the root of the version-control worktree; none when there is none.
+/// `start` should be absolute: a relative directory is not left.
+///
+/// A worktree inside of another one is a project of its own: what lies above its root is another branch, or another repository.
 ///
 /// # Errors
 /// [`Problem::Ambiguous`] when one directory has two. [`Problem::ForeignOwner`] when the one that was found above `start` belongs neither
 /// to the owner of `start` nor to root: in a directory that everyone may write to, like /tmp, it may be a trap.
 pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
-    for directory in start.ancestors().filter(|directory| *directory != Path::new("")) {
+    for directory in within_worktree(start) {
         let mut names = Project::CONFIGS.into_iter().filter(|name| directory.join(name).is_file());
         match (names.next(), names.next()) {
             (None, _) => {}
@@ -24,6 +27,22 @@ pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
         }
     }
     Ok(None)
+}
+
+/// A config above the root of the worktree that `start` is in, which [`find`] passes over; none when there is none, or no worktree.
+#[must_use]
+pub fn find_above_worktree(start: &Path) -> Option<PathBuf> {
+    let above = start.ancestors().skip(within_worktree(start).count());
+    above.flat_map(|directory| Project::CONFIGS.map(|name| directory.join(name))).find(|config| config.is_file())
+}
+
+/// The directories from `start` up to the root of its worktree, or to the root of the file system.
+fn within_worktree(start: &Path) -> impl Iterator<Item = &Path> {
+    let mut below = None;
+    start.ancestors().take_while(move |&directory| {
+        let leaves = below.replace(directory).is_some_and(is_worktree_root);
+        !leaves && directory != Path::new("")
+    })
 }
 
 fn trusted(start: &Path, directory: &Path, config: PathBuf) -> Result<PathBuf, ConfigError> {
@@ -67,6 +86,21 @@ mod tests {
         let near = deep.join("pk.config.json");
         std::fs::write(&near, "").unwrap();
         assert_eq!(find(&deep).unwrap(), Some(near));
+    }
+
+    #[test]
+    fn the_search_ends_at_the_root_of_the_worktree() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("worktree/src");
+        std::fs::create_dir_all(&deep).unwrap();
+        let (above, mark) = (root.path().join("pk.config.yml"), root.path().join("worktree/.git"));
+        std::fs::write(&above, "").unwrap();
+        assert_eq!((find(&deep).unwrap(), find_above_worktree(&deep)), (Some(above.clone()), None));
+        std::fs::write(&mark, "gitdir: ../.git/worktrees/worktree\n").unwrap();
+        assert_eq!((find(&deep).unwrap(), find_above_worktree(&deep)), (None, Some(above)));
+        let own = root.path().join("worktree/pk.config.json");
+        std::fs::write(&own, "").unwrap();
+        assert_eq!(find(&deep).unwrap(), Some(own));
     }
 
     #[cfg(unix)]

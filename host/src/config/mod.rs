@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Position, Problem};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
-pub use find::find;
+pub use find::{find, find_above_worktree};
 pub use project::project_directory;
 pub use schema::schema;
 

@@ -42,7 +42,7 @@ impl Whose {
     pub fn of(reservation: &Reservation, reach: &Reach) -> Self {
         match reservation.name().and_then(|name| name.project.as_ref()) {
             None => Self::User,
-            Some(project) if reach.distance(project).is_some() => Self::Project,
+            Some(project) if reach.includes(project) => Self::Project,
             Some(project) => Self::Other(project.path.clone()),
         }
     }

@@ -122,7 +122,9 @@ fn is_refused(port: Port) -> bool {
     probe(Protocol::Tcp, port, anywhere).is_ok_and(|state| state == PortState::Taken)
 }
 
-fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach: &Reach) -> Vec<(Port, String)> {
+/// The ports other than this one that are reserved for the project of the directory that `reach` starts from, with their names.
+#[must_use]
+pub fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach: &Reach) -> Vec<(Port, String)> {
     reservations
         .iter()
         .filter(|reservation| reservation.port != port && machine.place().shares_ports_with(&reservation.place))

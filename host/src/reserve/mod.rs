@@ -97,6 +97,17 @@ pub enum ReserveError {
     },
 }
 
+impl ReserveError {
+    /// The reservation of the one port that was asked for.
+    #[must_use]
+    pub fn reserved_by(&self) -> Option<&Reservation> {
+        match self {
+            Self::NotFree { by, .. } => by.reservation(),
+            _ => None,
+        }
+    }
+}
+
 /// What keeps a port from being free.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is boxed where it is kept")]
@@ -107,11 +118,18 @@ pub enum Blocker {
     Sockets(Vec<Occupied>),
 }
 
+impl Blocker {
+    pub(super) fn reservation(&self) -> Option<&Reservation> {
+        match self {
+            Self::Reservation(reservation) => Some(reservation),
+            Self::Sockets(_) => None,
+        }
+    }
+}
+
 fn in_the_way(blocker: &Blocker) -> String {
     match blocker {
-        Blocker::Reservation(reservation) => {
-            format!("reserved {} (`portkeeper release {}` gives it back)", Described(reservation), reservation.port)
-        }
+        Blocker::Reservation(reservation) => format!("reserved {}", Described(reservation)),
         Blocker::Sockets(occupied) => match occupied.first() {
             Some(first) => first.to_string(),
             None => "something that cannot be seen from here uses it".to_owned(),

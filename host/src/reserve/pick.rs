@@ -65,6 +65,17 @@ pub enum PickError {
     },
 }
 
+impl PickError {
+    /// The reservation of the one port that was asked for.
+    #[must_use]
+    pub fn reserved_by(&self) -> Option<&Reservation> {
+        match self {
+            Self::NotFree { by, .. } => by.reservation(),
+            _ => None,
+        }
+    }
+}
+
 /// Picks ports that nobody has reserved and nobody uses: all that were asked for, or none. Ports with remnants of old connections come
 /// last.
 ///

@@ -2,15 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fs::{is_worktree_root, worktree_root};
+use crate::fs::is_worktree_root;
 use crate::model::Project;
 
-/// The project that the directory belongs to: the nearest directory upwards with a config, else the root of its version-control
+/// The project that the directory belongs to: the nearest directory upwards with a config, or that is the root of a version-control
 /// worktree; none when there is neither. Nothing is opened, so it says nothing about whether a config can be trusted.
 #[must_use]
 pub fn project_directory(start: &Path) -> Option<PathBuf> {
-    let nearest = start.ancestors().find(|directory| has_config(directory)).or_else(|| worktree_root(start));
-    nearest.map(Path::to_owned)
+    start.ancestors().find(|directory| is_project(directory)).map(Path::to_owned)
 }
 
 /// The directories whose names someone in a directory means: that directory, and those above it up to the first that is a project of its
@@ -22,7 +21,6 @@ impl Reach {
     /// From the directory upwards.
     #[must_use]
     pub fn of(directory: &Path) -> Self {
-        let is_project = |directory: &Path| has_config(directory) || is_worktree_root(directory);
         let first = directory.ancestors().position(is_project).unwrap_or(usize::MAX - 1);
         Self(directory.ancestors().take(first + 1).filter_map(|directory| Project::at(directory).ok()).collect())
     }
@@ -32,6 +30,14 @@ impl Reach {
     #[must_use]
     pub fn distance(&self, project: &Project) -> Option<usize> {
         self.0.iter().position(|directory| directory.is_same(project))
+    }
+
+    /// Whether it is the project of the directory, or one of its names' directories: those above that are no project of their own, and
+    /// all below the project that belong to it.
+    #[must_use]
+    pub fn includes(&self, project: &Project) -> bool {
+        let ours = || Some(self.0.last()?.path.as_path());
+        self.distance(project).is_some() || project_directory(&project.path).is_some_and(|root| ours() == Some(&root))
     }
 }
 
@@ -46,6 +52,10 @@ pub fn seen_from(path: &Path, from: &Path) -> String {
         || from.parent().filter(|parent| parent.parent().is_some()).and_then(|parent| path.strip_prefix(parent).ok());
     let near = below.or_else(|| beside().map(|rest| Path::new("..").join(rest)));
     near.unwrap_or_else(|| path.to_owned()).display().to_string()
+}
+
+fn is_project(directory: &Path) -> bool {
+    has_config(directory) || is_worktree_root(directory)
 }
 
 fn has_config(directory: &Path) -> bool {

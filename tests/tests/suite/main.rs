@@ -35,6 +35,7 @@ mod plugins;
 mod port_for;
 mod prepare;
 mod prepare_refused;
+mod projects;
 mod property;
 mod registry_file;
 mod releasing;

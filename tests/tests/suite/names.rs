@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use portkeeper_tests::{Namespace, Outcome, Own, Ports, Run, Sandbox, all_at_once, program_or_skip};
+use portkeeper_tests::{Namespace, Outcome, Own, Ports, Run, Sandbox, StandIn, all_at_once, program_or_skip};
 use serde_json::json;
 
 use crate::sandbox;
@@ -182,9 +182,11 @@ fn a_chosen_port_is_bound_and_another_one_moves_the_name() {
 #[test]
 fn a_name_keeps_its_port_whoever_listens() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
-    let web = |words: &str| sandbox.portkeeper(format!("reserve web --global {words}"));
+    let (shop, other) = (project(&sandbox, "shop"), project(&sandbox, "other"));
+    let web = |words: &str| sandbox.portkeeper(format!("reserve web {words}")).within(&shop);
+    let listen = format!("listen 127.0.0.1:{}", ports.first());
     let _ = web(&format!("--range {ports}")).ok();
-    let listener = sandbox.listener("127.0.0.1", ports.first());
+    let listener = StandIn::start(sandbox.stand_in_run(&listen).within(&other).command());
     let answer = web("").ok();
     answer.says(format!("(pid {})", listener.pid()));
     assert_eq!(answer.port(), ports.first());
@@ -195,6 +197,32 @@ fn a_name_keeps_its_port_whoever_listens() {
     assert_eq!(moved.port(), ports.at(1));
     moved.says(format!("web moved from {} to {}", ports.at(0), ports.at(1)));
     let _ = web("--require-free").ok();
+}
+
+#[test]
+fn the_projects_own_server_on_its_name_needs_no_word() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let config = json!({ "ports": [{ "key": "WEB", "preferred": ports.first() }], "outputs": [{ "type": "env" }] });
+    sandbox.write("shop/pk.config.json", config.to_string());
+    let shop = sandbox.work().join("shop");
+    let prepare = sandbox.portkeeper("prepare").within(&shop);
+    prepare.ok().is_silent();
+    let listen = format!("listen 127.0.0.1:{}", ports.first());
+    let server = StandIn::start(sandbox.stand_in_run(&listen).within(&shop).command());
+    prepare.ok().is_silent();
+    port(&sandbox, &shop, "WEB").ok().is_silent();
+    let answer = sandbox.portkeeper("reserve WEB").within(&shop).ok();
+    assert_eq!(answer.is_silent().json()["occupied_by"][0]["pid"], server.pid());
+}
+
+#[test]
+fn what_a_command_collects_on_the_way_is_not_said() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.at(0))).ok();
+    for words in [format!("reserve --port {}", ports.at(1)), "port web --global".to_owned()] {
+        sandbox.portkeeper(words).ok().is_silent();
+    }
+    assert!(!sandbox.reserved().contains(&ports.at(0)), "it was collected all the same");
 }
 
 #[test]

@@ -221,7 +221,6 @@ fn new(
     let keeper = Rc::new(InProcess::new());
     let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests)?;
     context.tell_notices(&outcome.notices);
-    context.tell_collected(&outcome.collected);
     Ok(outcome.granted.into_iter().map(|granted| granted.reservation).zip(keeper.take()).collect())
 }
 
