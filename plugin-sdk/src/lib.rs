@@ -40,6 +40,7 @@
 //! documents, `schema` for the schema of options out of their type.
 
 pub mod block;
+pub mod context;
 pub mod env_file;
 pub mod json;
 #[cfg(feature = "jsonc")]

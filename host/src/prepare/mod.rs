@@ -4,6 +4,7 @@
 //! outside of the project, unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and the names are
 //! confirmed. Whatever fails on the way is undone, and what a killed process leaves behind ends like a grace.
 
+mod context;
 mod error;
 mod job;
 mod options;

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Sender};
 
 use serde_json::{Map, Value};
 
+use super::context::{self, Files};
 use super::{Job, OutputReport, PrepareContext, PrepareError, options};
 use crate::config::Output;
 use crate::document::FieldPath;
@@ -19,6 +20,8 @@ pub(super) struct Resolved {
     plugin: Plugin,
     target: Target,
     inputs: Vec<Target>,
+    /// Files that a built-in format looks at besides, by their paths.
+    context: Vec<(String, Option<Target>)>,
     /// The files that the config lets it write beside the target.
     further: Vec<Target>,
     /// With every default filled in.
@@ -37,21 +40,23 @@ pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Vec<
         };
         let options = options::complete(job, index, output, &plugin)?;
         let locate = |path: &str| root.target(path, &|real| around.trust.trusts_target(job.directory(), real));
-        let path = output.path.as_deref().or(plugin.metadata().default_path.as_deref());
+        let path = output.path.clone().or_else(|| context::default_path(&plugin, job.directory()));
         let path = path
             .ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;
-        let target = locate(path).map_err(|error| wrong("path", &error))?;
+        let target = locate(&path).map_err(|error| wrong("path", &error))?;
         let inputs = match &output.inputs {
             Some(inputs) => inputs.iter().map(|input| locate(input)).collect::<Result<_, _>>(),
-            None => {
-                let defaults = plugin.metadata().default_inputs.iter().map(|input| locate(input));
-                defaults.filter(|input| input.as_ref().map_or(true, |input| input.real().exists())).collect()
-            }
+            None => context::default_inputs(&plugin, &path, &locate),
         };
+        let context = context::context_files(&plugin, &path).into_iter().map(|path| {
+            let target = locate(&path).ok();
+            (path, target)
+        });
         let further = output.files.iter().map(|file| locate(file)).collect::<Result<_, _>>();
         Ok(Resolved {
             inputs: inputs.map_err(|error| wrong("inputs", &error))?,
             further: further.map_err(|error| wrong("files", &error))?,
+            context: context.collect(),
             target,
             plugin,
             options,
@@ -116,10 +121,13 @@ pub(super) fn render(
     let reservations = reservations(job, granted);
     let variables = Variables::new(&keys, around.environment);
     let project = project_name(job);
+    let root = Root::new(job.directory())?;
+    let is_trusted = |real: &std::path::Path| around.trust.trusts_target(job.directory(), real);
+    let context = Files { root: &root, is_trusted: &is_trusted };
     let (mut reports, mut batch) = (Vec::new(), Vec::<Rendering<'_>>::new());
     for (index, (output, resolved)) in job.outputs().iter().zip(outputs).enumerate() {
         if batch.iter().any(|earlier| resolved.reads_what_is_written_by(earlier.resolved)) {
-            reports.extend(render_batch(job, std::mem::take(&mut batch), files)?);
+            reports.extend(render_batch(job, std::mem::take(&mut batch), &context, files)?);
         }
         let map = match &output.map {
             Some(map) if !job.has_variables() => map.clone(),
@@ -129,7 +137,7 @@ pub(super) fn render(
             // Without a map: every key.
             None => reservations.iter().map(|port| (port.name.clone(), port.port.into())).collect(),
         };
-        let request = Request {
+        let mut request = Request {
             project: project.clone(),
             reservations: reservations.clone(),
             entries: entries(&map),
@@ -137,11 +145,17 @@ pub(super) fn render(
             target: read(&resolved.target, files)?,
             inputs: resolved.inputs.iter().map(|input| read(input, files)).collect::<Result<_, _>>()?,
             options: json(&resolved.options),
-            attrs: Vec::new(),
+            attrs: context::facts(&resolved.plugin, output, job.directory(), around.environment),
         };
+        for (path, target) in &resolved.context {
+            request.attrs.push(match target {
+                Some(target) => context::shown_at(path, target, files),
+                None => context.shown(path, files),
+            });
+        }
         batch.push(Rendering { index, output, resolved, request });
     }
-    reports.extend(render_batch(job, batch, files)?);
+    reports.extend(render_batch(job, batch, &context, files)?);
     Ok(reports)
 }
 
@@ -155,7 +169,8 @@ struct Rendering<'a> {
 
 impl Resolved {
     fn reads_what_is_written_by(&self, earlier: &Self) -> bool {
-        let mut read = std::iter::once(&self.target).chain(&self.inputs);
+        let context = self.context.iter().filter_map(|(_, target)| target.as_ref());
+        let mut read = std::iter::once(&self.target).chain(&self.inputs).chain(context);
         read.any(|target| {
             earlier.target.is_same_file(target) || earlier.further.iter().any(|file| file.is_same_file(target))
         })
@@ -165,11 +180,13 @@ impl Resolved {
 fn render_batch(
     job: &Job<'_>,
     batch: Vec<Rendering<'_>>,
+    context: &Files<'_>,
     files: &mut FileSet,
 ) -> Result<Vec<OutputReport>, PrepareError> {
     let rendered = parallel_map(os::processors(), batch.iter(), |one| one.resolved.plugin.render(&one.request));
     let mut reports = Vec::new();
-    for (Rendering { index, output, resolved, .. }, rendered) in batch.into_iter().zip(rendered) {
+    for (Rendering { index, output, resolved, mut request }, rendered) in batch.into_iter().zip(rendered) {
+        let rendered = context.render_on(&resolved.plugin, &mut request, rendered, files)?;
         let rendered = rendered.map_err(|error| explain(job, index, resolved, error))?;
         reports.extend(put(output, resolved, rendered, files)?);
     }

@@ -14,6 +14,9 @@ pub(crate) struct Options {
     /// Whether ports that the base file publishes and `services` does not map may be lost.
     #[serde(default)]
     pub(crate) drop_unmapped: bool,
+    /// Whether the project gets a name that differs for each directory.
+    #[serde(default)]
+    pub(crate) project_name: bool,
 }
 
 /// A container's port.

@@ -23,7 +23,7 @@ struct Owned {
 }
 
 /// The whole new text.
-pub(crate) fn render(old: &str, services: &[Service]) -> Result<String, Failure> {
+pub(crate) fn render(old: &str, name: Option<&str>, services: &[Service]) -> Result<String, Failure> {
     let markers = Markers::line_comments("#", "needs Docker Compose 2.24.4 or newer; what you change in here is lost");
     let end = LineEnd::of(old).as_str();
     let mut owned = without_blocks(old, &markers)?;
@@ -31,7 +31,7 @@ pub(crate) fn render(old: &str, services: &[Service]) -> Result<String, Failure>
     owned.remove_left_over(&yaml, services);
     let text = owned.text();
     let yaml = parse(&text)?;
-    let mut insertions = Insertions { yaml: &yaml, markers: &markers, end, list: Vec::new() }.all(services)?;
+    let mut insertions = Insertions { yaml: &yaml, markers: &markers, end, list: Vec::new() }.all(name, services)?;
     insertions.sort_by_key(|&(line, _)| line);
     for (line, block) in insertions.into_iter().rev() {
         let line = line.min(owned.lines.len());
@@ -41,7 +41,7 @@ pub(crate) fn render(old: &str, services: &[Service]) -> Result<String, Failure>
         owned.lines.insert(line, block);
     }
     let new = owned.text();
-    verify(&yaml, &new, services)?;
+    verify(&yaml, &new, name, services)?;
     Ok(new)
 }
 
@@ -96,8 +96,11 @@ struct Insertions<'a> {
 }
 
 impl Insertions<'_> {
-    fn all(mut self, services: &[Service]) -> Result<Vec<(usize, String)>, Failure> {
+    fn all(mut self, name: Option<&str>, services: &[Service]) -> Result<Vec<(usize, String)>, Failure> {
         let root = self.yaml.root().filter(|&root| !self.yaml.is_null(root));
+        if let Some(name) = name {
+            self.list.push(self.name(root, name)?);
+        }
         let entry = root.and_then(|root| self.yaml.entry(root, "services"));
         let Some((key, map)) = entry else {
             let all: String = services.iter().map(|service| self.service(service, INDENT)).collect();
@@ -116,6 +119,18 @@ impl Insertions<'_> {
             }
         }
         Ok(self.list)
+    }
+
+    /// The project's name, above the first key.
+    fn name(&self, root: Option<Id>, name: &str) -> Result<(usize, String), Failure> {
+        if let Some((key, _)) = root.and_then(|root| self.yaml.entry(root, "name")) {
+            return Err(Failure::bad_target("there is a `name` here that portkeeper did not write")
+                .line(self.yaml.node(key).line)
+                .help("Remove it, or the option `project_name`."));
+        }
+        let first = root.and_then(|root| self.yaml.entries(root).first()).map(|&(key, _)| self.yaml.node(key));
+        let (line, indent) = first.map_or((0, String::new()), |key| (key.line - 1, " ".repeat(key.column)));
+        Ok((line, self.markers.wrap(&indent, self.end, &[format!("name: {name}")])))
     }
 
     /// The indentation of what stands below a key: that of its first entry.
@@ -165,17 +180,23 @@ fn key(name: &str) -> String {
 }
 
 /// Reads the result as Compose will: the ports are the planned ones, and all else says what it said before.
-fn verify(before: &Yaml, new: &str, services: &[Service]) -> Result<(), Failure> {
+fn verify(before: &Yaml, new: &str, name: Option<&str>, services: &[Service]) -> Result<(), Failure> {
     let after = Yaml::parse(new).ok();
     let is_same = after.is_some_and(|after| {
         services.iter().all(|service| publishes(&after, service))
-            && outline(before, services) == outline(&after, services)
+            && name.is_none_or(|name| is_called(&after, name))
+            && outline(before, name, services) == outline(&after, name, services)
     });
     if is_same {
         return Ok(());
     }
     Err(Failure::bad_target("the ports cannot be put into this file without changing what else it says")
         .help(IN_BLOCK_STYLE))
+}
+
+fn is_called(yaml: &Yaml, name: &str) -> bool {
+    let entry = yaml.root().and_then(|root| yaml.entry(root, "name"));
+    entry.is_some_and(|(_, value)| yaml.text(value) == Some(name))
 }
 
 fn publishes(yaml: &Yaml, service: &Service) -> bool {
@@ -191,9 +212,10 @@ fn publishes(yaml: &Yaml, service: &Service) -> bool {
 }
 
 /// What the file says beside our ports. Services and `services` itself do not count while they are empty.
-fn outline(yaml: &Yaml, services: &[Service]) -> String {
+fn outline(yaml: &Yaml, name: Option<&str>, services: &[Service]) -> String {
     let is_ours = |name: &str| services.iter().any(|service| service.name == name);
     yaml.outline(&|yaml, path, value| match path {
+        ["name"] => name.is_some(),
         ["services"] => yaml
             .entries(value)
             .iter()

@@ -9,10 +9,48 @@ const WEB: &str = r#"{"services": {"web": {"SERVICE_PORT": 80}}}"#;
 fn request(old: &str, options: &str) -> Request {
     let dns =
         Reservation { protocol: "udp".to_owned(), host: Some("::1".to_owned()), ..Reservation::tcp("DNS_PORT", 5300) };
-    Request {
+    let mut request = Request {
         reservations: vec![Reservation::tcp("SERVICE_PORT", 8888), dns, Reservation::tcp("TLS_PORT", 8443)],
         options: options.to_owned(),
-        ..Request::new("compose.override.yaml").text(old)
+        ..Request::new("compose.override.yaml")
+    };
+    request.target.text = (!old.is_empty()).then(|| old.to_owned());
+    request
+}
+
+/// A request as the host makes it, with these files in the project.
+fn in_project(target: &str, files: &[(&str, &str)], options: &str) -> Request {
+    let text = |path: &str| files.iter().find(|(known, _)| *known == path).map(|(_, text)| (*text).to_owned());
+    let base = |path: &&str| text(path).map(|text| TextFile { path: (*path).to_owned(), text: Some(text) });
+    let mut request = request("", options);
+    request.target = TextFile { path: target.to_owned(), text: text(target) };
+    request.inputs = BASES.iter().filter_map(base).collect();
+    request.attrs = vec![("project-id".to_owned(), "0a1b2c3d".to_owned()), ("given".to_owned(), "path".to_owned())];
+    for path in [".env"].into_iter().chain(OVERRIDES) {
+        show(&mut request, path, text(path));
+    }
+    request
+}
+
+fn show(request: &mut Request, path: &str, text: Option<String>) {
+    request.attrs.push(match text {
+        Some(text) => (format!("file:{path}"), text),
+        None => (format!("missing-file:{path}"), String::new()),
+    });
+}
+
+/// Renders as the host does: files that are ordered are shown.
+fn render_in(target: &str, files: &[(&str, &str)], options: &str) -> Result<Response, Failure> {
+    let mut request = in_project(target, files, options);
+    loop {
+        let answer = DockerCompose::render(&request);
+        let order =
+            answer.as_ref().err().filter(|failure| failure.needs_files()).map(|failure| failure.message.clone());
+        let Some(order) = order else { return answer };
+        for path in order.lines() {
+            let text = files.iter().find(|(known, _)| *known == path).map(|(_, text)| (*text).to_owned());
+            show(&mut request, path, text);
+        }
     }
 }
 
@@ -128,7 +166,6 @@ fn ports_that_can_not_be_understood_are_not_guessed() {
     for base in [
         "services:\n  web:\n    ports: [\"80:${PORT}\"]\n",
         "services:\n  web:\n    ports: ${PORTS}\n",
-        "services:\n  web:\n    extends: {file: other.yaml, service: web}\n",
         "services:\n  web:\n    extends: web\n",
     ] {
         DockerCompose::render(&with_base(base, WEB)).unwrap_err();
@@ -192,6 +229,146 @@ fn a_bomb_of_anchors_or_levels_is_no_trouble() {
 #[test]
 fn the_schema_is_json() {
     assert!(serde_json::from_str::<serde_json::Value>(&DockerCompose::describe().options_schema).unwrap().is_object());
+}
+
+const PUBLISHES_80: &str = "services:\n  web:\n    image: nginx\n    ports: [\"8080:80\"]\n";
+const PUBLISHES_81: &str = "services:\n  web:\n    ports: [\"8081:81\"]\n";
+const MINE: &str = "services:\n  web:\n    environment: {MINE: \"1\"}\n";
+
+#[test]
+fn a_file_that_compose_does_not_read_is_refused_with_what_helps() {
+    let base = ("compose.yml", PUBLISHES_80);
+    for (target, files, message, help) in [
+        (
+            "compose.override.yaml",
+            vec![base, ("compose.override.yml", MINE)],
+            "of several overrides it reads `compose.override.yml` only",
+            "set \"path\" to `compose.override.yml`",
+        ),
+        (
+            "compose.override.yaml",
+            vec![base, ("docker-compose.override.yml", MINE)],
+            "Compose would no longer read `docker-compose.override.yml`",
+            "what stands there stays",
+        ),
+        ("ports.yaml", vec![base], "here it reads `compose.yml`", "\"inputs\""),
+        (
+            "deploy/compose.override.yaml",
+            vec![base, ("deploy/.env", "")],
+            "here it reads `compose.yml`",
+            "COMPOSE_FILE",
+        ),
+        (
+            "compose.override.yaml",
+            vec![base, (".env", "COMPOSE_FILE=compose.yml:dev.yaml\n")],
+            "`.env` sets COMPOSE_FILE to `compose.yml:dev.yaml`",
+            "Add `:compose.override.yaml` to the end",
+        ),
+    ] {
+        let failure = render_in(target, &files, WEB).unwrap_err();
+        assert_eq!(failure.code, "bad-target", "{failure}");
+        assert!(failure.message.contains(message) && failure.help.as_ref().unwrap().contains(help), "{failure}");
+    }
+}
+
+#[test]
+fn the_owners_override_is_merged_into_and_one_too_many_is_shown() {
+    let base = ("compose.yml", PUBLISHES_80);
+    let response =
+        render_in("docker-compose.override.yml", &[base, ("docker-compose.override.yml", MINE)], WEB).unwrap();
+    assert!(response.files[0].text.contains("MINE") && response.diagnostics.is_empty());
+    let both = [base, ("docker-compose.override.yml", MINE), ("compose.override.yaml", MINE)];
+    let warning = render_in("compose.override.yaml", &both, WEB).unwrap().diagnostics.remove(0);
+    assert!(warning.message.contains("and not `docker-compose.override.yml`"), "{}", warning.message);
+}
+
+#[test]
+fn the_files_of_compose_file_are_read_in_their_order() {
+    let files =
+        |list: &'static str, dev: &'static str| vec![("compose.yml", PUBLISHES_80), ("dev.yaml", dev), (".env", list)];
+    let message = |list, dev| render_in("ports.yaml", &files(list, dev), WEB).unwrap_err().message;
+    let last = "COMPOSE_FILE=compose.yml:dev.yaml:ports.yaml";
+    render_in("ports.yaml", &files(last, MINE), WEB).unwrap();
+    assert!(message(last, PUBLISHES_81).contains("port 81/tcp (`dev.yaml` line 3)"));
+    let replaced = "services:\n  web:\n    ports: !override [\"1:80\"]\n";
+    render_in("ports.yaml", &files("COMPOSE_FILE=dev.yaml:compose.yml:ports.yaml", PUBLISHES_81), WEB).unwrap_err();
+    render_in("ports.yaml", &files(last, replaced), WEB).unwrap();
+    let not_last = "COMPOSE_FILE=compose.yml:ports.yaml:dev.yaml";
+    assert!(message(not_last, PUBLISHES_81).contains("Compose reads `dev.yaml` after it"));
+    render_in("ports.yaml", &files(not_last, MINE), WEB).unwrap();
+    let separated = "COMPOSE_PATH_SEPARATOR=;\nCOMPOSE_FILE=compose.yml;ports.yaml\n";
+    render_in("ports.yaml", &files(separated, MINE), WEB).unwrap();
+}
+
+#[test]
+fn included_and_extended_files_are_followed() {
+    let include =
+        "include:\n  - sub/web.yaml\n  - path: [\"sub/a.yaml\", \"sub/b.yaml\"]\nservices:\n  db:\n    image: pg\n";
+    let files = |web: &'static str| {
+        vec![
+            ("compose.yaml", include),
+            ("sub/web.yaml", web),
+            ("sub/a.yaml", "services: {}\n"),
+            ("sub/b.yaml", "include: [c.yaml]\n"),
+            ("sub/c.yaml", "services:\n  cache:\n    ports: [6379]\n"),
+        ]
+    };
+    let target = "compose.override.yaml";
+    render_in(target, &files(PUBLISHES_80), WEB).unwrap();
+    assert!(render_in(target, &files(PUBLISHES_81), WEB).unwrap_err().message.contains("(`sub/web.yaml` line 3)"));
+    render_in(target, &files(PUBLISHES_80), r#"{"services": {"cache": {"SERVICE_PORT": 6379}}}"#).unwrap();
+    let extends = "services:\n  web:\n    extends: {file: sub/web.yaml, service: web}\n    ports: [80]\n";
+    let extended = [("compose.yaml", extends), ("sub/web.yaml", PUBLISHES_81)];
+    assert!(render_in(target, &extended, WEB).unwrap_err().message.contains("port 81/tcp (`sub/web.yaml`"));
+}
+
+#[test]
+fn what_can_not_be_seen_is_a_refusal_that_the_option_lifts() {
+    let lenient = r#"{"services": {"web": {"SERVICE_PORT": 80}}, "drop_unmapped": true}"#;
+    let target = "compose.override.yaml";
+    for base in [
+        "include: [\"oci://example.org/stack\"]\nservices:\n  db: {image: pg}\n",
+        "include: [\"${DIR}/web.yaml\"]\nservices:\n  db: {image: pg}\n",
+        "include: [missing.yaml]\nservices:\n  db: {image: pg}\n",
+        "services:\n  web:\n    extends: {file: missing.yaml, service: web}\n",
+        "services:\n  web: {image: [}\n",
+    ] {
+        let failure = render_in(target, &[("compose.yaml", base)], WEB).unwrap_err();
+        assert!(failure.help.as_ref().unwrap().contains("drop_unmapped"), "{base}: {failure}");
+        let response = render_in(target, &[("compose.yaml", base)], lenient).unwrap();
+        assert!(!response.diagnostics.is_empty(), "{base}");
+    }
+    let cycle = [("compose.yaml", "include: [a.yaml]\n"), ("a.yaml", "include: [compose.yaml]\n")];
+    assert!(render_in(target, &cycle, WEB).unwrap_err().message.contains("includes itself"));
+}
+
+#[test]
+fn the_project_gets_a_name_that_compose_takes() {
+    let named = r#"{"services": {"web": {"SERVICE_PORT": 80}}, "project_name": true}"#;
+    let target = "compose.override.yaml";
+    let render = |files: &[(&str, &str)]| render_in(target, files, named);
+    let mut named_project = in_project(target, &[("compose.yaml", PUBLISHES_80)], named);
+    named_project.project = "_My Shop".to_owned();
+    let text = DockerCompose::render(&named_project).unwrap().files.remove(0).text;
+    let expected = format!(
+        "{BEGIN}\nname: myshop-0a1b2c3d\n# portkeeper:end\nservices:\n  web:\n{}",
+        block("    ", &["127.0.0.1:8888:80"])
+    );
+    let expected =
+        expected.replacen(BEGIN, &format!("# portkeeper:begin {}", &BEGIN["# portkeeper:begin ".len()..]), 1);
+    assert_eq!(text, expected);
+    let again = render(&[("compose.yaml", PUBLISHES_80), (target, &text)]).unwrap().files.remove(0).text;
+    assert_eq!(again.replace("project-0a1b2c3d", "myshop-0a1b2c3d"), text);
+    let without =
+        render_in(target, &[("compose.yaml", PUBLISHES_80), (target, &text)], WEB).unwrap().files.remove(0).text;
+    assert!(!without.contains("name:"), "{without}");
+    let set = render(&[("compose.yaml", PUBLISHES_80), (".env", "COMPOSE_PROJECT_NAME=shop")]).unwrap_err();
+    assert!(set.message.contains("`.env` sets COMPOSE_PROJECT_NAME to `shop`"), "{set}");
+    let own = render(&[("compose.yaml", PUBLISHES_80), (target, "# c\nname: mine\n")]).unwrap_err();
+    assert_eq!((own.code.as_str(), own.line), ("bad-target", Some(2)));
+    let clashing = "services:\n  web:\n    container_name: web\nvolumes:\n  a: {name: a}\n  b: {name: b, external: true}\n  c: {name: \"${X}\"}\n";
+    let warnings = render(&[("compose.yaml", clashing)]).unwrap().diagnostics;
+    assert_eq!(warnings.iter().map(|warning| warning.line).collect::<Vec<_>>(), [Some(3), Some(5)]);
 }
 
 fn override_file() -> impl Strategy<Value = String> {
