@@ -62,7 +62,7 @@ impl Metadata {
 
 impl Request {
     /// A fact that the host adds: `project-id`, eight hexadecimal digits that differ for each project directory; `platform`, `unix` or
-    /// `windows`.
+    /// `windows`; `type`, the output's type.
     #[must_use]
     pub fn fact(&self, name: &str) -> Option<&str> {
         self.attrs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 /// The built-in formats: each is a directory of `plugins/`.
-pub const FORMATS: [&str; 8] = ["docker-compose", "env", "json", "runtime-js", "shell", "template", "toml", "yaml"];
+pub const FORMATS: [&str; 9] =
+    ["docker-compose", "env", "json", "properties", "runtime-js", "shell", "template", "toml", "yaml"];
 
 /// What stands beside a component: what it was built from, what came out, and what built it.
 #[derive(Debug, Clone, PartialEq, Eq)]

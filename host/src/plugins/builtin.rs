@@ -73,6 +73,7 @@ pub(super) static BUILT_IN: &[BuiltIn] = &[
     built_in!(on first use: "toml", "toml"),
     built_in!(on first use: "shell", "shell", "sh", "envrc"),
     built_in!(on first use: "template", "template", "jinja"),
+    built_in!(on first use: "properties", "properties", "ini"),
 ];
 
 /// Whether the type is built in.

@@ -76,6 +76,7 @@ pub(super) fn facts(
     let given: Vec<_> = GIVEN.iter().filter(|(_, is_given)| is_given(output)).map(|(field, _)| *field).collect();
     let mut facts = vec![
         ("project-id".to_owned(), project_id(directory)),
+        ("type".to_owned(), output.format.clone()),
         ("platform".to_owned(), std::env::consts::FAMILY.to_owned()),
         ("given".to_owned(), given.join(" ")),
     ];

@@ -12,8 +12,8 @@ use crate::{environment, paths};
 /// A name that no other directory's project has.
 pub(crate) fn name(request: &Request) -> String {
     // What Compose allows (its "Specify a project name"): small letters, digits, `_` and `-`, a letter or digit first.
-    let kept =
-        request.project.to_lowercase().replace(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'), "");
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let kept: String = request.project.chars().filter(allowed).map(|c| c.to_ascii_lowercase()).collect();
     let directory = match kept.trim_start_matches(['_', '-']) {
         "" => "project",
         directory => directory,

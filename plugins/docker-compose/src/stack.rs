@@ -4,7 +4,6 @@
 //! or no YAML, is remembered: a service that is nowhere else may be in there.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use portkeeper_plugin_sdk::context::ContextFile;
@@ -35,9 +34,17 @@ pub(crate) struct Stack<'a> {
     before: Vec<Rc<Document>>,
     after: Vec<Rc<Document>>,
     /// Files that were looked at on the way, and why one could not be.
-    others: RefCell<BTreeMap<(String, String), Result<Rc<Document>, String>>>,
+    others: RefCell<Vec<Other>>,
     /// What was left out, in words.
     unseen: RefCell<Vec<String>>,
+}
+
+/// A file that another leads to.
+#[derive(Debug)]
+struct Other {
+    path: String,
+    directory: String,
+    document: Result<Rc<Document>, String>,
 }
 
 /// An entry of a service's `ports`.
@@ -97,7 +104,11 @@ impl<'a> Stack<'a> {
     /// The files that stand before the target, and those that they include.
     pub(crate) fn documents(&self) -> Vec<Rc<Document>> {
         let others = self.others.borrow();
-        self.before.iter().cloned().chain(others.values().filter_map(|other| other.as_ref().ok().cloned())).collect()
+        self.before
+            .iter()
+            .cloned()
+            .chain(others.iter().filter_map(|other| other.document.as_ref().ok().cloned()))
+            .collect()
     }
 
     /// The files that override the target.
@@ -256,16 +267,17 @@ impl<'a> Stack<'a> {
 
     /// A file that another leads to.
     fn other(&self, path: &str, directory: &str) -> Result<Result<Rc<Document>, String>, Failure> {
-        let key = (path.to_owned(), directory.to_owned());
-        if let Some(known) = self.others.borrow().get(&key) {
-            return Ok(known.clone());
+        let is_it = |other: &&Other| other.path == path && other.directory == directory;
+        if let Some(known) = self.others.borrow().iter().find(is_it) {
+            return Ok(known.document.clone());
         }
         let read = match self.request.context_file(path)? {
             ContextFile::Text(text) => document(path, directory, text),
             ContextFile::Missing => Err(format!("there is no `{path}`")),
             ContextFile::Hidden(reason) => Err(reason.to_owned()),
         };
-        self.others.borrow_mut().insert(key, read.clone());
+        let other = Other { path: path.to_owned(), directory: directory.to_owned(), document: read.clone() };
+        self.others.borrow_mut().push(other);
         Ok(read)
     }
 

@@ -178,10 +178,10 @@ fn f15_nonsense_is_refused_in_words() {
 #[test]
 fn f16_an_unknown_output_type_is_an_error_that_lists_the_known_ones() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    let outputs = json!([{ "type": "env" }, { "type": "ini", "path": "x.ini" }]);
+    let outputs = json!([{ "type": "env" }, { "type": "inx", "path": "x.inx" }]);
     sandbox.write("pk.config.json", one_port(&ports, outputs).to_string());
     let outcome = sandbox.portkeeper("prepare").refused(2);
-    for known in ["ini", "toml", "env", "json", "runtime_js", "docker-compose"] {
+    for known in ["properties", "toml", "env", "json", "runtime_js", "docker-compose"] {
         outcome.says(known);
     }
     assert!(!sandbox.has(".env") && !sandbox.registry().exists(), "before anything is reserved or written");

@@ -20,7 +20,7 @@ fn the_guide_leads_to_a_format_in_use() {
         let outcome = author(sandbox.shell(&block.script)).run();
         assert!(outcome.status.success(), "line {}\n{outcome}", block.line);
         // The versions that are in use here: nothing else is downloaded.
-        let lock = sandbox.work().join("ini/Cargo.lock");
+        let lock = sandbox.work().join("conf/Cargo.lock");
         if !lock.exists() {
             std::fs::copy(root().join("Cargo.lock"), lock).unwrap();
         }
@@ -28,8 +28,8 @@ fn the_guide_leads_to_a_format_in_use() {
     let port = sandbox.reserved()[0];
     assert_eq!(sandbox.read("app.ini"), format!("[web]\nport = {port}\n"));
     assert_eq!(
-        sandbox.read("ini/fixtures/update/expected/ports.ini"),
+        sandbox.read("conf/fixtures/update/expected/ports.ini"),
         "; ours\n[web]\nport = 8888\n\n[db]\nport = 2\n"
     );
-    assert_eq!(sandbox.read("ini/fixtures/new/expected/ports.ini"), "[ports]\nSERVICE_PORT = 8888\n");
+    assert_eq!(sandbox.read("conf/fixtures/new/expected/ports.ini"), "[ports]\nSERVICE_PORT = 8888\n");
 }

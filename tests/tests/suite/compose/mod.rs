@@ -5,6 +5,7 @@
 //! there is a `docker compose` that knows `!override` (or `PORTKEEPER_DOCKER_COMPOSE` names one), it has the last word.
 
 mod cases;
+mod projects;
 
 use std::path::{Path, PathBuf};
 

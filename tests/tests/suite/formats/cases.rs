@@ -98,6 +98,36 @@ pub(super) const CASES: &[Case] = &[
         expected: "export const ports = {\n  service_port: PORT!,\n} as const;\n",
     },
     Case {
+        name: "a Spring service's application.properties",
+        output: r#"{"type": "properties", "path": "src/main/resources/application.properties", "map": {"server": {"port": "${SERVICE_PORT}"}, "shop.url": "http://localhost:${SERVICE_PORT}/ü"}}"#,
+        files: &[(
+            "src/main/resources/application.properties",
+            "# the server\nserver.port = 8080\n\nspring.application.name: shop\nbanner = one \\\n    two\n",
+        )],
+        path: "src/main/resources/application.properties",
+        expected: "# the server\nserver.port = PORT!\n\nspring.application.name: shop\nbanner = one \\\n    two\nshop.url = http://localhost:PORT!/\\u00FC\n",
+    },
+    Case {
+        name: "a drop-in of a systemd unit",
+        output: r#"{"type": "ini", "path": "shop.service.d/ports.conf", "map": {"Service.Environment": ["PORT=${SERVICE_PORT}", "HOST=127.0.0.1"]}}"#,
+        files: &[(
+            "shop.service.d/ports.conf",
+            "[Unit]\nAfter=network.target\n\n[Service]\n# begin anew\nEnvironment=\nEnvironment=PORT=8080\n",
+        )],
+        path: "shop.service.d/ports.conf",
+        expected: "[Unit]\nAfter=network.target\n\n[Service]\n# begin anew\nEnvironment=\nEnvironment=PORT=PORT!\nEnvironment=HOST=127.0.0.1\n",
+    },
+    Case {
+        name: "a php.ini",
+        output: r#"{"type": "ini", "path": "php.ini", "map": {"Session": {"session.save_path": "tcp://127.0.0.1:${SERVICE_PORT}"}, "xdebug": {"xdebug.client_port": "${SERVICE_PORT}"}}}"#,
+        files: &[(
+            "php.ini",
+            "[PHP]\nengine = On\n; where\n[Session]\nsession.save_path = \"tcp://127.0.0.1:6379\" ; redis\n",
+        )],
+        path: "php.ini",
+        expected: "[PHP]\nengine = On\n; where\n[Session]\nsession.save_path = \"tcp://127.0.0.1:PORT!\" ; redis\n\n[xdebug]\nxdebug.client_port = PORT!\n",
+    },
+    Case {
         name: "VS Code's settings, with comments",
         output: r#"{"type": "json", "path": ".vscode/settings.json", "map": {"liveServer\\.settings\\.port": "${SERVICE_PORT}"}}"#,
         files: &[(

@@ -57,6 +57,12 @@ fn what_a_format_refuses_is_refused_before_anything_is_written() {
             &[("a.toml", "\n[[a]]\n")],
             &["a.toml:2", "an array of tables"],
         ),
+        (
+            r#"{"type": "ini", "path": "a.service", "map": {"Service.Environment": "A=1"}}"#,
+            &[("a.service", "[Service]\nEnvironment=A=2\nEnvironment=B=3\n")],
+            &["a.service:3", "2 times", "as a list"],
+        ),
+        (r#"{"type": "properties", "map": {"a": "1"}}"#, &[], &["outputs[0].path", "no usual file"]),
         (r#"{"type": "shell", "path": "a.sh", "map": {"A-B": "1"}}"#, &[], &["outputs[0].map", "`A-B`"]),
         (r#"{"type": "shell", "path": "a.sh", "dialect": "csh"}"#, &[], &["dialect"]),
         (
@@ -97,6 +103,7 @@ fn all_formats_serve_one_config() {
         { "type": "env" }, { "type": "json" }, { "type": "runtime_js" }, { "type": "yaml" }, { "type": "toml" }, { "type": "shell" },
         { "type": "docker-compose", "services": { "web": { "SERVICE_PORT": 80 } } },
         { "type": "template", "path": "app.conf", "inputs": ["app.conf.j2"] },
+        { "type": "properties", "path": "application.properties" }, { "type": "ini", "path": "app.ini" },
         { "type": "sh", "path": "ports.fish" }, { "type": "yml", "path": "more.yml", "map": { "p": "${SERVICE_PORT}" }, "numbers": true },
     ]);
     let count = outputs.as_array().unwrap().len();
@@ -107,6 +114,9 @@ fn all_formats_serve_one_config() {
     let port = ports.first();
     assert_eq!(sandbox.read("config.yaml"), format!("SERVICE_PORT: {port}\n"));
     assert_eq!(sandbox.read("config.toml"), format!("SERVICE_PORT = {port}\n"));
+    for file in ["application.properties", "app.ini"] {
+        assert_eq!(sandbox.read(file), format!("SERVICE_PORT={port}\n"), "{file}");
+    }
     assert_eq!(sandbox.read("app.conf"), format!("# portkeeper:generated\nlisten {port};\n"));
     assert_eq!(sandbox.read("more.yml"), format!("p: {port}\n"));
     assert_eq!(sandbox.shell(". ./.envrc; sh -c 'echo $SERVICE_PORT'").ok().port(), port);

@@ -1,0 +1,375 @@
+//! INI files: sections of keys and values, as systemd, PHP, git, MySQL and Python's configparser read them.
+//!
+//! They agree on little. So what they read differently is refused: a new value that some take for one with a comment, and a change of
+//! a value that may go on in the next line. A key that stands there several times is a list, as in systemd's units (an empty value begins
+//! it anew), and wants a list in the map.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use portkeeper_plugin_sdk::Failure;
+use portkeeper_plugin_sdk::json::Value;
+use portkeeper_plugin_sdk::text;
+
+use crate::Meaning;
+use crate::edits::{Edits, Plan};
+use crate::path::{self, Place};
+
+/// A key with its value.
+#[derive(Debug)]
+struct Entry {
+    /// The value without its comment; with its quotes.
+    span: Range<usize>,
+    /// Between the key and the value, as it is written; empty for a key that has no value at all.
+    separator: Range<usize>,
+    /// The line with its end.
+    whole: Range<usize>,
+    /// Counted from 1.
+    line: usize,
+    indent: usize,
+    /// Whether some readers take the next line for a part of the value.
+    goes_on: bool,
+}
+
+/// Where new keys of a section go.
+#[derive(Debug)]
+struct Section {
+    /// Where the line starts that follows its last key or its header.
+    end: usize,
+    /// The indentation and the separator of its last key.
+    style: Option<(String, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Ini {
+    sections: BTreeMap<String, Section>,
+    entries: BTreeMap<(String, String), Vec<Entry>>,
+    /// Of the last key of the file.
+    style: Option<(String, String)>,
+    /// Where the first section's header stands, with the comments right above it.
+    first_header: Option<usize>,
+}
+
+/// New keys of sections that are not there yet, section by section.
+type NewSections = Vec<(String, Vec<String>)>;
+
+/// What to change for these places.
+pub(crate) fn plan(old: &str, places: &[Place<'_>]) -> Result<Plan, Failure> {
+    let ini = read(old)?;
+    let mut plan = Plan { edits: Edits::default(), expected: ini.meaning(old), warnings: Vec::new() };
+    let mut new_sections = NewSections::new();
+    for place in places {
+        let (section, key) = ini.resolve(place)?;
+        let values = values(place)?;
+        ini.set(old, &mut plan, &mut new_sections, &(section, key), values, place)?;
+    }
+    let mut is_first = old.trim().is_empty();
+    for (section, lines) in new_sections {
+        let header = (!section.is_empty()).then(|| format!("[{section}]"));
+        let gap = (!std::mem::take(&mut is_first) && !section.is_empty()).then(String::new);
+        gap.into_iter().chain(header).chain(lines).for_each(|line| plan.edits.insert_line(old.len(), line));
+    }
+    Ok(plan)
+}
+
+/// What the text says.
+pub(crate) fn meaning(text: &str) -> Result<Meaning, Failure> {
+    Ok(read(text)?.meaning(text))
+}
+
+/// A value as the values of one key or of several lines with it.
+fn values(place: &Place<'_>) -> Result<Vec<String>, Failure> {
+    let name = place.name();
+    match place.value {
+        Value::Array(items) if items.is_empty() => {
+            Err(Failure::bad_map(format!("`{name}` is an empty list, and nothing stands for one in this format")))
+        }
+        Value::Array(items) => items.iter().map(|item| path::text(&name, item)).collect(),
+        value => Ok(vec![path::text(&name, value)?]),
+    }
+}
+
+impl Ini {
+    fn meaning(&self, text: &str) -> Meaning {
+        let value = |entry: &Entry| text[entry.span.clone()].to_owned();
+        let values = |entries: &Vec<Entry>| entries.iter().map(value).collect();
+        self.entries.iter().map(|(place, entries)| (place.clone(), values(entries))).collect()
+    }
+
+    /// The section and the key of a place. Both may have dots in them, so what the file has decides; for what it does not have, the map's own
+    /// nesting, else the last dot.
+    fn resolve(&self, place: &Place<'_>) -> Result<(String, String), Failure> {
+        let parts = place.levels.concat();
+        let split = |at: usize| (parts[..at].join("."), parts[at..].join("."));
+        let splits: Vec<_> = (0..parts.len()).rev().map(split).collect();
+        let there: Vec<_> = splits.iter().filter(|place| self.entries.contains_key(*place)).collect();
+        match there.as_slice() {
+            [one] => return Ok((*one).clone()),
+            [(section, key), (other, _), ..] => {
+                return Err(Failure::bad_target(format!(
+                    "`{}` may mean `{key}` of section `{section}` or what section `{other}` has by this name",
+                    place.name()
+                ))
+                .help("Write the section and the key as an object in the map: {\"SECTION\": {\"KEY\": ...}}."));
+            }
+            [] => {}
+        }
+        let by_section = splits.iter().find(|(section, _)| !section.is_empty() && self.sections.contains_key(section));
+        Ok(by_section.cloned().unwrap_or_else(|| match place.levels.as_slice() {
+            [outer @ .., key] if !outer.is_empty() => (outer.concat().join("."), key.join(".")),
+            _ => split(parts.len() - 1),
+        }))
+    }
+
+    fn set(
+        &self,
+        old: &str,
+        plan: &mut Plan,
+        new_sections: &mut NewSections,
+        place: &(String, String),
+        values: Vec<String>,
+        asked: &Place<'_>,
+    ) -> Result<(), Failure> {
+        let all = self.entries.get(place).map_or(&[][..], Vec::as_slice);
+        // An empty value begins the list anew; one that stands alone is a value.
+        let begin = all.iter().rposition(|entry| entry.span.is_empty()).map_or(0, |at| at + 1);
+        let counted = if begin == all.len() { &all[begin.saturating_sub(1)..] } else { &all[begin..] };
+        let is_list = matches!(asked.value, Value::Array(_));
+        if let ([_, second, ..], false) = (counted, is_list) {
+            return Err(Failure::bad_target(format!(
+                "`{}` stands here {} times, and the map has a single value",
+                asked.name(),
+                counted.len()
+            ))
+            .line(second.line)
+            .help("Give all of its values as a list, or remove the lines that do not count."));
+        }
+        let mut written = Vec::new();
+        for (entry, value) in counted.iter().zip(&values) {
+            written.push(replace(old, plan, entry, value, asked)?);
+        }
+        for entry in counted.iter().skip(values.len()) {
+            refuse_going_on(entry, asked)?;
+            plan.edits.replace(entry.whole.clone(), String::new());
+        }
+        let added = values.iter().skip(counted.len());
+        for value in added {
+            let value = encode(value, None).ok_or_else(|| unwritable(asked))?;
+            self.add(old, plan, new_sections, place, counted.last(), &value)?;
+            written.push(value);
+        }
+        let expected = plan.expected.entry(place.clone()).or_default();
+        expected.truncate(all.len() - counted.len());
+        expected.extend(written);
+        Ok(())
+    }
+
+    /// Plans a line for the key: below the last one with it, else at the end of its section.
+    fn add(
+        &self,
+        old: &str,
+        plan: &mut Plan,
+        new_sections: &mut NewSections,
+        (section, key): &(String, String),
+        last: Option<&Entry>,
+        value: &str,
+    ) -> Result<(), Failure> {
+        let special = |c: char| c.is_control() || matches!(c, '=' | ':' | '[' | ']');
+        let is_key = key.trim() == key && !key.starts_with(['#', ';']) && !key.replace("[]", "").contains(special);
+        let is_section = section.trim() == section && !section.contains(|c: char| c.is_control() || "[]".contains(c));
+        if !is_key || !is_section {
+            return Err(Failure::bad_map(format!("`{key}` of section `{section}` cannot be written as an INI key")));
+        }
+        let known = self.sections.get(section);
+        let style = known.and_then(|section| section.style.as_ref()).or(self.style.as_ref());
+        let (indent, separator) = style.map_or(("", "="), |(indent, separator)| (indent.as_str(), separator.as_str()));
+        let indent = if known.is_some_and(|section| section.style.is_some()) { indent } else { "" };
+        let line = format!("{indent}{key}{separator}{value}");
+        let place = last.map(|entry| entry.whole.end).or_else(|| known.map(|section| section.end));
+        match place {
+            Some(at) => plan.edits.insert_line(at, line),
+            None if section.is_empty() && self.first_header.is_some() => {
+                let at = self.first_header.unwrap_or(old.len());
+                plan.edits.insert_line(at, line);
+            }
+            None => match new_sections.iter_mut().find(|(name, _)| name == section) {
+                Some((_, lines)) => lines.push(line),
+                // Keys of no section stand before all sections.
+                None if section.is_empty() => new_sections.insert(0, (section.clone(), vec![line])),
+                None => new_sections.push((section.clone(), vec![line])),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Plans the value in the place of the old one, and says how it is written.
+fn replace(old: &str, plan: &mut Plan, entry: &Entry, value: &str, asked: &Place<'_>) -> Result<String, Failure> {
+    let written = &old[entry.span.clone()];
+    if unquoted(written) == value || written == value {
+        return Ok(written.to_owned());
+    }
+    refuse_going_on(entry, asked)?;
+    let new = encode(value, Some(written)).ok_or_else(|| unwritable(asked).line(entry.line))?;
+    let gap = if entry.separator.is_empty() { "=" } else { "" };
+    plan.edits.replace(entry.span.clone(), format!("{gap}{new}"));
+    Ok(new)
+}
+
+fn refuse_going_on(entry: &Entry, asked: &Place<'_>) -> Result<(), Failure> {
+    if !entry.goes_on {
+        return Ok(());
+    }
+    Err(Failure::bad_target(format!("the value of `{}` may go on in the next line", asked.name()))
+        .line(entry.line)
+        .help("Write it in one line, and do not indent the next one deeper."))
+}
+
+fn unwritable(asked: &Place<'_>) -> Failure {
+    Failure::bad_map(format!(
+        "the value of `{}` cannot be written so that every reader of the file reads the same",
+        asked.name()
+    ))
+    .help("Leave out line breaks, blanks at its ends, a backslash at its end, and `;` or `#` after a blank.")
+}
+
+/// The value in the manner of the old one.
+fn encode(value: &str, old: Option<&str>) -> Option<String> {
+    let printable = value.chars().all(|c| c == '\t' || !c.is_control());
+    let quote = old.and_then(quote_of).filter(|quote| !value.contains([*quote, '\\']));
+    match quote {
+        _ if !printable => None,
+        Some(quote) => Some(format!("{quote}{value}{quote}")),
+        None => {
+            let is_plain = value.trim() == value
+                && !value.starts_with([';', '#'])
+                && !value.ends_with('\\')
+                && comment_at(value).is_none();
+            is_plain.then(|| value.to_owned())
+        }
+    }
+}
+
+/// The quote that a value is wrapped in as a whole.
+fn quote_of(written: &str) -> Option<char> {
+    let quote = written.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = written.get(1..written.len().checked_sub(1)?)?;
+    (written.len() > 1 && written.ends_with(quote) && !inner.contains([quote, '\\'])).then_some(quote)
+}
+
+fn unquoted(written: &str) -> &str {
+    if quote_of(written).is_some() { &written[1..written.len() - 1] } else { written }
+}
+
+/// Where a comment starts behind a value.
+fn comment_at(value: &str) -> Option<usize> {
+    value.match_indices([';', '#']).map(|(at, _)| at).find(|&at| value[..at].ends_with([' ', '\t']))
+}
+
+fn read(text: &str) -> Result<Ini, Failure> {
+    let mut ini = Ini::default();
+    let mut section = String::new();
+    let (mut at, mut block) = (0, 0);
+    // The key that the line before belongs to, and whether a backslash joins the two.
+    let mut open: Option<((String, String), bool)> = None;
+    for (line, (content, whole)) in (1..).zip(text::lines(text)) {
+        let next = at + whole.len();
+        let words = content.trim();
+        let joined = open.as_ref().is_some_and(|(_, joined)| *joined);
+        if joined {
+            let goes_on = content.ends_with('\\');
+            if let Some((key, joined)) = &mut open {
+                *joined = goes_on;
+                ini.extend(key, next);
+            }
+        } else if words.is_empty() {
+            (open, block) = (None, next);
+        } else if words.starts_with(['#', ';']) {
+            // A comment belongs to what follows it.
+        } else if words.starts_with('[') {
+            let Some(end) = words.rfind(']').filter(|&end| end > 1) else {
+                return Err(Failure::bad_target("this looks like a section and has no end")
+                    .line(line)
+                    .help("Write `[name]`."));
+            };
+            ini.first_header.get_or_insert(block);
+            words[1..end].trim().clone_into(&mut section);
+            let style = ini.sections.remove(&section).and_then(|section| section.style);
+            ini.sections.insert(section.clone(), Section { end: next, style });
+            open = None;
+        } else {
+            let indent = content.len() - content.trim_start().len();
+            if let Some((key, _)) = &open {
+                ini.mark_deeper(key, indent);
+            }
+            let (key, entry) = entry(content, at, next, line, indent);
+            let place = (section.clone(), key);
+            if !entry.separator.is_empty() {
+                let style = (content[..indent].to_owned(), text[entry.separator.clone()].to_owned());
+                ini.style = Some(style.clone());
+                ini.sections.insert(section.clone(), Section { end: next, style: Some(style) });
+            } else if let Some(known) = ini.sections.get_mut(&section) {
+                known.end = next;
+            }
+            open = Some((place.clone(), entry.goes_on));
+            ini.entries.entry(place).or_default().push(entry);
+        }
+        if !words.starts_with(['#', ';']) && !words.starts_with('[') {
+            block = next;
+        }
+        at = next;
+    }
+    Ok(ini)
+}
+
+impl Ini {
+    /// A joined line belongs to the last entry of the key.
+    fn extend(&mut self, key: &(String, String), end: usize) {
+        if let Some(entry) = self.entries.get_mut(key).and_then(|entries| entries.last_mut()) {
+            entry.whole.end = end;
+        }
+        if let Some(section) = self.sections.get_mut(&key.0) {
+            section.end = end;
+        }
+    }
+
+    /// A line that is indented deeper than the key above may belong to its value (configparser).
+    fn mark_deeper(&mut self, key: &(String, String), indent: usize) {
+        if let Some(entry) = self.entries.get_mut(key).and_then(|entries| entries.last_mut()) {
+            entry.goes_on |= indent > entry.indent;
+        }
+    }
+}
+
+/// The key and value of a line. One without a separator is a key without a value.
+fn entry(content: &str, at: usize, next: usize, line: usize, indent: usize) -> (String, Entry) {
+    let found = content.find(['=', ':']).filter(|&separator| separator > indent);
+    let key = content[..found.unwrap_or(content.len())].trim().to_owned();
+    let key_end = indent + key.len();
+    let start = found.map_or(content.trim_end().len(), |separator| {
+        let rest = &content[separator + 1..];
+        separator + 1 + rest.len() - rest.trim_start().len()
+    });
+    let value = &content[start..];
+    let closed = value.chars().next().filter(|c| matches!(c, '"' | '\'')).and_then(|quote| {
+        let end = value[1..].find(quote)? + 2;
+        let rest = value[end..].trim_start();
+        (rest.is_empty() || rest.starts_with([';', '#'])).then_some(end)
+    });
+    let comment = if value.starts_with([';', '#']) && content[..start].ends_with([' ', '\t']) {
+        Some(0)
+    } else {
+        comment_at(value)
+    };
+    let length = closed.unwrap_or_else(|| value[..comment.unwrap_or(value.len())].trim_end().len());
+    let separator = if found.is_some() { at + key_end..at + start } else { at + start..at + start };
+    let entry = Entry {
+        span: at + start..at + start + length,
+        separator,
+        whole: at..next,
+        line,
+        indent,
+        goes_on: content.ends_with('\\'),
+    };
+    (key, entry)
+}
