@@ -244,7 +244,6 @@ impl<'a> Stack<'a> {
     }
 
     /// The service that is extended, of the same file or of another.
-    #[expect(clippy::type_complexity, reason = "the outer error orders a file, the inner one says what is wrong")]
     fn extended(&self, file: &Rc<Document>, extends: Id) -> Result<Result<(Rc<Document>, Id), String>, Failure> {
         let yaml = &file.yaml;
         let place = format!("`{}` line {}", file.path, yaml.node(extends).line);

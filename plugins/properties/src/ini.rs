@@ -61,7 +61,7 @@ pub(crate) fn plan(old: &str, places: &[Place<'_>]) -> Result<Plan, Failure> {
     for place in places {
         let (section, key) = ini.resolve(place)?;
         let values = values(place)?;
-        ini.set(old, &mut plan, &mut new_sections, &(section, key), values, place)?;
+        ini.set(old, &mut plan, &mut new_sections, &(section, key), &values, place)?;
     }
     let mut is_first = old.trim().is_empty();
     for (section, lines) in new_sections {
@@ -127,7 +127,7 @@ impl Ini {
         plan: &mut Plan,
         new_sections: &mut NewSections,
         place: &(String, String),
-        values: Vec<String>,
+        values: &[String],
         asked: &Place<'_>,
     ) -> Result<(), Failure> {
         let all = self.entries.get(place).map_or(&[][..], Vec::as_slice);
@@ -145,7 +145,7 @@ impl Ini {
             .help("Give all of its values as a list, or remove the lines that do not count."));
         }
         let mut written = Vec::new();
-        for (entry, value) in counted.iter().zip(&values) {
+        for (entry, value) in counted.iter().zip(values) {
             written.push(replace(old, plan, entry, value, asked)?);
         }
         for entry in counted.iter().skip(values.len()) {

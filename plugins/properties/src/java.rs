@@ -165,7 +165,7 @@ fn logical_end(text: &str, start: usize) -> usize {
         let Some(feed) = text[at..].find('\n').map(|feed| at + feed) else { return text.len() };
         let line = text::without_end(&text[at..=feed]);
         let backslashes = line.len() - line.trim_end_matches('\\').len();
-        if backslashes % 2 == 0 {
+        if backslashes.is_multiple_of(2) {
             return feed + 1;
         }
         at = feed + 1;

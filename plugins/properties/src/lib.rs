@@ -22,6 +22,9 @@ pub struct Properties;
 /// What a file says: the values of each key in their order, by section (empty for keys above the first) and key.
 type Meaning = BTreeMap<(String, String), Vec<String>>;
 
+/// Reads what a text says.
+type Reader = fn(&str) -> Result<Meaning, Failure>;
+
 export_plugin!(Properties);
 
 impl Plugin for Properties {
@@ -38,7 +41,7 @@ impl Plugin for Properties {
         let map = request.json_map()?;
         let places = path::places(&map)?;
         let (mark, body) = text::split_mark(request.old_text());
-        let (plan, read): (_, fn(&str) -> Result<Meaning, Failure>) = if is_java(request) {
+        let (plan, read): (_, Reader) = if is_java(request) {
             (java::plan(body, &places)?, java::meaning)
         } else {
             (ini::plan(body, &places)?, ini::meaning)

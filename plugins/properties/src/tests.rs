@@ -180,7 +180,7 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn only_the_meant_places_change(old in text(), value in "[a-z0-9 :=;#\"'\\\\äß]{0,6}", key in "[abc]{1,2}(\\.[abc]{1,2})?", java in any::<bool>()) {
-        let (kind, read): (_, fn(&str) -> Result<Meaning, Failure>) =
+        let (kind, read): (_, Reader) =
             if java { ("properties", java::meaning) } else { ("ini", ini::meaning) };
         let map = format!("{{{}: {}}}", portkeeper_plugin_sdk::json::Value::from(&*key), portkeeper_plugin_sdk::json::Value::from(&*value));
         if let Ok(response) = Properties::render(&request(kind, &old, &map)) {
