@@ -6,6 +6,7 @@
 #![cfg(unix)]
 
 pub mod builtin;
+pub mod corpus;
 mod crowd;
 mod holder;
 pub mod hostile;

@@ -12,6 +12,7 @@ mod choosing;
 mod compose;
 mod concurrency;
 mod config;
+mod corpus;
 mod doctor;
 mod documents;
 mod examples;
