@@ -205,7 +205,8 @@ impl PortRegistry {
     /// As [`PortRegistry::get_port`].
     pub fn select_random(&self, among: &PortSpec, except: &PortSpec) -> Result<Port, GetPortError> {
         let addresses = local_addresses(&Host::default()).map_err(PickError::from)?;
-        let wish = Pick { count: 1, among, except, random: true, protocol: Protocol::Tcp, addresses: &addresses };
+        let (protocol, everywhere) = (Protocol::Tcp, true);
+        let wish = Pick { count: 1, among, except, random: true, protocol, addresses: &addresses, everywhere };
         let picked = pick(&self.store.snapshot()?, &self.machine(), &wish)?;
         Ok(picked[0])
     }

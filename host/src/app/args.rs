@@ -202,8 +202,11 @@ impl SelectionArgs {
 
     /// One request for each port. Those of `--write-env` get their names where the file is written.
     pub(crate) fn requests(&self, default_host: &Host, hold: &HoldArgs) -> Result<Vec<Request>, CommandError> {
-        let host = self.one_host()?.unwrap_or(default_host);
-        self.requests_on(host.clone(), probe::local_addresses(host)?, self.choice(), hold)
+        let named = self.one_host()?;
+        let host = named.unwrap_or(default_host);
+        let choice = self.choice();
+        let choice = if named.is_none() && host.is_default() { choice.everywhere() } else { choice };
+        self.requests_on(host.clone(), probe::local_addresses(host)?, choice, hold)
     }
 
     /// One request for each port, on addresses that were found elsewhere.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::app::{CommandError, CommandResult, Context, Format};
 use crate::model::{Host, Port, PortRange, PortSpec, Protocol};
 use crate::policy::{KernelPorts, good_ports, reasons};
-use crate::probe::{self, PortState, ProbeError};
+use crate::probe::{self, ANYWHERE, PortState, ProbeError};
 use crate::registry::{Snapshot, Store};
 use crate::reserve::{Machine, Pick, World, described, live_on, pick};
 
@@ -48,11 +48,12 @@ pub(crate) struct PickArgs {
 pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
     let default = context.default_host()?;
     let addresses = probe::local_addresses(args.host.as_ref().unwrap_or(&default))?;
+    let everywhere = args.host.is_none() && default.is_default();
     let store = context.store()?;
     let (machine, snapshot) = (context.machine(&store), store.snapshot()?);
     context.tell_notices(snapshot.notices());
     if !args.why.is_empty() {
-        return say_why(context, args, &machine, &snapshot, &addresses);
+        return say_why(context, args, &machine, &snapshot, (&addresses, everywhere));
     }
     let among = union(&args.among)?;
     if among.ranges().is_none() && good_ports(args.protocol, &KernelPorts::here(), 0).ephemeral_range_yielded() {
@@ -66,6 +67,7 @@ pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
         random: args.random,
         protocol: args.protocol,
         addresses: &addresses,
+        everywhere,
     };
     let ports = pick(&snapshot, &machine, &wish)?;
     let printer = &context.printer;
@@ -100,12 +102,12 @@ fn say_why(
     args: &PickArgs,
     machine: &Machine,
     snapshot: &Snapshot,
-    addresses: &[IpAddr],
+    (addresses, everywhere): (&[IpAddr], bool),
 ) -> CommandResult {
     let kernel = KernelPorts::here();
     let verdict = |&port: &Port| {
         let not_good = reasons(args.protocol, port, &kernel).iter().map(ToString::to_string).collect();
-        let not_free = not_free(machine, snapshot, args.protocol, port, addresses)?;
+        let not_free = not_free(machine, snapshot, args.protocol, port, (addresses, everywhere))?;
         Ok(Verdict { port, not_good, not_free })
     };
     let verdicts = args.why.iter().map(verdict).collect::<Result<Vec<_>, ProbeError>>()?;
@@ -123,11 +125,12 @@ fn not_free(
     snapshot: &Snapshot,
     protocol: Protocol,
     port: Port,
-    addresses: &[IpAddr],
+    (addresses, everywhere): (&[IpAddr], bool),
 ) -> Result<Vec<String>, ProbeError> {
     let reserved = live_on(snapshot, machine, protocol, port, addresses);
     let mut reasons: Vec<_> =
         reserved.map(|reservation| format!("it is reserved {}", described(reservation))).collect();
+    let addresses = if everywhere { &ANYWHERE } else { addresses };
     let users = || machine.occupied_by(protocol, port, addresses).iter().map(ToString::to_string).collect::<Vec<_>>();
     match machine.probe(protocol, port, addresses) {
         Ok(PortState::Free) => {}

@@ -105,7 +105,18 @@ pub(super) fn grant(
     }
     let outcome = reserve(store, world, &requests)?;
     context.tell_notices(&outcome.notices);
+    tell_users(context, &outcome.granted);
     Ok(outcome.granted)
+}
+
+/// Tells who uses the very ports that were asked for, on other addresses.
+pub(super) fn tell_users(context: &Context, granted: &[Granted]) {
+    for granted in granted {
+        if let Some(occupied) = other_user(granted) {
+            let port = granted.reservation.port;
+            context.printer.note(format_args!("{port} is yours on {}, but {occupied}", granted.reservation.host));
+        }
+    }
 }
 
 /// The ports of names, old and new.

@@ -48,6 +48,12 @@ impl Host {
         self.0.parse().ok().map(|address| vec![address])
     }
 
+    /// Whether it is what a host is that nobody names.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.0 == DEFAULT
+    }
+
     /// Whether [`Host::literal_addresses`] gives these.
     #[must_use]
     pub fn implies(&self, addresses: &[IpAddr]) -> bool {

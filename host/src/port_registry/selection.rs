@@ -108,6 +108,7 @@ impl Selection {
             Some(port) => PortSelector::exactly(port),
             None => PortSelector::new(self.preferred, self.range),
         };
+        let choice = if self.host.is_none() { choice.everywhere() } else { choice };
         let host = self.host.clone().unwrap_or_default();
         let addresses = local_addresses(&host)?;
         Ok(self.request_on(host, addresses, choice))

@@ -162,6 +162,7 @@ impl<'a> Job<'a> {
         let config = self.config.and_then(|config| Some(config.path.file_name()?.to_string_lossy().into_owned()));
         let request = |(index, wanted): (usize, &Wanted)| {
             let host = wanted.host.as_ref().unwrap_or(around.host).clone();
+            let everywhere = wanted.host.is_none() && host.is_default();
             let addresses = local_addresses(&host).map_err(|error| match self.config {
                 Some(_) => self.wrong("ports", index, &FieldPath::root().key("host"), error),
                 None => error.into(),
@@ -173,7 +174,8 @@ impl<'a> Job<'a> {
                 provisional: true,
             });
             let Wanted { protocol, choice, owner, hold, .. } = wanted;
-            let (protocol, choice, owner, hold) = (*protocol, *choice, owner.clone(), *hold);
+            let choice = if everywhere { choice.everywhere() } else { *choice };
+            let (protocol, owner, hold) = (*protocol, owner.clone(), *hold);
             Ok(Request { host, addresses, protocol, choice, owner, lease, hold })
         };
         self.ports.iter().enumerate().map(request).collect()

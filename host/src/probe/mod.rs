@@ -18,6 +18,9 @@ pub use port::{PortState, can_bind, probe};
 pub use processes::{Process, Processes};
 pub use sockets::{Occupant, SocketState, Sockets};
 
+/// Every address of the machine, of both families.
+pub const ANYWHERE: [std::net::IpAddr; 1] = [std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)];
+
 /// Waits until it is so. While another test starts a process, that has copies of all our sockets until it runs its program,
 /// so a port that a test has closed may be in use for a moment more.
 #[cfg(test)]

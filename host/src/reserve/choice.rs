@@ -11,6 +11,7 @@ pub struct PortSelector {
     then: Then,
     except: Option<Port>,
     allow_in_use: bool,
+    everywhere: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +25,7 @@ impl PortSelector {
     /// This port or none.
     #[must_use]
     pub const fn exactly(port: Port) -> Self {
-        Self { first: Some(port), then: Then::Nothing, except: None, allow_in_use: false }
+        Self { first: Some(port), then: Then::Nothing, except: None, allow_in_use: false, everywhere: false }
     }
 
     /// This port or none, and the kernel is not asked: what is there already may be the very server that the port is for.
@@ -36,7 +37,15 @@ impl PortSelector {
     /// The preferred port if there is one, then the range ascending, or the policy's good ports where there is no range.
     #[must_use]
     pub fn new(preferred: Option<Port>, range: Option<PortRange>) -> Self {
-        Self { first: preferred, then: range.map_or(Then::Good, Then::Range), except: None, allow_in_use: false }
+        let then = range.map_or(Then::Good, Then::Range);
+        Self { first: preferred, then, except: None, allow_in_use: false, everywhere: false }
+    }
+
+    /// The same choice for a server that may listen on every address of the machine, as most do unless they are told otherwise: a port
+    /// that somebody has on any of them is not chosen. The one port that will do is taken all the same, and who is there is said.
+    #[must_use]
+    pub fn everywhere(self) -> Self {
+        Self { everywhere: true, ..self }
     }
 
     /// The same choice without one port.
@@ -84,6 +93,11 @@ impl PortSelector {
     /// Whether a port will do that somebody uses.
     pub(super) fn accepts_used_ports(&self) -> bool {
         self.allow_in_use
+    }
+
+    /// Whether the server may listen on every address of the machine.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.everywhere
     }
 
     /// How many ports it accepts at most: those with few are served before those with many.

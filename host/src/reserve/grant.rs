@@ -1,6 +1,7 @@
 //! What each request is given: the reservation that it has already, or a new one.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ReserveError;
@@ -13,7 +14,7 @@ use super::stale::is_held;
 use super::world::{Occupied, Presence, World};
 use crate::hold::{HoldBackend, HoldError};
 use crate::model::{HoldKind, Lease, LeaseName, Port, Project, Protocol, Reservation};
-use crate::probe::{PortState, ProbeError};
+use crate::probe::{ANYWHERE, PortState, ProbeError};
 use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
 
 /// Reserves a port for each request, or none at all.
@@ -155,13 +156,16 @@ pub(super) fn serve(
     for index in order(requests) {
         if granted[index].is_none() {
             let request = &requests[index];
-            let reservation = seats.choose(request, &claimed)?;
+            let (reservation, used_elsewhere) = seats.choose(request, &claimed)?;
             let held = keeper.is_some() && request.hold.is_some();
-            let occupied_by = if !held && request.choice.accepts_used_ports() {
-                world.occupied_by(reservation.protocol, reservation.port, &reservation.addresses)
+            let mut occupied_by = if used_elsewhere || !held && request.choice.accepts_used_ports() {
+                world.occupied_by(reservation.protocol, reservation.port, looked_at(request))
             } else {
                 Vec::new()
             };
+            if held {
+                occupied_by.retain(|user| !covers(&reservation, user));
+            }
             let replaced = replaced[index].take();
             let (existed, hold_failed, newly_held) = (false, false, held);
             granted[index] =
@@ -265,7 +269,7 @@ fn renew(
     };
     let held = newly_held || is_held(old, world);
     let hold_failed = !held && keeper.is_some() && request.hold.is_some();
-    let occupied_by = if newly_held { Vec::new() } else { users(&reservation, world)? };
+    let occupied_by = if newly_held { Vec::new() } else { users(&reservation, looked_at(request), world)? };
     transaction.replace(index, reservation.clone());
     Ok(Granted { reservation, existed: true, replaced: None, held, hold_failed, newly_held, occupied_by })
 }
@@ -294,9 +298,22 @@ fn rehold(
     }
 }
 
-/// Who uses a reservation's port, other than its own hold.
-pub(super) fn users(reservation: &Reservation, world: &impl World) -> Result<Vec<Occupied>, ProbeError> {
-    let Reservation { protocol, port, ref addresses, .. } = *reservation;
+/// The addresses on which somebody would be in the way of the request's server.
+fn looked_at(request: &Request) -> &[IpAddr] {
+    if request.choice.is_everywhere() { &ANYWHERE } else { &request.addresses }
+}
+
+fn covers(reservation: &Reservation, user: &Occupied) -> bool {
+    reservation.covers(reservation.protocol, reservation.port, &[user.address.ip()])
+}
+
+/// Who uses a reservation's port on any of the addresses, other than its own hold.
+pub(super) fn users(
+    reservation: &Reservation,
+    addresses: &[IpAddr],
+    world: &impl World,
+) -> Result<Vec<Occupied>, ProbeError> {
+    let Reservation { protocol, port, .. } = *reservation;
     let mut users = match world.probe(protocol, port, addresses) {
         Ok(PortState::Free | PortState::Lingering) => Vec::new(),
         // Who may not bind the port, such as 80, may still have a name for it.

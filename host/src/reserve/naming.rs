@@ -11,7 +11,7 @@ use super::request::{Granted, Outcome, Request};
 use super::world::World;
 use super::{Blocker, PortSelector, ReserveError};
 use crate::model::{HoldKind, Host, Lease, LeaseName, Name, Project, Protocol, Reservation};
-use crate::probe::PortState;
+use crate::probe::{ANYWHERE, PortState};
 use crate::registry::{Snapshot, Store, Transaction};
 
 /// A name that wants its port. What is none is left as the name has it; a new name takes the default.
@@ -62,13 +62,13 @@ pub fn reserve_names(
         let granted = serve(&mut rehearsal, world, None, &requests)?;
         let outcome = Outcome { granted, collected: Vec::new(), notices: rehearsal.notices().to_vec() };
         if !rehearsal.changed() {
-            return if rules.require_free { all_free(world, outcome) } else { Ok(outcome) };
+            return if rules.require_free { all_free(world, namings, outcome) } else { Ok(outcome) };
         }
     }
     hold_through(store, world, |transaction, keeper| {
         let requests = requests(transaction, world, namings, rules);
         let outcome = grant(transaction, world, keeper, &requests)?;
-        if rules.require_free { all_free(world, outcome) } else { Ok(outcome) }
+        if rules.require_free { all_free(world, namings, outcome) } else { Ok(outcome) }
     })
 }
 
@@ -97,10 +97,11 @@ fn requests(snapshot: &Snapshot, world: &impl World, namings: &[NameRequest], ru
     namings.iter().map(|naming| naming.request(existing(snapshot, world, naming), rules)).collect()
 }
 
-fn all_free(world: &impl World, outcome: Outcome) -> Result<Outcome, ReserveError> {
-    for Granted { reservation, held, .. } in &outcome.granted {
-        let Reservation { host, port, protocol, addresses, .. } = reservation;
-        let users = users(reservation, world)?;
+fn all_free(world: &impl World, namings: &[NameRequest], outcome: Outcome) -> Result<Outcome, ReserveError> {
+    for (naming, Granted { reservation, held, .. }) in namings.iter().zip(&outcome.granted) {
+        let Reservation { host, port, protocol, .. } = reservation;
+        let addresses = if naming.is_everywhere(host) { &ANYWHERE[..] } else { &reservation.addresses };
+        let users = users(reservation, addresses, world)?;
         // What has it may not be seen from here; our own hold may.
         let is_taken = !users.is_empty() || (!held && world.probe(*protocol, *port, addresses)? == PortState::Taken);
         if is_taken {
@@ -117,11 +118,17 @@ impl NameRequest {
         LeaseName { name, project, config, provisional: false }
     }
 
+    /// Whether the server may listen on every address, because nobody has said which.
+    fn is_everywhere(&self, host: &Host) -> bool {
+        self.host.is_none() && host.is_default()
+    }
+
     fn request(&self, existing: Option<&Reservation>, rules: &NameOptions) -> Request {
         let had = |reservation: &Reservation| (reservation.host.clone(), reservation.addresses.clone());
         let (host, addresses) = self.host.clone().or_else(|| existing.map(had)).unwrap_or_else(|| rules.host.clone());
         let choice = self.choice.unwrap_or(PortSelector::new(None, None));
         let moves_from = existing.filter(|_| rules.moves).map(|existing| existing.port);
+        let choice = if self.is_everywhere(&host) { choice.everywhere() } else { choice };
         let config = existing.and_then(Reservation::name).and_then(|name| name.config.clone());
         Request {
             host,

@@ -9,7 +9,7 @@ use super::release::why_stale_cheaply;
 use super::world::World;
 use super::{Blocker, in_the_way};
 use crate::model::{Port, PortSpec, Protocol, Reservation};
-use crate::probe::{PortState, ProbeError};
+use crate::probe::{ANYWHERE, PortState, ProbeError};
 use crate::registry::Snapshot;
 
 /// Which ports to pick.
@@ -28,6 +28,16 @@ pub struct Pick<'a> {
     pub protocol: Protocol,
     /// On which addresses.
     pub addresses: &'a [IpAddr],
+    /// Whether a server may listen on every address of the machine: whoever is on any of them is in the way
+    /// ([`PortSelector::everywhere`](super::PortSelector::everywhere)).
+    pub everywhere: bool,
+}
+
+impl Pick<'_> {
+    /// The addresses on which somebody would be in the way.
+    fn looked_at(&self) -> &[IpAddr] {
+        if self.everywhere { &ANYWHERE } else { self.addresses }
+    }
 }
 
 /// Why there are not enough ports.
@@ -93,7 +103,7 @@ pub fn pick(snapshot: &Snapshot, world: &impl World, pick: &Pick<'_>) -> Result<
             tally.reserved += 1;
             continue;
         }
-        match world.probe_from_tables(pick.protocol, port, pick.addresses) {
+        match world.probe_from_tables(pick.protocol, port, pick.looked_at()) {
             Ok(PortState::Free) => free.push(port),
             Ok(PortState::Lingering) => lingering.push(port),
             Ok(PortState::Taken) => tally.in_use += 1,
@@ -166,7 +176,7 @@ fn refusal(
     let &Tally { reserved: count, in_use, denied } = tally;
     match pick.among.only() {
         Some(port) if count + in_use > 0 && pick.count == 1 => {
-            let sockets = || Blocker::Sockets(world.occupied_by(pick.protocol, port, pick.addresses));
+            let sockets = || Blocker::Sockets(world.occupied_by(pick.protocol, port, pick.looked_at()));
             let holder = reserved.get(&port).and_then(|all| live(all, world));
             let by = holder.map_or_else(sockets, |holder| Blocker::Reservation(holder.clone()));
             PickError::NotFree { port, by: Box::new(by) }

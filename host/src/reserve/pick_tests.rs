@@ -15,7 +15,15 @@ fn picked(among: &str, count: usize, random: bool, except: &str) -> Result<Vec<u
     let except = if except.is_empty() { PortSpec::none() } else { except.parse().unwrap() };
     let among = among.parse().unwrap();
     let addresses = Host::default().literal_addresses().unwrap();
-    let wish = Pick { count, among: &among, except: &except, random, protocol: Protocol::Tcp, addresses: &addresses };
+    let wish = Pick {
+        count,
+        among: &among,
+        except: &except,
+        random,
+        protocol: Protocol::Tcp,
+        addresses: &addresses,
+        everywhere: false,
+    };
     let ports = pick(&store.snapshot().unwrap(), &world, &wish)?;
     assert_eq!(store.ports(), [8003], "nothing is reserved");
     Ok(ports.into_iter().map(Port::get).collect())

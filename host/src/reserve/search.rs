@@ -10,7 +10,7 @@ use super::world::World;
 use super::{Blocker, PortSelector, ReserveError};
 use crate::hold::HoldBackend;
 use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Reservation};
-use crate::probe::{PortState, ProbeError};
+use crate::probe::{ANYWHERE, PortState, ProbeError};
 use crate::registry::Transaction;
 
 /// Who sits where: the ports that live reservations keep.
@@ -24,6 +24,8 @@ pub(super) struct PortAllocator<'a, W> {
     own: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
     caller: Option<Caller>,
+    /// Whether somebody has the port that was tried last, on another address than those that were asked for.
+    used_elsewhere: bool,
     searches: HashMap<(PortSelector, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
 }
 
@@ -44,22 +46,23 @@ impl<'a, W: World> PortAllocator<'a, W> {
             here.map(|(index, reservation)| (reservation.protocol, reservation.port, index)).collect();
         before.sort_unstable();
         let (own, stale, searches) = (HashMap::new(), HashSet::new(), HashMap::new());
-        Self { transaction, world, keeper, before, own, stale, caller: world.caller(), searches }
+        Self { transaction, world, keeper, before, own, stale, caller: world.caller(), used_elsewhere: false, searches }
     }
 
-    /// Takes the first free port of the request's choice. Last resorts come last.
+    /// Takes the first free port of the request's choice. Last resorts come last. True when it is the one port that would do, and is in
+    /// use on another address of the machine.
     pub(super) fn choose(
         &mut self,
         request: &Request,
         claimed: &HashSet<(Protocol, Port)>,
-    ) -> Result<Reservation, ReserveError> {
+    ) -> Result<(Reservation, bool), ReserveError> {
         let kind = (request.choice, request.protocol, request.addresses.clone(), request.hold);
         let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
         let port = self.next_free(request, claimed, &mut search)?;
         let reservation = self.take(request, port);
         search.tally.passed(&reservation, Whose::Ours);
         self.searches.insert(kind, search);
-        Ok(reservation)
+        Ok((reservation, self.used_elsewhere))
     }
 
     fn search(&self, request: &Request) -> Search {
@@ -111,12 +114,26 @@ impl<'a, W: World> PortAllocator<'a, W> {
     }
 
     /// Whether the port is free. One that shall be held is held from now on, if it is.
-    fn try_claim(&self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
+    fn try_claim(&mut self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
         let Request { protocol, ref addresses, hold, choice, .. } = *request;
-        match (self.keeper, hold) {
-            (Some(keeper), Some(kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
-            (_, None) if choice.accepts_used_ports() => Ok(PortState::Free),
-            _ => self.world.probe(protocol, port, addresses),
+        self.used_elsewhere = false;
+        let hold = self.keeper.zip(hold);
+        if hold.is_none() && choice.accepts_used_ports() {
+            return Ok(PortState::Free);
+        }
+        if choice.is_everywhere() {
+            // Our own sockets would be in the way of this look, so it comes first.
+            match self.world.probe(protocol, port, &ANYWHERE)? {
+                PortState::Taken if choice.only().is_none() => return Ok(PortState::Taken),
+                PortState::Taken => self.used_elsewhere = true,
+                PortState::Lingering if !lingering => return Ok(PortState::Lingering),
+                state if hold.is_none() => return Ok(state),
+                PortState::Free | PortState::Lingering => {}
+            }
+        }
+        match hold {
+            Some((keeper, kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
+            None => self.world.probe(protocol, port, addresses),
         }
     }
 

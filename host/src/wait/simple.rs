@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Condition, INTERVAL, State, Target, TargetError, WaitError, wait};
-use crate::model::{Host, Port, Protocol};
+use crate::model::{Port, Protocol};
 use crate::policy::{KernelPorts, good_ports};
-use crate::probe::{PortState, ProbeError, local_addresses, probe};
+use crate::probe::{ANYWHERE, PortState, ProbeError, probe};
 
 /// Waits until the port is free: no address of the host takes a connection, and on this machine nothing is bound. What is left of
 /// closed connections does not count. Looks at least once; without a timeout it waits for ever.
@@ -39,16 +39,15 @@ pub fn assert_free(host: &str, port: u16) -> Result<(), WaitError> {
     wait_free(host, port, Some(Duration::ZERO))
 }
 
-/// A good port of the policy that is free on the loopback addresses now. Nothing keeps it: to have it for yourself, reserve it
+/// A good port of the policy that is free on every address of the machine now. Nothing keeps it: to have it for yourself, reserve it
 /// ([`PortRegistry::reserve`](crate::PortRegistry::reserve)).
 ///
 /// # Errors
 /// [`ProbeError`], also when every good port is in use.
 pub fn find_available_port() -> Result<Port, ProbeError> {
-    let addresses = local_addresses(&Host::default())?;
     let mut ports = good_ports(Protocol::Tcp, &KernelPorts::here(), fastrand::u64(..));
     let mut last = Ok(());
-    let found = ports.find(|&port| match probe(Protocol::Tcp, port, &addresses) {
+    let found = ports.find(|&port| match probe(Protocol::Tcp, port, &ANYWHERE) {
         Ok(state) => state == PortState::Free,
         Err(error) => {
             last = Err(error);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::super::prepare::tell;
-use super::super::reserve::{by_name, write_env};
+use super::super::reserve::{by_name, tell_users, write_env};
 use crate::app::{CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key};
 use crate::config::Config;
 use crate::handover::RunPort;
@@ -221,6 +221,7 @@ fn new(
     let keeper = Rc::new(InProcess::new());
     let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests)?;
     context.tell_notices(&outcome.notices);
+    tell_users(context, &outcome.granted);
     Ok(outcome.granted.into_iter().map(|granted| granted.reservation).zip(keeper.take()).collect())
 }
 
