@@ -14,6 +14,7 @@ use crate::paths;
 use crate::plan::{ContainerPort, Service};
 use crate::ports::{self, Published};
 use crate::reading::{ComposeFile, Reading};
+use crate::target;
 
 /// How many services may extend each other in a row, and how deep files may include each other.
 const LONGEST_CHAIN: usize = 32;
@@ -123,6 +124,7 @@ impl<'a> Stack<'a> {
         }
         let entries = match self.published(&service.name, &self.before, drop_unmapped)? {
             Some(entries) => entries,
+            None if target::defines(self.request.old_text(), &service.name) => Vec::new(),
             None if drop_unmapped && !self.unseen.borrow().is_empty() => Vec::new(),
             None => return Err(self.no_such_service(&service.name)),
         };

@@ -45,6 +45,14 @@ pub(crate) fn render(old: &str, name: Option<&str>, services: &[Service]) -> Res
     Ok(new)
 }
 
+/// Whether the owner's part of the text has the service: an override may bring services of its own.
+pub(crate) fn defines(old: &str, service: &str) -> bool {
+    let owned = without_blocks(old, &Markers::line_comments("#", "")).ok().map(|owned| owned.text());
+    let Some(yaml) = owned.and_then(|text| Yaml::parse(&text).ok()) else { return false };
+    let services = yaml.root().and_then(|root| yaml.get(root, "services"));
+    services.and_then(|services| yaml.get(services, service)).is_some_and(|id| !yaml.is_null(id))
+}
+
 fn parse(text: &str) -> Result<Yaml, Failure> {
     Yaml::parse(text).map_err(|YamlError { message, line }| {
         Failure::bad_target(format!("this cannot be read as YAML: {message}")).line(line)
@@ -156,7 +164,7 @@ impl Insertions<'_> {
         let Some(ports) = self.yaml.get(value, "ports") else { return Ok(()) };
         Err(Failure::bad_target(format!("`{}` has `ports` here that portkeeper did not write", service.name))
             .line(self.yaml.node(ports).line)
-            .help("Remove them, and portkeeper writes the ports of the service; or choose another `path`."))
+            .help("Remove them, and portkeeper writes the ports of the service."))
     }
 
     /// The service with our block and nothing else.

@@ -283,6 +283,18 @@ fn the_owners_override_is_merged_into_and_one_too_many_is_shown() {
 }
 
 #[test]
+fn a_service_of_the_owners_override_is_one_and_what_portkeeper_left_there_is_none() {
+    let base = ("compose.yaml", "services:\n  db: {image: pg}\n");
+    let target = "compose.override.yaml";
+    let own = render_in(target, &[base, (target, MINE)], WEB).unwrap().files.remove(0).text;
+    assert!(own.contains("127.0.0.1:8888:80"), "{own}");
+    let left = format!("services:\n  web:\n{}", block("    ", &["127.0.0.1:8888:80"]));
+    assert!(render_in(target, &[base, (target, &left)], WEB).unwrap_err().message.contains("no service `web`"));
+    let with_ports = render_in(target, &[base, (target, PUBLISHES_80)], WEB).unwrap_err();
+    assert!(with_ports.message.contains("did not write"), "{with_ports}");
+}
+
+#[test]
 fn the_files_of_compose_file_are_read_in_their_order() {
     let files =
         |list: &'static str, dev: &'static str| vec![("compose.yml", PUBLISHES_80), ("dev.yaml", dev), (".env", list)];

@@ -44,6 +44,20 @@ impl Dialect {
         })
     }
 
+    /// Whether the line ends the script whatever comes before it: it is not indented, as what belongs to a condition or a function is.
+    pub(crate) fn ends_script(self, line: &str) -> bool {
+        let mut words = line.split([' ', '\t', ';', '\r']);
+        let first = words.next().unwrap_or_default();
+        match self {
+            // `exec` with nothing but redirections goes on.
+            Self::Sh | Self::Fish if first == "exec" => words
+                .find(|word| !word.is_empty())
+                .is_some_and(|word| word.starts_with(|c: char| c.is_ascii_alphabetic() || "/.\"'$-_".contains(c))),
+            Self::Sh | Self::Fish => matches!(first, "return" | "exit"),
+            Self::PowerShell => first.eq_ignore_ascii_case("return") || first.eq_ignore_ascii_case("exit"),
+        }
+    }
+
     /// Whether the line, which somebody else wrote, sets the variable in the usual way.
     pub(crate) fn assigns(self, line: &str, key: &str) -> bool {
         let line = line.trim_start();

@@ -57,7 +57,9 @@ impl Plugin for Shell {
         let markers = Markers::line_comments("#", "written by portkeeper; what you change in here is lost");
         let new = markers.replace(request.old_text(), &lines)?;
         let response = Response::target(request, &*new);
-        Ok(overridden(&new, &markers, dialect, request).into_iter().fold(response, Response::diagnostic))
+        let diagnostics = overridden(&new, &markers, dialect, request).into_iter();
+        let diagnostics = diagnostics.chain(unreached(&new, &markers, dialect, request));
+        Ok(diagnostics.chain(carriage_returns(&new, dialect, request)).fold(response, Response::diagnostic))
     }
 }
 
@@ -93,6 +95,25 @@ fn overridden(text: &str, markers: &Markers, dialect: Dialect, request: &Request
         Some(Diagnostic::warning(message).at(&request.target.path, u32::try_from(number).unwrap_or(u32::MAX)))
     };
     (first..).zip(text::lines(&text[end..])).filter_map(again).collect()
+}
+
+/// What to say about a line before our block that ends the script, so that the block never runs.
+fn unreached(text: &str, markers: &Markers, dialect: Dialect, request: &Request) -> Option<Diagnostic> {
+    let start = markers.find(text).ok()?.first()?.start;
+    let mut lines = (1..).zip(text::lines(&text[..start]));
+    let (number, (line, _)) = lines.find(|(_, (line, _))| dialect.ends_script(line))?;
+    let word = line.split_whitespace().next().unwrap_or_default();
+    let message = format!(
+        "`{word}` ends the script here, so portkeeper's block below never runs; move the block above this line"
+    );
+    Some(Diagnostic::warning(message).at(&request.target.path, number))
+}
+
+/// What to say about line ends of Windows, which sh takes for a part of each line's last word.
+fn carriage_returns(text: &str, dialect: Dialect, request: &Request) -> Option<Diagnostic> {
+    let is_windows = text::LineEnd::of(text) == text::LineEnd::CrLf;
+    let message = "the lines end with CR LF, and sh takes the CR for a part of the values; save the file with LF";
+    (is_windows && dialect == Dialect::Sh).then(|| Diagnostic::warning(message).at(&request.target.path, 1))
 }
 
 #[cfg(test)]

@@ -58,6 +58,37 @@ fn what_sets_a_variable_again_after_the_block_is_told() {
 }
 
 #[test]
+fn a_block_that_never_runs_is_reported() {
+    let warnings = |path: &str, old: &str| {
+        let response = Shell::render(&Request::new(path).entry("A", "2").text(old)).unwrap();
+        response.diagnostics.into_iter().map(|warning| (warning.line, warning.message)).collect::<Vec<_>>()
+    };
+    for (path, line) in [
+        ("x.sh", "return"),
+        ("x.sh", "exit 0; # done"),
+        ("x.sh", "exec zsh -l"),
+        ("x.fish", "exec \"$SHELL\""),
+        ("x.ps1", "Return"),
+    ] {
+        let found = warnings(path, &format!("use flake\n{line}\n"));
+        assert_eq!(found.len(), 1, "{line}: {found:?}");
+        assert_eq!(found[0].0, Some(2), "{line}");
+        assert!(warnings(path, &format!("{BEGIN}{END}{line}\n")).is_empty(), "below the block {line} does no harm");
+    }
+    for line in ["exec 2>&1", "exec >log", "  return", "returned=1", "# exit", "exit_code=1"] {
+        assert!(warnings("x.sh", &format!("{line}\n")).is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn windows_line_ends_are_reported_where_they_do_harm() {
+    for (path, count) in [(".envrc", 1), ("x.ps1", 0), ("x.fish", 0)] {
+        let response = Shell::render(&Request::new(path).entry("A", "2").text("# a\r\n# b\r\n")).unwrap();
+        assert_eq!(response.diagnostics.len(), count, "{path}");
+    }
+}
+
+#[test]
 fn what_no_line_of_a_script_can_hold_is_refused() {
     for (key, value) in
         [("1A", "x"), ("A B", "x"), ("A;id", "x"), ("", "x"), ("A", "x\ny"), ("A", "x\ry"), ("A", "x\0y")]

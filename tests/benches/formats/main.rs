@@ -1,0 +1,101 @@
+//! How the formats scale: what a rendering takes of time, instructions and memory, by the file's lines and the map's keys.
+//!
+//! `cargo bench --profile dev -p portkeeper-tests --bench formats` measures, and writes the table and the plot of
+//! `docs/src/reference/formats-speed.md`. With `-- --print` it only prints. It stops in time: where one size takes too long or meets a limit,
+//! larger ones are not tried.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's answer is what it prints")]
+
+mod files;
+mod page;
+mod plot;
+
+use std::time::{Duration, Instant};
+
+use portkeeper::output::entries;
+use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, RenderError, Request, Sources, TextFile};
+
+use crate::files::{KEYS, LINES, TYPES};
+
+/// A size that takes longer is the last of its series.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// How often a quick one is measured; the median counts.
+const ROUNDS: usize = 5;
+
+/// What one size of one format took.
+#[derive(Debug, Clone)]
+struct Measured {
+    format: &'static str,
+    lines: usize,
+    keys: usize,
+    result: Result<Taken, String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    time: Duration,
+    fuel: u64,
+    memory: usize,
+}
+
+fn main() {
+    let (engine, counting) = (Engine::new(None, Limits::default()), Engine::counting(Limits::default()));
+    let [engine, counting] =
+        [&engine, &counting].map(|engine| Catalogue::new(engine, Sources::default(), &|_, _| false));
+    let mut all = Vec::new();
+    for format in TYPES {
+        let plugins = [&engine, &counting].map(|catalogue| catalogue.find(format).expect("a built-in format"));
+        for keys in KEYS {
+            eprintln!("measuring: {format}, {keys} keys");
+            for lines in LINES {
+                let result = measure(&plugins, format, lines, keys);
+                let is_last = result.as_ref().map_or(true, |taken| taken.time > LONGEST);
+                all.push(Measured { format, lines, keys, result });
+                if is_last {
+                    break;
+                }
+            }
+        }
+    }
+    let table = page::table(&all);
+    println!("{table}");
+    if !std::env::args().any(|word| word == "--print") {
+        page::write(&table, &plot::svg(&all));
+    }
+}
+
+/// The time without counting and the fuel with it: to count makes the code slower.
+fn measure([plugin, counting]: &[Plugin; 2], format: &str, lines: usize, keys: usize) -> Result<Taken, String> {
+    let request = request(format, lines, keys);
+    let render = |plugin: &Plugin| {
+        let started = Instant::now();
+        let (rendered, usage) = plugin.measure(&request);
+        match rendered {
+            Ok(rendered) if rendered.files[0].text.contains("18431") => Ok((started.elapsed(), usage)),
+            Ok(_) => panic!("{format}: nothing was written"),
+            Err(RenderError::Failed(failure)) => Err(failure.message),
+            Err(RenderError::Broken(broken)) => Err(broken.reason),
+        }
+    };
+    let (mut times, mut memory) = (Vec::new(), 0);
+    while times.len() < ROUNDS && times.iter().sum::<Duration>() < Duration::from_secs(1) {
+        let (time, usage) = render(plugin)?;
+        times.push(time);
+        memory = usage.memory;
+    }
+    times.sort();
+    let fuel = render(counting).ok().and_then(|(_, usage)| usage.fuel).unwrap_or_default();
+    Ok(Taken { time: times[times.len() / 2], fuel, memory })
+}
+
+fn request(format: &str, lines: usize, keys: usize) -> Request {
+    let (text, map) = files::file(format, lines, keys);
+    Request {
+        entries: entries(&map),
+        map: serde_json::to_string(&map).expect("JSON"),
+        target: TextFile { path: "file".to_owned(), text: Some(text) },
+        options: "{}".to_owned(),
+        ..Request::default()
+    }
+}
