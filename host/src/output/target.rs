@@ -104,6 +104,12 @@ impl Root {
         project.canonicalize().at(project).map(Self)
     }
 
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link that
     /// leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's directory.
     ///

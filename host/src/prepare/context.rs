@@ -70,12 +70,12 @@ pub(super) fn context_files(plugin: &Plugin, path: &str) -> Vec<String> {
 pub(super) fn facts(
     plugin: &Plugin,
     output: &Output,
-    directory: &Path,
+    project_id: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<(String, String)> {
     let given: Vec<_> = GIVEN.iter().filter(|(_, is_given)| is_given(output)).map(|(field, _)| *field).collect();
     let mut facts = vec![
-        ("project-id".to_owned(), project_id(directory)),
+        ("project-id".to_owned(), project_id.to_owned()),
         ("type".to_owned(), output.format.clone()),
         ("platform".to_owned(), std::env::consts::FAMILY.to_owned()),
         ("given".to_owned(), given.join(" ")),
@@ -85,10 +85,9 @@ pub(super) fn facts(
     facts
 }
 
-/// Eight digits that differ for each directory, also for two worktrees of one repository.
-fn project_id(directory: &Path) -> String {
-    let path = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-    Sha256::digest(path.as_os_str().as_encoded_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+/// Eight digits that differ for each directory, also for two worktrees of one repository. The path has no symbolic links.
+pub(super) fn project_id(directory: &Path) -> String {
+    Sha256::digest(directory.as_os_str().as_encoded_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where context files are, and what they say.
@@ -187,7 +186,6 @@ mod tests {
     #[test]
     fn each_directory_has_an_id_of_its_own() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        assert_eq!(project_id(one.path()), project_id(&one.path().join(".")));
         assert_ne!(project_id(one.path()), project_id(two.path()));
         assert_eq!(project_id(one.path()).len(), 8);
     }

@@ -15,6 +15,13 @@ use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Render
 use crate::reserve::Granted;
 use crate::threads::{parallel_map, spawn_detached};
 
+/// All outputs of a job, in its order.
+pub(super) struct Outputs {
+    /// The project's directory.
+    root: Root,
+    list: Vec<Resolved>,
+}
+
 /// An output whose plugin and files are known.
 pub(super) struct Resolved {
     plugin: Plugin,
@@ -29,7 +36,7 @@ pub(super) struct Resolved {
 }
 
 /// Finds the plugin and the files of each output, and begins to load the plugins.
-pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Vec<Resolved>, PrepareError> {
+pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Outputs, PrepareError> {
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
     let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
@@ -62,7 +69,8 @@ pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Vec<
             options,
         })
     };
-    job.outputs().iter().zip(plugins).enumerate().map(resolve).collect()
+    let list = job.outputs().iter().zip(plugins).enumerate().map(resolve).collect::<Result<_, PrepareError>>()?;
+    Ok(Outputs { root, list })
 }
 
 /// All plugins at once, so that those that are not compiled yet are compiled side by side. What is wrong with which, is found
@@ -111,7 +119,7 @@ impl Loader {
 pub(super) fn render(
     job: &Job<'_>,
     around: &PrepareContext<'_>,
-    outputs: &[Resolved],
+    Outputs { root, list: outputs }: &Outputs,
     granted: &[Granted],
     files: &mut FileSet,
 ) -> Result<Vec<OutputReport>, PrepareError> {
@@ -120,10 +128,10 @@ pub(super) fn render(
         job.ports().iter().zip(granted).map(|(wanted, granted)| (wanted.name.clone(), port(granted))).collect();
     let reservations = reservations(job, granted);
     let variables = Variables::new(&keys, around.environment);
-    let project = project_name(job);
-    let root = Root::new(job.directory())?;
+    let project = root.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let project_id = context::project_id(root.path());
     let is_trusted = |real: &std::path::Path| around.trust.trusts_target(job.directory(), real);
-    let context = Files { root: &root, is_trusted: &is_trusted };
+    let context = Files { root, is_trusted: &is_trusted };
     let (mut reports, mut batch) = (Vec::new(), Vec::<Rendering<'_>>::new());
     for (index, (output, resolved)) in job.outputs().iter().zip(outputs).enumerate() {
         if batch.iter().any(|earlier| resolved.reads_what_is_written_by(earlier.resolved)) {
@@ -145,7 +153,7 @@ pub(super) fn render(
             target: read(&resolved.target, files)?,
             inputs: resolved.inputs.iter().map(|input| read(input, files)).collect::<Result<_, _>>()?,
             options: json(&resolved.options),
-            attrs: context::facts(&resolved.plugin, output, job.directory(), around.environment),
+            attrs: context::facts(&resolved.plugin, output, &project_id, around.environment),
         };
         for (path, target) in &resolved.context {
             request.attrs.push(match target {
@@ -202,11 +210,6 @@ fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
         attrs: Vec::new(),
     });
     reserved.collect()
-}
-
-fn project_name(job: &Job<'_>) -> String {
-    let directory = job.directory().canonicalize().unwrap_or_else(|_| job.directory().to_owned());
-    directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn json(map: &Map<String, Value>) -> String {

@@ -35,7 +35,8 @@ struct Measured {
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     time: Duration,
-    fuel: u64,
+    /// None when counting took too long.
+    fuel: Option<u64>,
     memory: usize,
 }
 
@@ -85,7 +86,7 @@ fn measure([plugin, counting]: &[Plugin; 2], format: &str, lines: usize, keys: u
         memory = usage.memory;
     }
     times.sort();
-    let fuel = render(counting).ok().and_then(|(_, usage)| usage.fuel).unwrap_or_default();
+    let fuel = render(counting).ok().and_then(|(_, usage)| usage.fuel);
     Ok(Taken { time: times[times.len() / 2], fuel, memory })
 }
 

@@ -18,8 +18,9 @@ pub(crate) fn table(all: &[Measured]) -> String {
         // Writing to a string cannot fail.
         let _ = match &one.result {
             Ok(taken) => {
-                let (time, fuel) = (taken.time.as_secs_f64() * 1e3, taken.fuel as f64 / 1e6);
-                writeln!(text, "{start} {time:.1} ms | {fuel:.1} | {:.1} MiB |", taken.memory as f64 / 1_048_576.0)
+                let time = taken.time.as_secs_f64() * 1e3;
+                let fuel = taken.fuel.map(|fuel| format!("{:.1}", fuel as f64 / 1e6)).unwrap_or_default();
+                writeln!(text, "{start} {time:.1} ms | {fuel} | {:.1} MiB |", taken.memory as f64 / 1_048_576.0)
             }
             Err(reason) => writeln!(text, "{start} refused: {} | | |", reason.lines().next().unwrap_or_default()),
         };
