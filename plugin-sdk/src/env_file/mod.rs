@@ -19,6 +19,7 @@
 mod statement;
 mod value;
 
+use std::collections::HashMap;
 use std::fmt;
 
 use self::statement::Statement;
@@ -30,6 +31,8 @@ pub struct EnvFile {
     mark: String,
     line_end: text::LineEnd,
     statements: Vec<Statement>,
+    /// The statements that assign each key, in their order.
+    places: HashMap<String, Vec<usize>>,
 }
 
 impl EnvFile {
@@ -40,13 +43,17 @@ impl EnvFile {
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let (mark, body) = text::split_mark(text);
         let mut statements = Vec::new();
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
         let mut at = 0;
         while at < body.len() {
             let statement = Statement::parse(&body[at..]).map_err(|failure| failure.line(text::line_of(body, at)))?;
             at += statement.text().len();
+            if let Some(key) = statement.key() {
+                places.entry(key.to_owned()).or_default().push(statements.len());
+            }
             statements.push(statement);
         }
-        Ok(Self { mark: mark.to_owned(), line_end: text::LineEnd::of(body), statements })
+        Ok(Self { mark: mark.to_owned(), line_end: text::LineEnd::of(body), statements, places })
     }
 
     /// Gives the key this value: where it stands last, else on a new line at the end.
@@ -56,33 +63,40 @@ impl EnvFile {
     /// the same.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Failure> {
         check_key(key)?;
-        match self.statements.iter_mut().rfind(|statement| statement.key() == Some(key)) {
-            Some(statement) => statement.set(key, value),
-            None => self.append(format!("{key}={}", value::encode(key, value, None)?)),
+        match self.places.get(key).and_then(|places| places.last()) {
+            Some(&place) => self.statements[place].set(key, value),
+            None => self.append(key, format!("{key}={}", value::encode(key, value, None, "")?)),
         }
     }
 
     /// The lines that assign the key, counted from 1.
     #[must_use]
     pub fn lines_of(&self, key: &str) -> Vec<usize> {
-        let mut line = 1;
+        let places = self.places.get(key).map_or(&[][..], Vec::as_slice);
         let mut lines = Vec::new();
-        for statement in &self.statements {
-            if statement.key() == Some(key) {
-                lines.push(line);
-            }
-            line += statement.text().matches('\n').count();
+        let (mut line, mut at) = (1, 0);
+        for &place in places {
+            line += self.statements[at..place].iter().map(|one| one.text().matches('\n').count()).sum::<usize>();
+            at = place;
+            lines.push(line);
         }
         lines
     }
 
+    /// Whether more than one line assigns the key.
+    #[must_use]
+    pub fn is_repeated(&self, key: &str) -> bool {
+        self.places.get(key).is_some_and(|places| places.len() > 1)
+    }
+
     /// Adds a line. A file without a final line end keeps having none.
-    fn append(&mut self, mut line: String) -> Result<(), Failure> {
+    fn append(&mut self, key: &str, mut line: String) -> Result<(), Failure> {
         let end = self.line_end.as_str();
         match self.statements.last_mut() {
             Some(last) if !last.text().ends_with('\n') => last.push(end),
             _ => line.push_str(end),
         }
+        self.places.entry(key.to_owned()).or_default().push(self.statements.len());
         self.statements.push(Statement::parse(&line)?);
         Ok(())
     }

@@ -48,8 +48,14 @@ impl Statement {
     pub(super) fn set(&mut self, key: &str, new: &str) -> Result<(), Failure> {
         let Some(assignment) = &self.assignment else { return Ok(()) };
         let (range, written) = match &assignment.value {
-            Some(range) => (range.clone(), value::encode(key, new, Some(&self.text[range.clone()]))?),
-            None => (assignment.key.end..assignment.key.end, format!("={}", value::encode(key, new, None)?)),
+            Some(range) => {
+                let (old, after) = (&self.text[range.clone()], &self.text[range.end..]);
+                (range.clone(), value::encode(key, new, Some(old), after)?)
+            }
+            None => {
+                let end = assignment.key.end;
+                (end..end, format!("={}", value::encode(key, new, None, &self.text[end..])?))
+            }
         };
         self.text.replace_range(range, &written);
         *self = Self::parse(&self.text)?;

@@ -23,7 +23,7 @@ fn all_around_the_value_stays() {
         ("A=0\n", "A=1\n"),
         ("A=0", "A=1"),
         ("\u{feff}A=0\r\n", "\u{feff}A=1\r\n"),
-        ("  export\tA=0\t# why\n", "  export\tA=1\t# why\n"),
+        ("  export\tA=0 # why\n", "  export\tA=1 # why\n"),
         ("A = 0\n", "A = 1\n"),
         ("A='0' # why\n", "A='1' # why\n"),
         ("A=\"0\"#why\n", "A=\"1\"#why\n"),
@@ -37,6 +37,22 @@ fn all_around_the_value_stays() {
         ("a=0\nAB=0\n", "a=0\nAB=0\nA=1\n"),
     ] {
         assert_eq!(set(before, "A", "1"), after, "{before:?}");
+    }
+}
+
+#[test]
+fn a_tab_behind_the_value_does_not_become_a_part_of_it() {
+    for (before, after) in [
+        ("A=0\t# why\n", "A=\"1\"\t# why\n"),
+        ("A=0 \t# why\n", "A=\"1\" \t# why\n"),
+        ("A=\t# why\n", "A=\"1\"\t# why\n"),
+        ("export A\t# why\n", "export A=\"1\"\t# why\n"),
+        ("A=1\t# right already, but not for each reader\n", "A=\"1\"\t# right already, but not for each reader\n"),
+        ("A=0\t\n", "A=\"1\"\t\n"),
+        ("A='0'\t# why\n", "A='1'\t# why\n"),
+    ] {
+        assert_eq!(set(before, "A", "1"), after, "{before:?}");
+        assert_eq!(set(after, "A", "1"), after, "a fixed point");
     }
 }
 

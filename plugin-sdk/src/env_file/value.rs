@@ -16,11 +16,15 @@ enum Style {
     Double,
 }
 
-/// The value as text for the right of the equals sign. `old` is what stands there now, whose style is kept where possible.
-pub(super) fn encode(key: &str, value: &str, old: Option<&str>) -> Result<String, Failure> {
+/// The value as text for the right of the equals sign. `old` is what stands there now, whose style is kept where possible; `after` is
+/// what follows it on the line.
+pub(super) fn encode(key: &str, value: &str, old: Option<&str>, after: &str) -> Result<String, Failure> {
+    let gap = &after[..after.len() - after.trim_start_matches([' ', '\t']).len()];
     let styles = match old.and_then(|old| old.chars().next()) {
         Some('"') => [Style::Double, Style::Single].as_slice(),
         Some('\'' | '`') => &[Style::Single, Style::Double],
+        // Compose and Node take a tab behind a bare value for a part of it, and Compose the comment as well.
+        _ if gap.contains('\t') => &[Style::Double, Style::Single],
         _ => &[Style::Plain, Style::Single, Style::Double],
     };
     let style = styles.iter().find(|style| style.can_hold(value));

@@ -103,9 +103,16 @@ fn parse(text: &str) -> Result<Option<Node<'_>>, Failure> {
     };
     match parse_to_ast(text, &CollectOptions::default(), &options) {
         Ok(result) => Ok(result.value),
-        Err(error) => Err(Failure::bad_target(format!("this is no JSON: {}", error.kind()))
-            .line(text::line_of(text, error.range().start))
-            .help("Mend the file first; nothing in it was changed.")),
+        Err(error) => {
+            let reason = error.kind().to_string();
+            let help = if reason.contains("surrogate") {
+                "JSON takes half of a character (\\ud800 to \\udfff), and not every reader does: write both halves, or another character."
+            } else {
+                "Mend the file first; nothing in it was changed."
+            };
+            let failure = Failure::bad_target(format!("this is no JSON: {reason}"));
+            Err(failure.line(text::line_of(text, error.range().start)).help(help))
+        }
     }
 }
 

@@ -3,6 +3,11 @@
 //! The nodes lie in one list and refer to each other by number, and an alias stays an alias: a file of anchors upon anchors takes no more room
 //! than its text does.
 //!
+//! The parser is granit-parser, a continuation of saphyr-parser. What was compared (2026-11, 2,000 lines, native): saphyr-parser 0.3.4 reads them in
+//! 3.7 ms, but not brackets or quotes that close at the key's column, as Prettier writes them, nor a tab after a colon; granit-parser 2.2
+//! takes 6.4 ms, reads all of these, and counts bytes. yaml-edit 0.3.6 keeps a tree of all tokens in 12.6 ms, and brings its own ways to
+//! change it; what an edit must not change is checked here either way, so spans are enough.
+//!
 //! ```
 //! use portkeeper_plugin_sdk::yaml::Yaml;
 //!

@@ -2,39 +2,37 @@
 
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::{DEEPEST, Id, Node, Style, Value, Yaml, YamlError};
 
 /// Reads the only document of a text.
 pub(super) fn read(text: &str) -> Result<Yaml, YamlError> {
-    let bytes = Bytes::of(text);
     let mut yaml = Yaml::default();
     // The collections that are open, and the key that waits for its value.
     let mut open: Vec<(Id, Option<Id>)> = Vec::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) =
-            event.map_err(|error| YamlError { message: error.info().to_owned(), line: error.marker().line() })?;
+        let (event, span) = event.map_err(|error| YamlError { message: error.info(), line: error.marker().line() })?;
         let line = span.start.line();
         let (value, anchor, tag) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 (Value::Text { text: text.into_owned(), style: style_of(style) }, anchor, tag)
             }
-            Event::SequenceStart(anchor, tag) => (Value::List(Vec::new()), anchor, tag),
-            Event::MappingStart(anchor, tag) => (Value::Map(Vec::new()), anchor, tag),
+            Event::SequenceStart(_, anchor, tag) => (Value::List(Vec::new()), anchor, tag),
+            Event::MappingStart(_, anchor, tag) => (Value::Map(Vec::new()), anchor, tag),
             Event::Alias(anchor) => (Value::Alias(anchor), 0, None),
             Event::SequenceEnd | Event::MappingEnd => {
                 open.pop();
                 continue;
             }
-            Event::DocumentStart(_) if yaml.root.is_some() => {
+            Event::DocumentStart(..) if yaml.root.is_some() => {
                 return Err(YamlError { message: "a second document starts here".to_owned(), line });
             }
             _ => continue,
         };
         let id = yaml.nodes.len();
         let is_open = matches!(value, Value::List(_) | Value::Map(_));
-        let span = content(text, bytes.range(&span), &value);
+        let span = content(text, bytes(text, &span), &value);
         let is_bracket = is_open && text[span.clone()].starts_with(['[', '{']);
         let in_flow = is_bracket || open.last().is_some_and(|&(parent, _)| yaml.nodes[parent].in_flow);
         let (tag, column) = (tag.map(|tag| tag_text(&tag)), column(text, span.start));
@@ -70,28 +68,11 @@ impl Yaml {
     }
 }
 
-/// Where each character stands: the parser counts characters.
-struct Bytes<'a> {
-    text: &'a str,
-    /// Empty for a text of one byte for each character.
-    starts: Vec<usize>,
-}
-
-impl<'a> Bytes<'a> {
-    fn of(text: &'a str) -> Self {
-        let starts = if text.is_ascii() { Vec::new() } else { text.char_indices().map(|(at, _)| at).collect() };
-        Self { text, starts }
-    }
-
-    fn range(&self, span: &Span) -> Range<usize> {
-        let start = self.byte(span.start.index());
-        start..self.byte(span.end.index()).max(start)
-    }
-
-    fn byte(&self, index: usize) -> usize {
-        let at = if self.text.is_ascii() { index } else { self.starts.get(index).copied().unwrap_or(self.text.len()) };
-        at.min(self.text.len())
-    }
+/// The bytes that the parser says an event takes.
+fn bytes(text: &str, span: &Span) -> Range<usize> {
+    let range = span.byte_range().unwrap_or_default();
+    let start = range.start.min(text.len());
+    start..range.end.clamp(start, text.len())
 }
 
 /// The characters between the start of the line and this byte.
@@ -103,8 +84,15 @@ fn column(text: &str, at: usize) -> usize {
 /// What the parser says that a node takes, without anchor and tag before it, and what it counts in after the closing quote.
 fn content(text: &str, span: Range<usize>, value: &Value) -> Range<usize> {
     let mut start = span.start;
-    if let Value::Text { style: Style::Block, .. } | Value::Alias(_) = value {
-        return span;
+    match value {
+        // The parser counts in the indentation of the line that follows.
+        Value::Text { style: Style::Block, .. } => {
+            let lines = text[span.clone()].trim_end_matches([' ', '\t']);
+            let end = if lines.ends_with('\n') { start + lines.len() } else { span.end };
+            return start..end;
+        }
+        Value::Alias(_) => return span,
+        _ => {}
     }
     while text[start..span.end].starts_with(['&', '!']) {
         let word = text[start..span.end].find([' ', '\t', '\n', '\r']).map_or(span.end, |length| start + length);
@@ -147,7 +135,7 @@ fn style_of(style: ScalarStyle) -> Style {
 }
 
 fn tag_text(tag: &Tag) -> String {
-    format!("{}{}", tag.handle, tag.suffix)
+    format!("{}{}", tag.handle(), tag.suffix())
 }
 
 #[cfg(test)]

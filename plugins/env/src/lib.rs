@@ -35,6 +35,9 @@ impl Plugin for Env {
 
 /// What to say about a key that stands in the file more than once.
 fn duplicate(file: &EnvFile, key: &str, request: &Request) -> Option<Diagnostic> {
+    if !file.is_repeated(key) {
+        return None;
+    }
     let lines = file.lines_of(key);
     let [.., earlier, last] = lines[..] else { return None };
     let message =

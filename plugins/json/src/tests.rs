@@ -100,6 +100,13 @@ fn what_is_no_object_or_no_json_is_refused_with_its_line() {
 }
 
 #[test]
+fn half_of_a_character_is_refused_with_words_for_it() {
+    let failure = failure("{\n\"e\": \"\\ud800\",\n\"p\": 1}", r#"{"p": 2}"#);
+    assert_eq!(failure.line, Some(2));
+    assert!(failure.help.unwrap().contains("half of a character"));
+}
+
+#[test]
 fn a_map_that_contradicts_itself_is_refused() {
     for map in [r#"{"a": 1, "a.b": 2}"#, r#"{"a.b": 1, "a": {"b": 2}}"#, r#"{"a.b": 1, "a\\.b": 2}"#, r#"{"a..b": 1}"#]
     {

@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value, es
 use portkeeper_plugin_sdk::json::Value as Json;
 use portkeeper_plugin_sdk::{Failure, Request, Reservation};
 
-use crate::filters;
+use crate::{filters, line_ends};
 
 /// How deep a template may nest. Settings need no more than loops in loops.
 const DEEPEST: usize = 50;
@@ -14,7 +14,8 @@ const DEEPEST: usize = 50;
 /// The template's text with the variables put in.
 pub(crate) fn render(path: &str, template: &str, variables: Value) -> Result<String, Failure> {
     let environment = environment();
-    let template = environment.template_from_named_str(path, template);
+    let template = line_ends::kept(template);
+    let template = environment.template_from_named_str(path, &template);
     template.and_then(|template| template.render(variables)).map_err(|error| explain(path, &error))
 }
 
@@ -31,7 +32,7 @@ fn environment<'a>() -> Environment<'a> {
         ValueKind::None => Ok(out.write_str("null")?),
         _ => escape_formatter(out, state, value),
     });
-    // A line with nothing but `{% if ... %}` on it leaves no empty line behind, as in Ansible.
+    // A line with nothing but `{% if ... %}` on it leaves no empty line behind; `line_ends` sees to the others.
     let layout = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
     environment.set_syntax(layout.unwrap_or_default());
     filters::add(&mut environment);

@@ -7,6 +7,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 /// Makes them known.
 pub(crate) fn add(environment: &mut Environment<'_>) {
     environment.add_filter("default", default);
+    environment.add_filter("int", int);
     environment.add_filter("join", join);
     environment.add_filter("length", length);
     environment.add_filter("lower", |text: &str| text.to_ascii_lowercase());
@@ -18,9 +19,19 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
     environment.add_test("none", |value: &Value| value.is_none());
 }
 
-/// The value, or another one where there is none.
-fn default(value: &Value, other: &Value) -> Value {
-    if value.is_undefined() { other.clone() } else { value.clone() }
+/// The value, or another one where there is none; with a third argument that is true also where it is empty, zero or false.
+fn default(value: &Value, other: &Value, also_empty: Option<bool>) -> Value {
+    let is_missing = value.is_undefined() || (also_empty == Some(true) && !value.is_true());
+    if is_missing { other.clone() } else { value.clone() }
+}
+
+/// The whole number that a text or number is, so that a template can count: the map's ports are text.
+fn int(value: &Value, otherwise: Option<&Value>) -> Result<Value, Error> {
+    let text = value.to_string();
+    let text = text.trim();
+    let whole = text.parse::<i64>().ok().or_else(|| text.split_once('.').and_then(|(whole, _)| whole.parse().ok()));
+    let wrong = || Error::new(ErrorKind::InvalidOperation, format!("`{text}` is not a number"));
+    whole.map(Value::from).or_else(|| otherwise.cloned()).ok_or_else(wrong)
 }
 
 /// The items as one text.

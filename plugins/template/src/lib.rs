@@ -9,6 +9,7 @@
 
 mod environment;
 mod filters;
+mod line_ends;
 mod owner;
 
 use portkeeper_plugin_sdk::{Failure, Metadata, Plugin, Request, Response, export_plugin, text};

@@ -54,6 +54,30 @@ server {
 }
 
 #[test]
+fn only_a_line_of_nothing_but_tags_loses_its_end() {
+    for (template, expected) in [
+        ("A={% if yes %}{{ port }}{% endif %}\nB=2\n", "A=8080\nB=2\n"),
+        ("listen {{ port }}{% if yes %} ssl{% endif %}\nserver x\n", "listen 8080 ssl\nserver x\n"),
+        ("a {# why #}\nb\n", "a \nb\n"),
+        ("a {% if yes %}\r\nb{% endif %}\r\nc\n", "a \r\nb\r\nc\n"),
+        ("  {% if yes %}{# why #}{% if yes %}\n  x\n  {% endif %}\n{% endif %}\ny\n", "  x\ny\n"),
+        ("a{% if '%}' == 'x' %}\n{% endif -%}\n  b\n", "ab\n"),
+        ("x {% raw %}\n{% if %}\n{% endraw %}\ny\n", "x \n{% if %}\ny\n"),
+        ("{{ port }}{% if yes -%}\n  b{% endif %}\nc", "8080b\nc"),
+    ] {
+        assert_eq!(text(&overwriting(template, r#"{"port": "8080", "yes": true}"#)), expected, "{template}");
+    }
+}
+
+#[test]
+fn a_port_of_the_map_can_be_counted_with() {
+    let map = r#"{"port": "8080", "empty": "", "word": "x"}"#;
+    let template = "{{ port | int + 1 }} {{ empty | default('e', true) }} {{ empty | default('e') }} {{ none | default('n', true) }} {{ word | int(7) }}";
+    assert_eq!(text(&overwriting(template, map)), "8081 e  n 7");
+    assert!(failure(&overwriting("{{ word | int }}", map)).message.contains("`x` is not a number"));
+}
+
+#[test]
 fn reservations_and_project_can_be_asked_for() {
     let template = "{{ project }}{% for r in reservations %} {{ r.name }}={{ r.host }}:{{ r.port }}/{{ r.protocol }}{% endfor +%}\n";
     let mut request = overwriting(template, "{}");

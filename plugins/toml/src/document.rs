@@ -1,5 +1,6 @@
 //! A TOML document as nodes that know where they stand, and where each table can grow.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use portkeeper_plugin_sdk::Failure;
@@ -52,6 +53,8 @@ pub(crate) struct Table {
     /// The keys that lead here from the root.
     pub(crate) path: Vec<String>,
     pub(crate) entries: Vec<(String, Id)>,
+    /// The same by key: a file of thousands of keys is asked for thousands.
+    index: HashMap<String, Id>,
     /// The last `key = value` that stands in it, written out or as part of a dotted key.
     pub(crate) last: Option<Entry>,
 }
@@ -109,10 +112,15 @@ impl<'a> Document<'a> {
 
 impl Table {
     pub(crate) fn new(form: Form, path: Vec<String>) -> Self {
-        Self { form, path, entries: Vec::new(), last: None }
+        Self { form, path, entries: Vec::new(), index: HashMap::new(), last: None }
     }
 
     pub(crate) fn child(&self, key: &str) -> Option<Id> {
-        self.entries.iter().find(|(name, _)| name == key).map(|&(_, id)| id)
+        self.index.get(key).copied()
+    }
+
+    pub(crate) fn add(&mut self, key: String, id: Id) {
+        self.index.insert(key.clone(), id);
+        self.entries.push((key, id));
     }
 }

@@ -94,8 +94,14 @@ impl Editor<'_> {
             // What stands after a header belongs to its table.
             Some(header) => {
                 let end = LineEnd::of(text).as_str();
-                let at = above_comments(text, header);
-                (at..at, format!("{written}{end}{end}"))
+                match above_comments(text, header) {
+                    // What the file begins with is about the file, such as its license.
+                    0 if text[..header].contains('#') => {
+                        let at = text[..header].rfind('\n').map_or(0, |feed| feed + 1);
+                        (at..at, format!("{end}{written}{end}{end}"))
+                    }
+                    at => (at..at, format!("{written}{end}{end}")),
+                }
             }
             None => at_end(text, &written),
         }

@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
 
     fn enter_key(&mut self, parent: Id, part: &Part, id: Id) {
         if let Value::Table(table) = &mut self.nodes[parent].value {
-            table.entries.push((part.name.clone(), id));
+            table.add(part.name.clone(), id);
         }
     }
 

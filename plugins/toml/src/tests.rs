@@ -74,6 +74,9 @@ fn a_new_file_has_keys_first_and_then_tables() {
 fn keys_of_the_root_go_before_the_first_header_and_its_comments() {
     let old = "# top\n\n# about t\n# more\n[t]\na = 1\n";
     assert_eq!(merge(old, r#"{"x": 1, "y": 2}"#), "# top\n\nx = 1\ny = 2\n\n# about t\n# more\n[t]\na = 1\n");
+    // A license stays what the file begins with.
+    let old = "# (c) us\n# all rights\n[t]\na = 1\n";
+    assert_eq!(merge(old, r#"{"x": 1, "y": 2}"#), "# (c) us\n# all rights\n\nx = 1\ny = 2\n\n[t]\na = 1\n");
 }
 
 #[test]

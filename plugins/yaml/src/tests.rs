@@ -98,6 +98,30 @@ fn a_workflows_env_is_set_and_its_script_stays() {
 }
 
 #[test]
+fn a_new_key_goes_below_a_block_of_text() {
+    let old = "services:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM nginx\n\n    init: true\n  db:\n    run: >-\n      x\n    # about y\n    y: 1\n";
+    let expected = old.replace("FROM nginx\n\n", "FROM nginx\n\n      args:\n        PORT: \"8888\"\n");
+    assert_eq!(merge(old, r#"{"services.web.build.args.PORT": "8888"}"#), expected);
+}
+
+#[test]
+fn brackets_and_quotes_may_close_anywhere() {
+    for (old, new) in [
+        (
+            "a:\n  command: [\n    \"x\",\n    \"y\"\n  ]\n  port: 1\n",
+            "a:\n  command: [\n    \"x\",\n    \"y\"\n  ]\n  port: 8888\n",
+        ),
+        ("a:\n  c: [ # one\n1, {b: 2\n}]\n  port: 1\n", "a:\n  c: [ # one\n1, {b: 2\n}]\n  port: 8888\n"),
+        ("a:\n  c: {\n    x: 1\n  }\n", "a:\n  c: {\n    x: 1\n  }\n  port: \"8888\"\n"),
+        ("a:\n  c: 'x\n\n  '\n  port: 1\n", "a:\n  c: 'x\n\n  '\n  port: 8888\n"),
+        ("b: 'x\n\n'\na: {port: 1}\n", "b: 'x\n\n'\na: {port: 8888}\n"),
+        ("b:\t1\na:\n  port:\t1 # c\n", "b:\t1\na:\n  port:\t8888 # c\n"),
+    ] {
+        assert_eq!(merge(old, r#"{"a.port": "8888"}"#), new, "{old}");
+    }
+}
+
+#[test]
 fn a_new_file_is_lines() {
     assert_eq!(
         merge("", r#"{"a": "x", "b": {"c": [1, "two", {"d": null}], "e": {}}, "no": "yes", "port": 8888}"#),
@@ -186,8 +210,8 @@ fn what_would_change_something_else_is_refused_with_its_line() {
         ("a: &p 8080\nb: *p\n", r#"{"b": 2}"#, 2, "an alias"),
         ("d: &d {s: {h: 1}}\na:\n  <<: *d\n", r#"{"a.s.p": 1}"#, 1, "<<"),
         ("d: &d\n  s: 1\na: *d\n", r#"{"a.s": 2}"#, 3, "an alias"),
-        ("d: &d\n  s: 1\na: *d\n", r#"{"d.t": 2}"#, 1, "aliases"),
-        ("d: &d\n  s: 1\na: *d\n", r#"{"d.s": 2}"#, 1, "aliases"),
+        ("d: &d\n  s: 1\na: *d\n", r#"{"d.t": 2}"#, 2, "aliases"),
+        ("d: &d\n  s: 1\na: *d\n", r#"{"d.s": 2}"#, 2, "aliases"),
         ("a: !secret x\n", r#"{"a": "y"}"#, 1, "tag"),
         ("a: 1\nb: |\n  x\n", r#"{"b": "y"}"#, 3, "block of text"),
         ("a: 1\n", r#"{"a.b": 1}"#, 1, "a single value"),
