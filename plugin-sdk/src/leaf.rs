@@ -58,13 +58,10 @@ impl Leaf<'_> {
         self.keys.concat().join(".")
     }
 
-    /// The value for a place that has none yet. `numbers`: a text that is a whole number becomes one.
+    /// The value for a place that has none yet. `numbers`: a text that is a whole number becomes one, in lists and objects as well.
     #[must_use]
     pub fn new_value(&self, numbers: bool) -> Value {
-        match self.value {
-            Value::String(text) if numbers => whole_number(text).unwrap_or_else(|| self.value.clone()),
-            value => value.clone(),
-        }
+        if numbers { with_numbers(self.value) } else { self.value.clone() }
     }
 
     /// Follows the path into a document as far as it exists. `child` gives the value of a key, and none where there is no such key or
@@ -107,6 +104,17 @@ pub fn leaves(map: &Map) -> Result<Vec<Leaf<'_>>, Failure> {
     collect(map, &[], &mut found)?;
     refuse_conflicts(&found)?;
     Ok(found)
+}
+
+fn with_numbers(value: &Value) -> Value {
+    match value {
+        Value::String(text) => whole_number(text).unwrap_or_else(|| value.clone()),
+        Value::Array(items) => Value::Array(items.iter().map(with_numbers).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(key, value)| (key.to_owned(), with_numbers(value))).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// The value inside of objects, the keys from the outside in.

@@ -1,5 +1,7 @@
 //! Line ends, the byte order mark, and what else an owner's text must keep.
 
+use std::ops::Range;
+
 /// The byte order mark that some Windows editors put before a text.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -48,6 +50,21 @@ pub fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
 #[must_use]
 pub fn without_end(line: &str) -> &str {
     line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// What stands in a range of the text once each of the places in it has its new text. The places come in their order, and none
+/// overlaps another.
+#[must_use]
+pub fn splice(text: &str, range: Range<usize>, edits: &[(Range<usize>, String)]) -> String {
+    let mut new = String::new();
+    let mut at = range.start;
+    for (place, written) in edits {
+        new.push_str(&text[at..place.start]);
+        new.push_str(written);
+        at = place.end;
+    }
+    new.push_str(&text[at..range.end]);
+    new
 }
 
 /// The number of the line that holds this byte, counted from 1.

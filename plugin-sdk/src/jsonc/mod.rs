@@ -164,7 +164,7 @@ impl Editor<'_> {
         }
         let range = old.range();
         let layout = insert::layout_at(self.text, self.root, range.start);
-        let text = value::in_place_of(old, new, &layout);
+        let text = value::in_place_of(self.text, old, new, &layout);
         Ok(text.map(|text| Edit { start: range.start, end: range.end, text }))
     }
 

@@ -1,9 +1,10 @@
 //! Values as text.
 
-use jsonc_parser::ast::Value as Node;
+use jsonc_parser::ast::{Object, Value as Node};
 use jsonc_parser::common::Ranged;
 
-use crate::json::{Number, Value};
+use crate::json::{Map, Number, Value};
+use crate::text;
 
 /// How a value is laid out at its place.
 #[derive(Debug)]
@@ -14,9 +15,26 @@ pub(super) enum Layout<'a> {
     Lines { end: &'a str, indent: String, unit: &'a str },
 }
 
-/// What to write in the place of a value; none when that says the same already.
-pub(super) fn in_place_of(old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> Option<String> {
+/// What to write in the place of a value of the text; none when that says the same already. Of a list that stays as long as it is only
+/// the items change that say something else.
+pub(super) fn in_place_of(text: &str, old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> Option<String> {
+    let inside = |pairs: Vec<(&Node<'_>, &Value)>| {
+        let edit = |(old, new): (&Node<'_>, &Value)| {
+            let place = old.range().start..old.range().end;
+            in_place_of(text, old, new, layout).map(|written| (place, written))
+        };
+        let mut edits: Vec<_> = pairs.into_iter().filter_map(edit).collect();
+        edits.sort_by_key(|(place, _)| place.start);
+        (!edits.is_empty()).then(|| text::splice(text, old.range().start..old.range().end, &edits))
+    };
     match (old, new) {
+        (Node::Array(old), Value::Array(new)) if old.elements.len() == new.len() => {
+            inside(old.elements.iter().zip(new).collect())
+        }
+        (Node::Object(old), Value::Object(new)) if has_keys(old, new) => {
+            let value = |(key, new)| Some((&super::find(old, key)?.value, new));
+            inside(new.iter().filter_map(value).collect())
+        }
         (Node::NumberLit(_), Value::String(new)) if Number::parse(new).is_some() => {
             (!is_same(old, &Value::Number(Number::parse(new)?))).then(|| new.clone())
         }
@@ -27,6 +45,11 @@ pub(super) fn in_place_of(old: &Node<'_>, new: &Value, layout: &Layout<'_>) -> O
         _ => Some(write(new, layout)),
     }
     .filter(|_| old.range().end > old.range().start)
+}
+
+/// Whether the object has the keys of the value and no others.
+fn has_keys(old: &Object<'_>, new: &Map) -> bool {
+    old.properties.len() == new.len() && new.keys().all(|key| super::find(old, key).is_some())
 }
 
 /// Whether the node says what the value says.

@@ -100,6 +100,21 @@ fn what_is_no_object_or_no_json_is_refused_with_its_line() {
 }
 
 #[test]
+fn lists_change_item_by_item_and_keep_their_types_and_comments() {
+    let old = "{\n  \"ports\": [\n    1, // one\n    2 // two\n  ],\n  \"mixed\": [1, true, {\"a\": 1, /* b */ \"b\": [ 2.0 ]}, \"7\"]\n}\n";
+    let map = r#"{"ports": ["1", "18531"], "mixed": ["18431", "true", {"a": "5", "b": ["2"]}, "8"]}"#;
+    let new = old
+        .replace("2 // two", "18531 // two")
+        .replace("[1, true", "[18431, true")
+        .replace("\"a\": 1", "\"a\": 5")
+        .replace("\"7\"", "\"8\"");
+    assert_eq!(merge(old, map), new);
+    let request =
+        Request { options: r#"{"numbers": true}"#.to_owned(), ..request("{}", r#"{"new": ["1", {"a": "2"}, "x"]}"#) };
+    assert!(Json::render(&request).unwrap().files[0].text.replace(['\n', ' '], "").contains(r#"[1,{"a":2},"x"]"#));
+}
+
+#[test]
 fn half_of_a_character_is_refused_with_words_for_it() {
     let failure = failure("{\n\"e\": \"\\ud800\",\n\"p\": 1}", r#"{"p": 2}"#);
     assert_eq!(failure.line, Some(2));

@@ -124,6 +124,16 @@ fn values_keep_their_type_and_quotes_where_they_can() {
 }
 
 #[test]
+fn lists_change_item_by_item_and_keep_their_types_and_comments() {
+    let old = "ports = [\n  1, # one\n  0x2, # two\n]\nflags = [true, false]\nmixed = [{ a = 1, b = 'x' }, '7']\n";
+    let map = r#"{"ports": ["18431", "2"], "flags": ["true", "true"], "mixed": [{"a": "5", "b": "y"}, "8"]}"#;
+    let new = old.replace("1, # one", "18431, # one").replace("true, false", "true, true");
+    assert_eq!(merge(old, map), new.replace("a = 1, b = 'x'", "a = 5, b = 'y'").replace("'7'", "'8'"));
+    let numbers = Request { options: r#"{"numbers": true}"#.to_owned(), ..request("", r#"{"a": ["8888", "x"]}"#) };
+    assert_eq!(Toml::render(&numbers).unwrap().files[0].text, "a = [8888, \"x\"]\n");
+}
+
+#[test]
 fn line_ends_a_mark_and_a_missing_final_line_end_stay() {
     assert_eq!(
         merge("\u{feff}a = 1\r\nb = 2", r#"{"b": 3, "c": 4, "t.x": 5}"#),

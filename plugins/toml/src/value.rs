@@ -1,10 +1,10 @@
 //! Values and keys as text, and whether two say the same.
 
-use portkeeper_plugin_sdk::Failure;
 use portkeeper_plugin_sdk::json::{Number, Value as Json};
+use portkeeper_plugin_sdk::{Failure, text};
 use toml_parser::decoder::{Encoding, ScalarKind};
 
-use crate::document::{Document, Id, Scalar, Value};
+use crate::document::{Document, Form, Id, Scalar, Value};
 
 /// What to write in the place of a value; none when that says the same already.
 ///
@@ -13,7 +13,14 @@ pub(crate) fn in_place_of(document: &Document<'_>, id: Id, new: &Json) -> Result
     if says(document, id, new) {
         return Ok(None);
     }
-    let Value::Scalar(Scalar { kind, quotes, .. }) = &document.node(id).value else { return write(new).map(Some) };
+    let Value::Scalar(Scalar { kind, quotes, .. }) = &document.node(id).value else {
+        let Some(pairs) = pairs(document, id, new) else { return write(new).map(Some) };
+        let edit = |(id, new)| Ok(in_place_of(document, id, new)?.map(|new| (document.node(id).span.clone(), new)));
+        let edits: Result<Vec<_>, Failure> = pairs.into_iter().map(edit).filter_map(Result::transpose).collect();
+        let mut edits = edits?;
+        edits.sort_by_key(|(place, _)| place.start);
+        return Ok(Some(text::splice(document.text, document.node(id).span.clone(), &edits)));
+    };
     let typed = match (kind, new) {
         (ScalarKind::Integer(_), Json::String(text)) if text.parse::<i64>().is_ok() => decimal(text),
         (ScalarKind::Float, Json::String(text)) if is_float(text) => Some(text.clone()),
@@ -25,6 +32,16 @@ pub(crate) fn in_place_of(document: &Document<'_>, id: Id, new: &Json) -> Result
         _ => None,
     };
     typed.map_or_else(|| write(new), Ok).map(Some)
+}
+
+/// The parts of an array that stays as long as it is, or of a table in it that has the same keys, and what each shall say.
+fn pairs<'a>(document: &Document<'_>, id: Id, new: &'a Json) -> Option<Vec<(Id, &'a Json)>> {
+    if let Some(table) = document.table(id) {
+        let new = new.as_object().filter(|new| table.form == Form::Inline && new.len() == table.entries.len())?;
+        return new.iter().map(|(key, new)| Some((table.child(key)?, new))).collect();
+    }
+    let (Value::Array(items), Json::Array(new)) = (&document.node(id).value, new) else { return None };
+    (items.len() == new.len()).then(|| items.iter().copied().zip(new).collect())
 }
 
 /// The value as TOML, on one line.
