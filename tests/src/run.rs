@@ -224,15 +224,17 @@ impl Running {
     #[must_use]
     #[track_caller]
     pub fn line(&mut self) -> String {
-        let stdout = self.child.stdout.as_mut().expect("a pipe");
-        let mut line = Vec::new();
-        // Byte by byte, so that nothing is taken from what comes after it.
-        while line.last() != Some(&b'\n') {
-            let mut byte = [0];
-            stdout.read_exact(&mut byte).unwrap_or_else(|error| panic!("{}: {error}", self.command));
-            line.extend(byte);
-        }
-        String::from_utf8(line).expect("portkeeper prints UTF-8")
+        next_line(self.child.stdout.as_mut().expect("a pipe"), &self.command)
+    }
+
+    /// The next line of its standard error, when it is there.
+    ///
+    /// # Panics
+    /// When it ends before.
+    #[must_use]
+    #[track_caller]
+    pub fn error_line(&mut self) -> String {
+        next_line(self.child.stderr.as_mut().expect("a pipe"), &self.command)
     }
 
     /// Waits for its end.
@@ -247,6 +249,18 @@ impl Running {
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         Outcome { command: self.command, status: output.status, stdout, stderr }
     }
+}
+
+/// Byte by byte, so that nothing is taken from what comes after it.
+#[track_caller]
+fn next_line(output: &mut impl Read, command: &str) -> String {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        output.read_exact(&mut byte).unwrap_or_else(|error| panic!("{command}: {error}"));
+        line.extend(byte);
+    }
+    String::from_utf8(line).expect("portkeeper prints UTF-8")
 }
 
 /// Starts all runs before it waits for the first.

@@ -91,7 +91,16 @@ fn state(args: &WaitArgs) -> Result<(State, &[String]), CommandError> {
 
 fn target(context: &Context, word: &str, timeout: Option<Duration>) -> Result<Target, CommandError> {
     match word.parse()? {
-        Asked::Address(host, port) => Ok(Target::resolve(&host, port, timeout)?),
+        Asked::Address(host, port) => match Target::resolve(&host, port, timeout) {
+            // A container's name appears with the container: with a limit there is time to wait for it.
+            Err(TargetError::Unresolved { host, reason }) if timeout.is_some() => {
+                context.printer.note(format_args!(
+                    "the host `{host}` cannot be resolved: {reason}; trying again until the time is up"
+                ));
+                Ok(Target::unresolved(&host, port, reason))
+            }
+            target => Ok(target?),
+        },
         Asked::Name(name) => match named_here(context, &name)? {
             // A UDP server never says that it is there.
             reservation if reservation.protocol == Protocol::Udp => {

@@ -1,10 +1,11 @@
 //! One look at a target.
 
 use std::cell::OnceCell;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::http;
+use super::http::{self, Answer};
 use super::{Condition, State, Target, Why};
 use crate::model::Protocol;
 use crate::probe::{PortState, Processes, SocketState, Sockets, probe};
@@ -21,18 +22,21 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// One look at several targets. The kernel's tables are read at most once, and only if one of the targets asks for it.
 pub(super) struct Check<'a> {
     condition: &'a Condition<'a>,
-    left: Option<Duration>,
+    deadline: Option<Instant>,
     sockets: OnceCell<Option<Sockets>>,
 }
 
 impl<'a> Check<'a> {
-    /// `left` is the time until the deadline.
-    pub(super) fn new(condition: &'a Condition<'a>, left: Option<Duration>) -> Self {
-        Self { condition, left, sockets: OnceCell::new() }
+    /// To be over by the deadline.
+    pub(super) fn new(condition: &'a Condition<'a>, deadline: Option<Instant>) -> Self {
+        Self { condition, deadline, sockets: OnceCell::new() }
     }
 
     /// Whether the target is as wished.
     pub(super) fn at(&self, target: &Target) -> Result<(), Why> {
+        if let Some(reason) = target.why_unresolved() {
+            return Err(Why::Unresolved(reason.to_owned()));
+        }
         match self.condition.state {
             State::Free if self.is_free(target) => Ok(()),
             State::Free => Err(Why::NotFree),
@@ -44,7 +48,7 @@ impl<'a> Check<'a> {
     /// last word has the kernel, because older ones don't show sockets that are bound and nothing else (Linux before 6.8).
     fn is_free(&self, target: &Target) -> bool {
         !self.is_bound(target)
-            && !target.to_connect().any(|address| self.connect(address).is_some())
+            && !target.to_connect().any(|address| self.connect(address).is_ok())
             && !is_refused(target)
     }
 
@@ -58,12 +62,28 @@ impl<'a> Check<'a> {
     }
 
     fn occupied(&self, target: &Target) -> Result<(), Why> {
-        let mut answering = target.to_connect().filter(|&address| self.connect(address).is_some()).peekable();
-        if answering.peek().is_none() || self.is_only_kept(target) {
+        let mut timed_out = false;
+        let mut answering = Vec::new();
+        for address in target.to_connect() {
+            match self.connect(address) {
+                Ok(_) => {
+                    answering.push(address);
+                    // Only those are of use that may have to answer a request.
+                    if self.condition.http.is_none() {
+                        break;
+                    }
+                }
+                Err(error) => timed_out |= error.kind() == ErrorKind::TimedOut,
+            }
+        }
+        if answering.is_empty() && timed_out && self.is_listened_at(target) {
+            return Err(Why::Full);
+        }
+        if answering.is_empty() || self.is_only_kept(target) {
             return Err(Why::NotBound);
         }
         if let Some(path) = self.condition.http {
-            self.answers(target, path, answering)?;
+            self.answers(target, path, &answering)?;
         }
         (self.condition.demand)(target).map_err(Why::Refused)
     }
@@ -83,29 +103,40 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn answers(&self, target: &Target, path: &str, addresses: impl Iterator<Item = SocketAddr>) -> Result<(), Why> {
-        let mut status = None;
-        for address in addresses {
-            let answer = self
-                .connect(address)
-                .and_then(|stream| http::get(stream, &target.authority(), path, self.within(ANSWER)));
-            if answer.is_some_and(|status| (200..400).contains(&status)) {
-                return Ok(());
-            }
-            status = status.or(answer);
-        }
-        Err(Why::Http { path: path.to_owned(), status })
+    /// Whether a socket of this machine listens there, as far as can be seen.
+    fn is_listened_at(&self, target: &Target) -> bool {
+        let local = target.local_addresses();
+        !local.is_empty() && self.sockets().is_some_and(|sockets| sockets.listening(target.port(), local))
     }
 
-    fn connect(&self, address: SocketAddr) -> Option<TcpStream> {
-        let stream = TcpStream::connect_timeout(&address, self.within(CONNECT)).ok()?;
+    fn answers(&self, target: &Target, path: &str, addresses: &[SocketAddr]) -> Result<(), Why> {
+        let mut best = Answer::Nothing;
+        for &address in addresses {
+            // One limit for all of it: the connection, the request, and an answer that comes byte by byte.
+            let deadline = Instant::now() + self.within(ANSWER);
+            let answer = match self.connect(address) {
+                Ok(stream) => http::get(stream, &target.authority(), path, deadline),
+                Err(_) => Answer::Nothing,
+            };
+            match answer {
+                Answer::Status(200..400) => return Ok(()),
+                answer if best == Answer::Nothing => best = answer,
+                _ => {}
+            }
+        }
+        Err(Why::Http { path: path.to_owned(), answer: best })
+    }
+
+    fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&address, self.within(CONNECT))?;
         // A port of the ephemeral range may be given to our own end, which then talks to itself (RFC 9293, 3.5).
         let to_itself = stream.local_addr().ok() == stream.peer_addr().ok();
-        (!to_itself).then_some(stream)
+        if to_itself { Err(ErrorKind::ConnectionRefused.into()) } else { Ok(stream) }
     }
 
     fn within(&self, longest: Duration) -> Duration {
-        self.left.map_or(longest, |left| left.clamp(LEAST, longest))
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(longest, |left| left.clamp(LEAST, longest))
     }
 
     fn sockets(&self) -> Option<&Sockets> {

@@ -9,6 +9,7 @@ mod http;
 mod simple;
 mod target;
 
+pub use http::Answer;
 pub use simple::{assert_free, find_available_port, wait_free, wait_occupied};
 pub use target::{Asked, Target, TargetError};
 
@@ -25,6 +26,9 @@ pub const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The first pause. Each is twice the one before, up to the interval: what is about to happen is seen at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// How long a name's addresses are good for: a container may appear, or come back with another one.
+const RESOLVE_AGAIN: Duration = Duration::from_millis(500);
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +100,12 @@ pub enum Why {
         /// The path.
         path: String,
         /// What it answered.
-        status: Option<u16>,
+        answer: Answer,
     },
+    /// Somebody listens, and no connection gets through.
+    Full,
+    /// The resolver does not know the host.
+    Unresolved(String),
     /// Somebody takes connections, but a demand is not met.
     Refused(String),
 }
@@ -108,10 +116,24 @@ impl fmt::Display for Unmet {
         match why {
             Why::NotBound => write!(f, "Port {port} not bound on {host}."),
             Why::NotFree => write!(f, "Port {port} not free on {host}."),
-            Why::Http { path, status: Some(status) } => {
+            Why::Http { path, answer: Answer::Status(status) } => {
                 write!(f, "Port {port} on {host} answers GET {path} with {status}.")
             }
-            Why::Http { path, status: None } => write!(f, "Port {port} on {host} does not answer GET {path}."),
+            Why::Http { path, answer: Answer::Tls } => {
+                write!(f, "Port {port} on {host} speaks TLS, so GET {path} without it has no answer.")
+            }
+            Why::Http { path, answer: Answer::Nothing } => {
+                write!(f, "Port {port} on {host} does not answer GET {path}.")
+            }
+            Why::Full => {
+                write!(
+                    f,
+                    "Port {port} on {host} is bound, but takes no connections: its backlog is full, or a firewall drops them."
+                )
+            }
+            Why::Unresolved(reason) => {
+                write!(f, "Port {port} not found on {host}: the host cannot be resolved: {reason}.")
+            }
             Why::Refused(why) => write!(f, "Port {port} on {host} is bound, but {why}."),
         }
     }
@@ -121,7 +143,8 @@ fn lines(misses: &[Unmet]) -> String {
     misses.iter().map(Unmet::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Waits until every target was as wished once. Looks at least once, however short the timeout; without one it waits for ever.
+/// Waits until every target was as wished once. Looks at least once, however short the timeout; without one it waits for ever. The names of
+/// hosts are resolved again and again meanwhile.
 ///
 /// # Errors
 /// [`WaitError::Timeout`].
@@ -133,12 +156,17 @@ pub fn wait(
 ) -> Result<(), WaitError> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let mut pending: Vec<&Target> = targets.iter().collect();
+    let mut pending = targets.to_vec();
+    let mut resolved = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let check = Check::new(condition, left());
-        let misses: Vec<(&Target, Why)> =
-            pending.iter().filter_map(|&target| Some((target, check.at(target).err()?))).collect();
+        if resolved.elapsed() >= RESOLVE_AGAIN {
+            pending.iter_mut().for_each(|target| target.resolve_again(left()));
+            resolved = Instant::now();
+        }
+        let check = Check::new(condition, deadline);
+        let misses: Vec<(Target, Why)> =
+            pending.into_iter().filter_map(|target| check.at(&target).err().map(|why| (target, why))).collect();
         if misses.is_empty() {
             return Ok(());
         }

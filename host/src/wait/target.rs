@@ -18,6 +18,9 @@ const LOCALHOST: &str = "localhost";
 /// The loopback addresses of both families.
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
+/// How long the resolver may take when it is asked again.
+const RESOLVER: Duration = Duration::from_secs(1);
+
 /// What a word on the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
@@ -98,12 +101,16 @@ impl FromStr for Asked {
 pub struct Target {
     host: String,
     port: Port,
+    /// The name that has to be looked up, if it is one.
+    name: Option<Host>,
     addresses: Vec<SocketAddr>,
     local: Vec<IpAddr>,
+    /// Why there is no address.
+    unresolved: Option<String>,
 }
 
 impl Target {
-    /// Looks the host up, once and for all. `localhost` is both loopback addresses, an IP address only itself.
+    /// Looks the host up. `localhost` is both loopback addresses, an IP address only itself.
     ///
     /// # Errors
     /// [`TargetError::Unresolved`], also when the resolver does not answer in time.
@@ -113,9 +120,35 @@ impl Target {
             Err(_) if host.as_str().eq_ignore_ascii_case(LOCALHOST) => {
                 LOOPBACK.map(|address| SocketAddr::new(address, port.get())).to_vec()
             }
-            Err(_) => look_up(host, port, timeout)?,
+            Err(_) => {
+                let addresses = look_up(host, port, timeout)?;
+                return Ok(Self { name: Some(host.clone()), ..Self::new(host.to_string(), port, addresses) });
+            }
         };
         Ok(Self::new(host.to_string(), port, addresses))
+    }
+
+    /// A host that the resolver does not know yet. It is asked again while somebody waits.
+    #[must_use]
+    pub fn unresolved(host: &Host, port: Port, reason: String) -> Self {
+        let target = Self::new(host.to_string(), port, Vec::new());
+        Self { name: Some(host.clone()), unresolved: Some(reason), ..target }
+    }
+
+    /// Asks the resolver again. As long as it does not know better, the addresses stay.
+    pub(super) fn resolve_again(&mut self, left: Option<Duration>) {
+        let Some(name) = self.name.clone() else { return };
+        match look_up(&name, self.port, Some(left.map_or(RESOLVER, |left| left.min(RESOLVER)))) {
+            Ok(addresses) if addresses == self.addresses => {}
+            Ok(addresses) => *self = Self { name: Some(name), ..Self::new(self.host.clone(), self.port, addresses) },
+            Err(TargetError::Unresolved { reason, .. }) if self.unresolved.is_some() => self.unresolved = Some(reason),
+            Err(_) => {}
+        }
+    }
+
+    /// Why there is no address to look at.
+    pub(super) fn why_unresolved(&self) -> Option<&str> {
+        self.unresolved.as_deref()
     }
 
     /// The port of a reservation, on its addresses.
@@ -129,7 +162,7 @@ impl Target {
     fn new(host: String, port: Port, addresses: Vec<SocketAddr>) -> Self {
         let ours = |address: &IpAddr| address.is_loopback() || is_ours(*address);
         let local = addresses.iter().map(SocketAddr::ip).filter(ours).collect();
-        Self { host, port, addresses, local }
+        Self { host, port, name: None, addresses, local, unresolved: None }
     }
 
     /// The host, as it was asked for.

@@ -124,7 +124,7 @@ fn bad_input_is_refused_with_the_reason() {
         ("0 --free", "`0` is not a port"),
         ("http://localhost:80/ --free", "is a URL"),
         ("127.0.0.300:80 --free", "is not a host"),
-        ("no-such-host.invalid:80 --free -t 5", "cannot be resolved"),
+        ("no-such-host.invalid:80 --free", "cannot be resolved"),
         ("localhost:80 busy", "--occupied"),
         ("localhost:80", "--occupied"),
         ("free", "--occupied"),
