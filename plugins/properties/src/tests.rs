@@ -165,7 +165,7 @@ fn a_thousand_keys_are_one_reading() {
 
 fn text() -> impl Strategy<Value = String> {
     let line = prop_oneof![
-        "[a-c]{1,2} ?[=:] ?[a-z0-9\"';# \\\\]{0,8}",
+        "[a-c]{1,2} ?[=:] ?[a-z0-9';# \\\\]{0,8}",
         "\\[[ab. ]{1,3}\\]",
         "[#;!] ?[a-z]{0,4}",
         "[ \t]{1,2}[ab]{1,2}=?[0-9]{0,2}",
@@ -179,7 +179,7 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn only_the_meant_places_change(old in text(), value in "[a-z0-9 :=;#\"'\\\\äß]{0,6}", key in "[abc]{1,2}(\\.[abc]{1,2})?", java in any::<bool>()) {
+    fn only_the_meant_places_change(old in text(), value in "[a-z0-9 :=;#'\\\\äß]{0,6}", key in "[abc]{1,2}(\\.[abc]{1,2})?", java in any::<bool>()) {
         let (kind, read): (_, Reader) =
             if java { ("properties", java::meaning) } else { ("ini", ini::meaning) };
         let map = format!("{{{}: {}}}", portkeeper_plugin_sdk::json::Value::from(&*key), portkeeper_plugin_sdk::json::Value::from(&*value));
