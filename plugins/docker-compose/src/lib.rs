@@ -1,7 +1,7 @@
 //! The built-in `docker-compose` format: an override file that publishes services on reserved ports.
 //!
 //! Compose merges the `ports` of a base file and an override; only `!override` (Compose 2.24.4) replaces them. It replaces all of a
-//! service's ports, so all that Compose reads before it is read ([`reading`], [`stack`]), and a port that would be lost is a failure unless
+//! service's ports, so all that Compose reads before it is read (`reading`, `stack`), and a port that would be lost is a failure unless
 //! `drop_unmapped` allows it. A file that Compose would not read is not written.
 //!
 //! What portkeeper writes stands in a block of its own below each service; other services, other keys and comments stay. `ports`
