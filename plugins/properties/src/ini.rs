@@ -31,6 +31,13 @@ struct Entry {
     goes_on: bool,
 }
 
+impl Entry {
+    /// Whether what stands above it counts no more, as in systemd's units.
+    fn begins_anew(&self) -> bool {
+        self.span.is_empty() && !self.separator.is_empty()
+    }
+}
+
 /// Where new keys of a section go.
 #[derive(Debug)]
 struct Section {
@@ -84,7 +91,15 @@ fn values(place: &Place<'_>) -> Result<Vec<String>, Failure> {
         Value::Array(items) if items.is_empty() => {
             Err(Failure::bad_map(format!("`{name}` is an empty list, and nothing stands for one in this format")))
         }
-        Value::Array(items) => items.iter().map(|item| path::text(&name, item)).collect(),
+        Value::Array(items) => {
+            let values: Vec<_> = items.iter().map(|item| path::text(&name, item)).collect::<Result<_, _>>()?;
+            match values.iter().any(String::is_empty) {
+                true => {
+                    Err(Failure::bad_map(format!("`{name}` has an empty item, and that would begin the list anew")))
+                }
+                false => Ok(values),
+            }
+        }
         value => Ok(vec![path::text(&name, value)?]),
     }
 }
@@ -131,9 +146,11 @@ impl Ini {
         asked: &Place<'_>,
     ) -> Result<(), Failure> {
         let all = self.entries.get(place).map_or(&[][..], Vec::as_slice);
-        // An empty value begins the list anew; one that stands alone is a value.
-        let begin = all.iter().rposition(|entry| entry.span.is_empty()).map_or(0, |at| at + 1);
-        let counted = if begin == all.len() { &all[begin.saturating_sub(1)..] } else { &all[begin..] };
+        // An empty value begins the list anew and has to stay where it is, or what stands above it would count again. One that stands alone
+        // is a value, and so is the last one where the key is to be empty. A key without a separator is a switch, and begins nothing.
+        let begin = all.iter().rposition(Entry::begins_anew).map_or(0, |at| at + 1);
+        let is_value = begin == all.len() && (all.len() == 1 || values == [""]);
+        let counted = &all[begin - usize::from(is_value && begin > 0)..];
         let is_list = matches!(asked.value, Value::Array(_));
         if let ([_, second, ..], false) = (counted, is_list) {
             return Err(Failure::bad_target(format!(
@@ -155,7 +172,7 @@ impl Ini {
         let added = values.iter().skip(counted.len());
         for value in added {
             let value = encode(value, None).ok_or_else(|| unwritable(asked))?;
-            self.add(old, plan, new_sections, place, counted.last(), &value)?;
+            self.add(old, plan, new_sections, place, all.last(), &value)?;
             written.push(value);
         }
         let expected = plan.expected.entry(place.clone()).or_default();
