@@ -64,7 +64,14 @@ fn yaml_test_suite() {
     files.retain(|(path, _)| !["652Z-0.yaml", "Y2GN-0.yaml"].iter().any(|name| path.ends_with(name)));
     assert_right(&corpus::run(Syntax::Yaml, files), 200);
     let Some(invalid) = suite_or_skip("yaml-invalid") else { return };
-    let report = corpus::run(Syntax::Yaml, corpus::files(Syntax::Yaml, &invalid).unwrap());
+    // Invalid by the letter, but people write them and other readers take them: continuation lines of a list or of quoted text that
+    // are not indented, or are indented with a tab.
+    let everyday = |path: &str| ["9C9N-0.yaml", "DK95-1.yaml", "QB6E-0.yaml"].iter().any(|name| path.ends_with(name));
+    let (read, refused): (Vec<_>, Vec<_>) =
+        corpus::files(Syntax::Yaml, &invalid).unwrap().into_iter().partition(|(path, _)| everyday(path));
+    assert_eq!(read.len(), 3);
+    assert_right(&corpus::run(Syntax::Yaml, read), 8);
+    let report = corpus::run(Syntax::Yaml, refused);
     assert!(report.files > 50, "{report}");
     assert_eq!((report.right, report.unread_written, report.wrong), (0, 0, 0), "{report}\n{:?}", report.findings);
 }
