@@ -7,7 +7,7 @@ use crate::fs::LockOptions;
 use crate::model::Host;
 use crate::os;
 use crate::plugins::{Engine, Limits};
-use crate::prepare::PrepareContext;
+use crate::prepare::{Mode, PrepareContext};
 use crate::settings::Settings;
 use crate::trust::Trust;
 
@@ -22,12 +22,14 @@ pub(crate) struct PrepareEnv {
 }
 
 impl PrepareEnv {
-    pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
+    pub(crate) fn new(context: &Context, mode: Mode) -> Result<Self, CommandError> {
         let settings = context.settings()?;
         os::expect_threads();
+        let cache = settings.plugin_cache();
+        let cache = if mode == Mode::Write { cache } else { cache.without_new_key() };
         Ok(Self {
             host: context.default_host()?,
-            engine: ManuallyDrop::new(Engine::new(Some(settings.cache.clone()), Limits::default())),
+            engine: ManuallyDrop::new(Engine::new(Some(cache), Limits::default())),
             trust: Trust::load(&settings.trust_file())?,
             settings,
             patience: context.patience(),

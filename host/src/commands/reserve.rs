@@ -204,7 +204,7 @@ pub(super) fn write_env(
         )));
     }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
-    let stage = PrepareEnv::new(context)?;
+    let stage = PrepareEnv::new(context, Mode::Write)?;
     let report = prepare(&job, &stage.surroundings(), store, world, Mode::Write, false)?;
     tell(context, &report, Mode::Write);
     Ok(report.granted)

@@ -12,6 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
+use super::off_limits::is_version_control;
+use crate::document::harmless;
 use crate::fs::{PathContext, PathError};
 
 /// As many symbolic links as Linux follows in one path (path_resolution(7)).
@@ -139,7 +141,8 @@ impl Root {
 fn not_a_path(path: &str) -> Option<&'static str> {
     let last = path.rsplit(std::path::is_separator).next().unwrap_or_default();
     match last {
-        _ if path.contains('\0') => Some("it has a NUL byte"),
+        // Nobody means them, and on a terminal they would make the path look like another.
+        _ if path.chars().any(|c| harmless(c) != c) => Some("it has a control character"),
         _ if path.trim().is_empty() => Some("it is empty"),
         _ if path.starts_with("~/") => {
             Some("`~` means nothing here; write the path relative to the config's directory")
@@ -155,19 +158,6 @@ fn is_device(name: &str) -> bool {
     let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
     matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
-}
-
-/// Whether the path leads into (or is) `.git`, the one of the project or of another repository in it, under any name that some file
-/// system takes for it: upper case, the short name of NTFS, trailing dots and blanks, streams, and the characters that HFS+ ignores.
-fn is_version_control(path: &Path) -> bool {
-    path.components().any(|component| {
-        let name = component.as_os_str().to_string_lossy();
-        let name = name.split(':').next().unwrap_or_default().to_lowercase();
-        let ignored =
-            |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
-        let name = name.replace(ignored, "");
-        matches!(name.trim_end_matches(['.', ' ']), ".git" | "git~1" | ".hg" | ".jj" | ".svn")
-    })
 }
 
 /// Follows the path as the kernel does, and goes on where nothing exists yet. (`canonicalize` stops there, and for a link that leads to

@@ -44,7 +44,7 @@ impl PortRegistry {
         let around = PrepareContext {
             host: &Host::default(),
             environment: &|_| None,
-            engine: &Engine::new(Some(settings.cache.clone()), Limits::default()),
+            engine: &Engine::new(Some(settings.plugin_cache()), Limits::default()),
             plugins: None,
             trust: &trust,
             patience: &LockOptions::default(),

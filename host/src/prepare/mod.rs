@@ -9,6 +9,7 @@ mod error;
 mod job;
 mod options;
 mod outputs;
+mod proposals;
 
 pub use error::PrepareError;
 pub use job::{Job, plugin_sources};

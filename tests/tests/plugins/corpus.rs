@@ -92,7 +92,8 @@ fn a_file_that_is_too_large_is_refused_before_it_is_compiled() {
 fn a_plugin_that_takes_too_long_to_compile_is_given_up() {
     let home = Home::new();
     home.put("x", &WatPlugin::new("x").items(&"(func)".repeat(20_000)).component());
-    let engine = Engine::new(Some(home.cache()), Limits { compiling: Duration::from_millis(1), ..Limits::default() });
+    let engine =
+        Engine::new(Some(home.cache_place()), Limits { compiling: Duration::from_millis(1), ..Limits::default() });
     let start = Instant::now();
     let error = Catalogue::new(&engine, home.sources(), &nobody).find("x").unwrap_err();
     assert!(error.to_string().contains("to compile"), "{error}");

@@ -89,8 +89,11 @@ fn text(examined: &Examined) -> String {
     line("exports", examined.interface.exports.join(", "));
     line("compiled in", words::time(examined.compile_time));
     line("types", metadata.output_types.join(", "));
-    line("usual file", metadata.default_path.clone().unwrap_or_default());
-    line("usual inputs", metadata.default_inputs.join(", "));
+    // What a plugin of others proposes is not done before a config says it.
+    let label =
+        |what| if examined.plugin.origin().is_built_in() { format!("usual {what}") } else { format!("asks: {what}") };
+    line(&label("file"), metadata.default_path.clone().unwrap_or_default());
+    line(&label("inputs"), metadata.default_inputs.join(", "));
     let unchecked = metadata.options_schema.unchecked();
     if !unchecked.is_empty() {
         line("left to it", format!("{} in its options-schema, which portkeeper does not check", unchecked.join(", ")));

@@ -81,7 +81,7 @@ impl<'a> Ports<'a> {
         path: &Path,
     ) -> Result<Self, CommandError> {
         let config = Config::load(path)?;
-        let stage = PrepareEnv::new(context)?;
+        let stage = PrepareEnv::new(context, Mode::Write)?;
         let machine = context.machine(store);
         let report = prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
