@@ -96,15 +96,18 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
     if let Ok(plugins) = catalogue.find_all(&formats, &|plugin| loader.load(plugin)) {
         return Ok(plugins);
     }
-    let find = |(index, format): (usize, &&str)| {
-        catalogue.find(format).map_err(|error| match error {
-            PluginError::Unknown { .. } => {
-                let help = error.help().unwrap_or_default();
-                job.wrong("outputs", index, &FieldPath::root().key("type"), format_args!("{error}; {help}"))
-            }
-            error => PrepareError::Plugin(error),
-        })
+    let explain = |index: usize, error: PluginError| match error {
+        PluginError::Unknown { .. } => {
+            let help = error.help().unwrap_or_default();
+            job.wrong("outputs", index, &FieldPath::root().key("type"), format_args!("{error}; {help}"))
+        }
+        error => PrepareError::Plugin(error),
     };
+    // None is compiled before all may run: a refusal leaves nothing behind.
+    for (index, format) in formats.iter().enumerate() {
+        catalogue.permits(format).map_err(|error| explain(index, error))?;
+    }
+    let find = |(index, format): (usize, &&str)| catalogue.find(format).map_err(|error| explain(index, error));
     formats.iter().enumerate().map(find).collect()
 }
 

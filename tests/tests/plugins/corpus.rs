@@ -47,6 +47,14 @@ fn what_cannot_run_or_does_harm_at_once_is_refused_with_its_reason() {
     }
 }
 
+/// A JavaScript engine has 20,000 to 30,000 functions, and must go on working.
+#[test]
+fn a_plugin_with_as_many_functions_as_a_javascript_engine_is_used() {
+    let home = Home::new();
+    home.put("x", &portkeeper_tests::WatPlugin::new("x").items(&"(func)".repeat(30_000)).component());
+    home.find("x").unwrap().render(&super::request()).unwrap();
+}
+
 #[test]
 fn what_does_harm_when_it_renders_is_stopped_with_its_reason() {
     let home = Home::new();
