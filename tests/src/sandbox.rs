@@ -18,6 +18,16 @@ pub struct Programs {
     pub stand_in: &'static str,
 }
 
+/// The text of a registry without its checksum, as it is left by whoever edits the file by hand.
+///
+/// # Panics
+/// When it has none.
+#[must_use]
+pub fn without_checksum(text: &str) -> String {
+    let end = text.rfind(",\n\"crc32\"").expect("a checksum");
+    format!("{}}}\n", &text[..end])
+}
+
 /// A user of their own: home, state, data and temporary directory, and an environment with nothing else in it.
 #[derive(Debug)]
 pub struct Sandbox {

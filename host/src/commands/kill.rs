@@ -67,7 +67,7 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 fn look(context: &Context, port: Port, directory: &Path) -> Result<Explanation, CommandError> {
     let store = context.store()?;
     let snapshot = store.snapshot()?;
-    Ok(explain(port, snapshot.reservations(), &context.machine(&store), directory))
+    Ok(explain(port, snapshot.reservations(), &context.machine(&store)?, directory))
 }
 
 /// Who has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.

@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
-    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here());
+    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here()?);
     context.tell_notices(snapshot.notices());
     let names = if args.all { every_name(&snapshot) } else { of_scope(context, args, &snapshot, &machine)? };
     let printer = &context.printer;

@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
     let addresses = probe::local_addresses(args.host.as_ref().unwrap_or(&default))?;
     let everywhere = args.host.is_none() && default.is_default();
     let store = context.store()?;
-    let (machine, snapshot) = (context.machine(&store), store.snapshot()?);
+    let (machine, snapshot) = (context.machine(&store)?, store.snapshot()?);
     context.tell_notices(snapshot.notices());
     if !args.why.is_empty() {
         return say_why(context, args, &machine, &snapshot, (&addresses, everywhere));

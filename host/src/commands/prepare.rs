@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
     let (stage, store) = (PrepareEnv::new(context, mode)?, context.store()?);
     let holds = config.ports.iter().any(|port| port.hold.or(config.hold).is_some());
-    let machine = if holds { context.holding_machine(&store)? } else { context.machine(&store) };
+    let machine = if holds { context.holding_machine(&store)? } else { context.machine(&store)? };
     let job = Job::of_config(&config);
     let report = prepare(&job, &stage.surroundings(), &store, &machine, mode, args.require_free)?;
     tell(context, &report, mode);

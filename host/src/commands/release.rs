@@ -84,7 +84,7 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
     let directory = context.current_directory()?;
     let selected = Selected::new(context, args, &directory)?;
     let store = context.store()?;
-    let machine = context.machine(&store);
+    let machine = context.machine(&store)?;
     if args.all && !args.yes && !is_confirmed(context, args, &store.snapshot()?, &machine)? {
         return Err(CommandError::no("nothing was released"));
     }

@@ -49,7 +49,14 @@ impl PortRegistry {
             trust: &trust,
             patience: &LockOptions::default(),
         };
-        let report = prepare(job, &around, &self.store, &self.machine(), Mode::Write, false)?;
+        let report = prepare(
+            job,
+            &around,
+            &self.store,
+            &self.machine().map_err(crate::reserve::ReserveError::from)?,
+            Mode::Write,
+            false,
+        )?;
         Ok(report.outputs.iter().any(|output| output.changed))
     }
 }
