@@ -34,6 +34,12 @@ impl Settings {
         }
     }
 
+    /// The locks of projects.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.state.join("locks")
+    }
+
     /// The platform's places; none when there is no home directory.
     ///
     /// Linux and macOS: the XDG Base Directory Specification. Windows: the known directories.

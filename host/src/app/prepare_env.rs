@@ -1,6 +1,7 @@
 //! What a prepare is surrounded by, owned.
 
 use std::mem::ManuallyDrop;
+use std::path::PathBuf;
 
 use super::{CommandError, Context};
 use crate::fs::LockOptions;
@@ -18,6 +19,7 @@ pub(crate) struct PrepareEnv {
     engine: ManuallyDrop<Engine>,
     settings: Settings,
     trust: Trust,
+    locks: PathBuf,
     patience: LockOptions<'static>,
 }
 
@@ -31,6 +33,7 @@ impl PrepareEnv {
             host: context.default_host()?,
             engine: ManuallyDrop::new(Engine::new(Some(cache), Limits::default())),
             trust: Trust::load(&settings.trust_file())?,
+            locks: settings.locks(),
             settings,
             patience: context.patience(),
         })
@@ -43,6 +46,7 @@ impl PrepareEnv {
             engine: &self.engine,
             plugins: Some(&self.settings.plugins),
             trust: &self.trust,
+            locks: &self.locks,
             patience: &self.patience,
         }
     }

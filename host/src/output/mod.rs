@@ -52,6 +52,7 @@ mod map;
 mod off_limits;
 mod place;
 mod read;
+mod staging;
 mod target;
 mod transaction;
 

@@ -9,19 +9,24 @@ use std::ffi::OsString;
 use std::fs::FileType;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::off_limits::is_version_control;
 use crate::document::harmless;
-use crate::fs::{PathContext, PathError};
+use crate::fs::{Directory, PathContext, PathError};
 
 /// As many symbolic links as Linux follows in one path (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
 /// A file that an output may be written to, or an input may be read from. It need not exist, and neither need its directory.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Target {
+    /// The directory that it lies below, open: the project's, or one of its own where it is trusted outside.
+    pub(super) root: Arc<Directory>,
+    /// The way from there, with no link in it.
+    pub(super) inside: PathBuf,
     pub(super) real: PathBuf,
     pub(super) shown: String,
 }
@@ -93,9 +98,13 @@ impl Target {
     }
 }
 
-/// A project's directory, which targets lie in: absolute, and without symbolic links.
+/// A project's directory, which targets lie in.
 #[derive(Debug, Clone)]
-pub struct Root(PathBuf);
+pub struct Root {
+    directory: Arc<Directory>,
+    /// Absolute, and without symbolic links.
+    path: PathBuf,
+}
 
 impl Root {
     /// The directory that the path leads to.
@@ -103,7 +112,8 @@ impl Root {
     /// # Errors
     /// It is not there, or the system refused to look.
     pub fn new(project: &Path) -> Result<Self, PathError> {
-        project.canonicalize().at(project).map(Self)
+        let path = project.canonicalize().at(project)?;
+        Ok(Self { directory: Arc::new(Directory::open(&path).at(project)?), path })
     }
 
     /// The directory itself.
@@ -122,8 +132,8 @@ impl Root {
             return Err(TargetError::NotAPath(path.to_owned(), why));
         }
         let shown = path.to_owned();
-        let real = follow(&self.0, path)?;
-        let inside = real.strip_prefix(&self.0).ok();
+        let real = follow(&self.path, path)?;
+        let inside = real.strip_prefix(&self.path).ok();
         if is_version_control(inside.unwrap_or(&real)) && !is_trusted(&real) {
             return Err(TargetError::VersionControl { shown, real });
         }
@@ -133,9 +143,22 @@ impl Root {
         match std::fs::symlink_metadata(&real) {
             Ok(metadata) if !metadata.is_file() => Err(TargetError::NotAFile(shown, kind(metadata.file_type()))),
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(&real)?,
-            _ => Ok(Target { real, shown }),
+            _ => {
+                let (root, inside) = match inside {
+                    Some(inside) => (Arc::clone(&self.directory), inside.to_owned()),
+                    None => open_outside(&real)?,
+                };
+                Ok(Target { root, inside, real, shown })
+            }
         }
     }
+}
+
+/// The nearest directory above a trusted file that is there, and the way from it.
+fn open_outside(real: &Path) -> Result<(Arc<Directory>, PathBuf), PathError> {
+    let above = real.ancestors().skip(1).find(|above| above.is_dir()).unwrap_or(Path::new("/"));
+    let directory = Directory::open_without_links(above).at(above)?;
+    Ok((Arc::new(directory), real.strip_prefix(above).unwrap_or(real).to_owned()))
 }
 
 fn not_a_path(path: &str) -> Option<&'static str> {

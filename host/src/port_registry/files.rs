@@ -47,6 +47,7 @@ impl PortRegistry {
             engine: &Engine::new(Some(settings.plugin_cache()), Limits::default()),
             plugins: None,
             trust: &trust,
+            locks: &settings.locks(),
             patience: &LockOptions::default(),
         };
         let report = prepare(
