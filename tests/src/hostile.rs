@@ -41,7 +41,11 @@ pub fn refused(output_type: &str) -> Vec<Hostile> {
         file("components that unfold", &text(&unfolding(30)), "composed of more components"),
         file("a memory of 64 bits", &text(MEMORY64), "broken"),
         file("a function of a megabyte", &with_function(output_type, &straight(1_000_000)), "one of its functions"),
-        file("functions without number", &with_function(output_type, &"(func)".repeat(90_000)), "functions, and a plugin may have"),
+        file(
+            "functions without number",
+            &with_function(output_type, &"(func)".repeat(90_000)),
+            "functions, and a plugin may have",
+        ),
         file("exports without number", &with_function(output_type, &exports(31_000)), "exports"),
         file(
             "a memory too large from the start",

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::Target;
 use crate::model::Project;
 
 /// Whether the path leads into (or is) a directory of version control, the one of the project or of another repository in it.
@@ -12,10 +11,9 @@ pub(super) fn is_version_control(path: &Path) -> bool {
 }
 
 /// Whether the file is one that portkeeper itself goes by: a config, which chooses the files that are written; the lockfile; or anything in
-/// `.portkeeper`, where a project's plugins are. `project` is a directory without symbolic links.
+/// `.portkeeper`, where a project's plugins are. `real` and `project` are without symbolic links.
 #[must_use]
-pub fn belongs_to_portkeeper(target: &Target, project: &Path) -> bool {
-    let real = target.real();
+pub fn belongs_to_portkeeper(real: &Path, project: &Path) -> bool {
     // A project may itself lie in a directory of that name.
     let inside = real.strip_prefix(project).unwrap_or(real);
     let is_ours = |name: &str| matches!(name, ".portkeeper" | "portke~1");
@@ -45,8 +43,7 @@ mod tests {
     use super::*;
 
     fn is_ours(path: &str) -> bool {
-        let target = Target { real: Path::new("/p").join(path), shown: path.to_owned() };
-        belongs_to_portkeeper(&target, Path::new("/p"))
+        belongs_to_portkeeper(&Path::new("/p").join(path), Path::new("/p"))
     }
 
     #[test]
@@ -83,10 +80,10 @@ mod tests {
 
     #[test]
     fn a_project_may_lie_where_it_likes() {
-        let target = Target { real: "/home/me/.portkeeper/shop/.env".into(), shown: ".env".to_owned() };
-        assert!(!belongs_to_portkeeper(&target, Path::new("/home/me/.portkeeper/shop")));
+        let target = Path::new("/home/me/.portkeeper/shop/.env");
+        assert!(!belongs_to_portkeeper(target, Path::new("/home/me/.portkeeper/shop")));
         assert!(
-            belongs_to_portkeeper(&target, Path::new("/home/me/other")),
+            belongs_to_portkeeper(target, Path::new("/home/me/other")),
             "a trusted file elsewhere is looked at as a whole"
         );
     }

@@ -119,7 +119,7 @@ impl Root {
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link that
@@ -176,7 +176,7 @@ fn not_a_path(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether Windows keeps the name for a device, whatever follows the first dot ("NameRequest Files, Paths, and Namespaces").
+/// Whether Windows keeps the name for a device, whatever follows the first dot ("Naming Files, Paths, and Namespaces").
 fn is_device(name: &str) -> bool {
     let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));

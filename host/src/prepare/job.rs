@@ -161,7 +161,7 @@ impl<'a> Job<'a> {
     /// the directory without symbolic links.
     pub(super) fn is_off_limits(&self, target: &Target, project: &Path) -> bool {
         self.config.is_some_and(|config| is_same_file(&config.path, target.real()))
-            || belongs_to_portkeeper(target, project)
+            || belongs_to_portkeeper(target.real(), project)
     }
 
     /// The requests, with hosts looked up.

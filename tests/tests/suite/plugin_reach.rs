@@ -16,6 +16,7 @@ fn with_plugin(plugin: &WatPlugin) -> Sandbox {
     sandbox
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an output is written where it is used")]
 fn configure(sandbox: &Sandbox, ports: &Ports, output: Value) {
     sandbox.write("pk.config.json", one_port(ports, json!([{ "type": "env" }, output])).to_string());
 }
@@ -25,7 +26,9 @@ fn configure(sandbox: &Sandbox, ports: &Ports, output: Value) {
 fn assert_refused(sandbox: &Sandbox, words: &[&str]) {
     let before = sandbox.all_but_registry();
     let outcome = sandbox.portkeeper("prepare").refused(2);
-    words.iter().for_each(|word| drop(outcome.says(word)));
+    for word in words {
+        outcome.says(word);
+    }
     assert_eq!(sandbox.reserved(), [0; 0], "{outcome}");
     before.assert_unchanged(&outcome);
 }
