@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     context.tell_holds(&report.granted);
     let printer = &context.printer;
     match printer.format_or_json() {
-        _ if args.diff => printer.text(&report.diff)?,
+        _ if args.diff => printer.patch(&report.diff)?,
         Format::Table => printer.text(table(&report, mode))?,
         Format::Json | Format::Jsonl => printer.json(&answer(&report, mode))?,
     }

@@ -215,7 +215,7 @@ impl<'a> Selected<'a> {
         let views =
             || released.iter().map(|reservation| ReleasedView::new(reservation, "released by request".to_owned()));
         match printer.format() {
-            Format::Table => released.iter().try_for_each(|reservation| printer.safe_line(self.line(reservation))),
+            Format::Table => released.iter().try_for_each(|reservation| printer.line(self.line(reservation))),
             Format::Jsonl => views().try_for_each(|view| printer.json(&view)),
             Format::Json => printer.json(&json!({ "released": views().collect::<Vec<_>>() })),
         }

@@ -26,7 +26,7 @@ struct Format {
 
 pub(crate) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
     let formats = PluginLibrary::new(context)?.with_catalogue(|catalogue| formats(context, catalogue, args.built_in));
-    context.printer.line(format_args!("{:#}", schema(&formats)))?;
+    context.printer.pretty_json(&schema(&formats))?;
     Ok(ExitCode::SUCCESS)
 }
 

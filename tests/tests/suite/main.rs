@@ -21,6 +21,7 @@ mod explain;
 mod faults;
 mod formats;
 mod holds;
+mod hostile_text;
 mod import;
 mod kill;
 mod leases;

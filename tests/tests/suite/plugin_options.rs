@@ -19,7 +19,7 @@ const SCHEMA: &str = r##"{
 
 /// A plugin that writes the options that it is given. (They lie at the 80th byte of the request.)
 fn echo() -> WatPlugin {
-    WatPlugin::new("echo").options_schema(SCHEMA).on_render(
+    WatPlugin::new("echo").default_path("out.json").options_schema(SCHEMA).on_render(
         "(drop (call $text (local.get $request)))
          (i64.store (i32.const 568) (i64.load (i32.add (local.get $request) (i32.const 60)))) (return (i32.const 512))",
     )
@@ -120,7 +120,8 @@ fn the_schema_of_the_config_knows_the_options_of_every_installed_format() {
         output["anyOf"][0]["enum"].as_array().unwrap().contains(&json!("echo")),
         "editors complete types: {output}"
     );
-    assert_eq!(schema["$defs"]["echo-output"]["properties"]["path"]["default"], "out.json");
+    let default = |format: &str| &schema["$defs"][format]["properties"]["path"]["default"];
+    assert_eq!((default("env-output"), default("echo-output")), (&json!(".env"), &Value::Null), "it only proposes one");
     let built_in = sandbox.portkeeper("schema --built-in").ok().stdout;
     assert!(!built_in.contains("echo"), "{built_in}");
 }
