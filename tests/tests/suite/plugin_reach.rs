@@ -16,8 +16,7 @@ fn with_plugin(plugin: &WatPlugin) -> Sandbox {
     sandbox
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "an output is written where it is used")]
-fn configure(sandbox: &Sandbox, ports: &Ports, output: Value) {
+fn configure(sandbox: &Sandbox, ports: &Ports, output: &Value) {
     sandbox.write("pk.config.json", one_port(ports, json!([{ "type": "env" }, output])).to_string());
 }
 
@@ -51,11 +50,11 @@ fn a_plugin_of_others_does_not_choose_its_file_and_the_error_shows_the_line_to_a
     let ports = Ports::take(1);
     for path in ["out.txt", "pk.config.json", ".portkeeper/plugins/y.wasm", "Makefile", ".git/hooks/pre-commit"] {
         let sandbox = with_plugin(&WatPlugin::new("nosy").default_path(path));
-        configure(&sandbox, &ports, json!({ "type": "nosy" }));
+        configure(&sandbox, &ports, &json!({ "type": "nosy" }));
         assert_refused(&sandbox, &["outputs[1].path", "not built in", &format!(r#""path": "{path}""#)]);
     }
     let sandbox = with_plugin(&WatPlugin::new("nosy").default_path("out.txt"));
-    configure(&sandbox, &ports, json!({ "type": "nosy", "path": "out.txt" }));
+    configure(&sandbox, &ports, &json!({ "type": "nosy", "path": "out.txt" }));
     let _ = sandbox.portkeeper("prepare").ok();
     assert!(sandbox.has("out.txt"));
 }
@@ -65,14 +64,14 @@ fn a_plugin_of_others_reads_no_file_that_the_config_does_not_name() {
     let ports = Ports::take(1);
     let sandbox = with_plugin(&nosy());
     sandbox.write("secret.key", "PRIVATE-KEY");
-    configure(&sandbox, &ports, json!({ "type": "nosy", "path": "o.txt" }));
+    configure(&sandbox, &ports, &json!({ "type": "nosy", "path": "o.txt" }));
     let outcome = sandbox.portkeeper("prepare").ok();
     outcome.says(r#"add: "inputs": ["secret.key"], or [] to keep it out"#);
     assert!(!sandbox.read("o.txt").contains("PRIVATE-KEY"));
 
-    configure(&sandbox, &ports, json!({ "type": "nosy", "path": "o.txt", "inputs": [] }));
+    configure(&sandbox, &ports, &json!({ "type": "nosy", "path": "o.txt", "inputs": [] }));
     assert!(!sandbox.portkeeper("prepare").ok().stderr.contains("secret.key"));
-    configure(&sandbox, &ports, json!({ "type": "nosy", "path": "o.txt", "inputs": ["secret.key"] }));
+    configure(&sandbox, &ports, &json!({ "type": "nosy", "path": "o.txt", "inputs": ["secret.key"] }));
     let _ = sandbox.portkeeper("prepare").ok();
     assert_eq!(sandbox.read("o.txt"), "PRIVATE-KEY", "named, it is read: the plugin asks for it indeed");
 }
@@ -94,18 +93,18 @@ fn what_portkeeper_goes_by_is_no_output_of_any_format() {
         "link.json",
     ] {
         for format in ["json", "nosy"] {
-            configure(&sandbox, &ports, json!({ "type": format, "path": path }));
+            configure(&sandbox, &ports, &json!({ "type": format, "path": path }));
             assert_refused(&sandbox, &["outputs[1].path", config, path]);
-            configure(&sandbox, &ports, json!({ "type": format, "path": "fine", "files": [path] }));
+            configure(&sandbox, &ports, &json!({ "type": format, "path": "fine", "files": [path] }));
             assert_refused(&sandbox, &["outputs[1].files", config, path]);
         }
     }
     for path in [".git/config", ".GIT/config", "sub/.hg/hgrc", ".jj/x", ".svn/x"] {
-        configure(&sandbox, &ports, json!({ "type": "json", "path": path }));
+        configure(&sandbox, &ports, &json!({ "type": "json", "path": path }));
         assert_refused(&sandbox, &["outputs[1].path", "version control"]);
     }
     // Not even with the user's consent, which is for files elsewhere.
-    configure(&sandbox, &ports, json!({ "type": "json", "path": "pk.config.json" }));
+    configure(&sandbox, &ports, &json!({ "type": "json", "path": "pk.config.json" }));
     let _ = sandbox.portkeeper("trust pk.config.json").run();
     assert_refused_still(&sandbox);
 }
@@ -139,7 +138,7 @@ fn a_path_with_control_characters_is_refused_without_them() {
             json!({ "type": "json", "path": "fine", "files": [bad] }),
             json!({ "type": "json", "path": "fine", "inputs": [bad] }),
         ] {
-            configure(&sandbox, &ports, output);
+            configure(&sandbox, &ports, &output);
             let outcome = sandbox.portkeeper("prepare").refused(2);
             outcome.says("control character");
             assert!(!outcome.stderr.contains(bad), "{outcome}");
