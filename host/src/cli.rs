@@ -165,7 +165,7 @@ pub(crate) fn main() -> ExitCode {
     let context = Context::new(cli.globals);
     run(&context, &cli.command).unwrap_or_else(|error| {
         let error = context.with_hint(error);
-        context.printer.error(&error);
+        error.print(&context.printer);
         error.exit_code()
     })
 }

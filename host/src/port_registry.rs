@@ -82,8 +82,8 @@ impl PortRegistry {
     }
 
     /// This machine, with the holders of this registry.
-    fn machine(&self) -> Machine {
-        Machine::here().with_holds(HoldDirectory::beside(self.store.path()))
+    fn machine(&self) -> Result<Machine, RegistryError> {
+        Ok(Machine::here()?.with_holds(HoldDirectory::beside(self.store.path())))
     }
 
     /// Reserves a port for as long as the answer is kept, and this process runs.
@@ -100,16 +100,16 @@ impl PortRegistry {
     /// # Errors
     /// As [`PortRegistry::reserve`].
     pub fn reserve_many(&self, selection: &Selection, count: usize) -> Result<Vec<Reserved<'_>>, ReserveError> {
-        let (keeper, machine) = self.keeping_machine();
+        let (keeper, machine) = self.keeping_machine()?;
         let outcome = reserve(&self.store, &machine, &vec![selection.request()?; count])?;
         Ok(self.guards(outcome, &keeper))
     }
 
     /// This machine, with something that holds ports for this process.
-    fn keeping_machine(&self) -> (Rc<InProcess>, Machine) {
+    fn keeping_machine(&self) -> Result<(Rc<InProcess>, Machine), RegistryError> {
         let keeper = Rc::new(InProcess::new());
-        let machine = self.machine().with_keeper(keeper.clone());
-        (keeper, machine)
+        let machine = self.machine()?.with_keeper(keeper.clone());
+        Ok((keeper, machine))
     }
 
     fn guards(&self, outcome: Outcome, keeper: &InProcess) -> Vec<Reserved<'_>> {
@@ -129,7 +129,7 @@ impl PortRegistry {
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn release(&self, ports: &[Port]) -> Result<Vec<Reservation>, RegistryError> {
-        Ok(release(&self.store, &self.machine(), |reservation| ports.contains(&reservation.port))?.released)
+        Ok(release(&self.store, &self.machine()?, |reservation| ports.contains(&reservation.port))?.released)
     }
 
     /// All reservations, those of other machines and namespaces that share the registry included.
@@ -145,7 +145,7 @@ impl PortRegistry {
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn collect(&self) -> Result<Vec<(Reservation, Stale)>, RegistryError> {
-        let released = collect(&self.store, &self.machine())?;
+        let released = collect(&self.store, &self.machine()?)?;
         Ok(released.into_iter().map(|released| (released.reservation, released.why)).collect())
     }
 }
@@ -164,7 +164,7 @@ impl PortRegistry {
         let addresses = local_addresses(&host)?;
         let rules = NameOptions { host: (host, addresses), moves: false, require_free: false };
         let namings = [selection.naming(name, of)?];
-        let mut outcome = reserve_names(&self.store, &self.machine(), &namings, &rules)?;
+        let mut outcome = reserve_names(&self.store, &self.machine()?, &namings, &rules)?;
         Ok(outcome.granted.remove(0).reservation)
     }
 
@@ -174,7 +174,7 @@ impl PortRegistry {
     /// [`RegistryError`]; then nothing has changed.
     pub fn release_name(&self, name: &Name, of: &NameOf) -> Result<Option<Reservation>, RegistryError> {
         let is_it = |other: &LeaseName| other.name == name.as_str() && other.belongs_to(of.0.as_deref());
-        let mut outcome = release(&self.store, &self.machine(), |one| one.name().is_some_and(is_it))?;
+        let mut outcome = release(&self.store, &self.machine()?, |one| one.name().is_some_and(is_it))?;
         Ok(outcome.released.pop())
     }
 
@@ -184,7 +184,7 @@ impl PortRegistry {
     /// [`RegistryError`].
     pub fn names(&self, of: &NameOf) -> Result<Vec<(String, Port)>, RegistryError> {
         let snapshot = self.store.snapshot()?;
-        let names = names_of(&snapshot, &Machine::here(), of.0.as_deref());
+        let names = names_of(&snapshot, &Machine::here().map_err(RegistryError::from)?, of.0.as_deref());
         Ok(names.iter().filter_map(|one| Some((one.name()?.name.clone(), one.port))).collect())
     }
 }
@@ -207,7 +207,7 @@ impl PortRegistry {
         let addresses = local_addresses(&Host::default()).map_err(PickError::from)?;
         let (protocol, everywhere) = (Protocol::Tcp, true);
         let wish = Pick { count: 1, among, except, random: true, protocol, addresses: &addresses, everywhere };
-        let picked = pick(&self.store.snapshot()?, &self.machine(), &wish)?;
+        let picked = pick(&self.store.snapshot()?, &self.machine()?, &wish)?;
         Ok(picked[0])
     }
 }

@@ -22,6 +22,24 @@ impl Settings {
         self.state.join("trust.json")
     }
 
+    /// Where compiled plugins are kept. What proves that they are the user's own lies with the state, which sandboxes keep their programs
+    /// out of more often than of a cache.
+    #[cfg(feature = "plugins")]
+    #[must_use]
+    pub fn plugin_cache(&self) -> crate::plugins::CachePlace {
+        crate::plugins::CachePlace {
+            directory: self.cache.clone(),
+            key: self.state.join("plugin-cache.key"),
+            makes_key: true,
+        }
+    }
+
+    /// The locks of projects.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.state.join("locks")
+    }
+
     /// The platform's places; none when there is no home directory.
     ///
     /// Linux and macOS: the XDG Base Directory Specification. Windows: the known directories.

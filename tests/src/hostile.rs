@@ -41,6 +41,18 @@ pub fn refused(output_type: &str) -> Vec<Hostile> {
         file("components that unfold", &text(&unfolding(30)), "composed of more components"),
         file("a memory of 64 bits", &text(MEMORY64), "broken"),
         file("a function of a megabyte", &with_function(output_type, &straight(1_000_000)), "one of its functions"),
+        file(
+            "functions without number",
+            &with_function(output_type, &"(func)".repeat(90_000)),
+            "functions, and a plugin may have",
+        ),
+        file("exports without number", &with_function(output_type, &exports(31_000)), "exports"),
+        file(
+            "a memory too large from the start",
+            &WatPlugin::new(output_type).memory("2000").component(),
+            "MiB of memory",
+        ),
+        file("a table too large from the start", &with_function(output_type, "(table 200000 funcref)"), "tables"),
         file("a function of many ways", &with_function(output_type, &branching(5_000, 2_000)), "one of its functions"),
     ]
 }
@@ -53,8 +65,6 @@ pub fn harmful_at_once(output_type: &str) -> Vec<Hostile> {
     vec![
         plugin("loops when asked", &new().on_describe("(loop $for_ever (br $for_ever))"), "did not finish"),
         plugin("loops when started", &new().items("(func $main (loop $on (br $on))) (start $main)"), "did not finish"),
-        plugin("a memory too large from the start", &new().memory("2000"), "memory"),
-        plugin("a table too large from the start", &new().items("(table 200000 funcref)"), "tables"),
         plugin(
             "a name that is no text",
             &new().on_describe(
@@ -187,6 +197,11 @@ pub fn harmful(output_type: &str) -> Vec<Hostile> {
 /// A plugin with a further function in it.
 fn with_function(output_type: &str, function: &str) -> Vec<u8> {
     WatPlugin::new(output_type).items(function).component()
+}
+
+/// A function under that many names.
+fn exports(names: usize) -> String {
+    format!("(func $f) {}", (0..names).map(|n| format!("(export \"{n}\" (func $f))")).collect::<String>())
 }
 
 /// A function of that many bytes, about.

@@ -9,20 +9,26 @@ use tempfile::TempDir;
 
 use crate::{Run, Snapshot, StandIn};
 
-/// The programs that a test runs, and a directory for what they keep. Cargo tells only the tests themselves where they are.
+/// The programs that a test runs. Cargo tells only the tests themselves where they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Programs {
     /// `portkeeper-under-test`.
     pub portkeeper: &'static str,
     /// `stand-in`.
     pub stand_in: &'static str,
-    /// `CARGO_TARGET_TMPDIR`. Compiled plugins are kept there, so that not every test compiles them again.
-    pub target: &'static str,
+}
+
+/// The text of a registry without its checksum, as it is left by whoever edits the file by hand.
+///
+/// # Panics
+/// When it has none.
+#[must_use]
+pub fn without_checksum(text: &str) -> String {
+    let end = text.rfind(",\n\"crc32\"").expect("a checksum");
+    format!("{}}}\n", &text[..end])
 }
 
 /// A user of their own: home, state, data and temporary directory, and an environment with nothing else in it.
-///
-/// Only the cache of compiled plugins is everybody's, as it is made to be: tests that are about it choose another one.
 #[derive(Debug)]
 pub struct Sandbox {
     root: TempDir,
@@ -229,13 +235,13 @@ impl Sandbox {
             ("XDG_STATE_HOME", "state"),
             ("XDG_DATA_HOME", "data"),
             ("XDG_CONFIG_HOME", "config"),
+            ("XDG_CACHE_HOME", "cache"),
             ("TMPDIR", "tmp"),
         ];
         let directories =
             directories.map(|(key, directory)| (key.into(), self.root().join(directory).into_os_string()));
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let cache = Path::new(self.programs.target).join("cache").into_os_string();
-        let others = [("XDG_CACHE_HOME".into(), cache), ("PATH".into(), path), ("LC_ALL".into(), "C".into())];
+        let others = [("PATH".into(), path), ("LC_ALL".into(), "C".into())];
         directories.into_iter().chain(others).collect()
     }
 }

@@ -343,7 +343,7 @@ impl SelectionArgs {
             return Ok(Lease::Timed { length });
         }
         if let Some(pid) = self.for_pid {
-            let process = os::process_id(pid);
+            let process = os::process_id(pid)?;
             return process.map(Lease::Process).ok_or_else(|| {
                 CommandError::no(format_args!("--for-pid {pid}: no such process runs, or this user may not see it"))
             });

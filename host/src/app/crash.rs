@@ -4,6 +4,8 @@
 use std::panic;
 
 #[cfg(panic = "abort")]
+use crate::document::harmless_line;
+#[cfg(panic = "abort")]
 use crate::plugins::in_compiler;
 
 /// Where a panic ends the process, one over a plugin's bytes still ends it with the plugin's name and exit code 3.
@@ -12,7 +14,7 @@ pub(crate) fn report_crashes() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         usual(panic);
-        let plugins: Vec<_> = in_compiler().iter().map(ToString::to_string).collect();
+        let plugins: Vec<_> = in_compiler().iter().map(|plugin| harmless_line(&plugin.to_string())).collect();
         if !plugins.is_empty() {
             end(&format!("the compiler crashed on {}: nothing was written", plugins.join(", or on ")));
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use super::Printer;
 use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::PathError;
@@ -108,6 +109,12 @@ impl CommandError {
     fn taken_by(mut self, reservation: Option<Reservation>) -> Self {
         self.taken = reservation.map(Box::new);
         self
+    }
+
+    /// Says it to the user. Message and hint are two texts: a line feed in the first, from a name of others, begins no second.
+    pub(crate) fn print(&self, printer: &Printer) {
+        printer.error(&self.message);
+        self.hint.iter().for_each(|hint| printer.hint(hint));
     }
 
     /// Whether only the answer is no, and another question may have another answer.

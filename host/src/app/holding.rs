@@ -38,13 +38,13 @@ impl HoldArgs {
 
 impl Context {
     /// This machine, with the holders of the registry.
-    pub(crate) fn machine(&self, store: &FileStore<'_>) -> Machine {
-        Machine::here().with_holds(HoldDirectory::beside(store.path()))
+    pub(crate) fn machine(&self, store: &FileStore<'_>) -> Result<Machine, CommandError> {
+        Ok(Machine::here()?.with_holds(HoldDirectory::beside(store.path())))
     }
 
     /// The same, able to start a holder if there is something to hold.
     pub(crate) fn machine_for(&self, store: &FileStore<'_>, hold: &HoldArgs) -> Result<Machine, CommandError> {
-        if hold.kind().is_some() { self.holding_machine(store) } else { Ok(self.machine(store)) }
+        if hold.kind().is_some() { self.holding_machine(store) } else { self.machine(store) }
     }
 
     /// The same, able to start a holder.
@@ -64,7 +64,7 @@ impl Context {
             std::env::current_exe().map_err(unknown)?
         };
         let keeper = Background::new(HoldDirectory::beside(store.path()), program, [HOLDER]);
-        Ok(self.machine(store).with_keeper(Rc::new(keeper)))
+        Ok(self.machine(store)?.with_keeper(Rc::new(keeper)))
     }
 
     #[cfg(not(target_os = "linux"))]

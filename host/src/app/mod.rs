@@ -35,7 +35,7 @@ pub(crate) use network_args::NetworkArgs;
 pub(crate) use normalise::normalise;
 pub(crate) use plugin_library::PluginLibrary;
 pub(crate) use prepare_env::PrepareEnv;
-pub(crate) use printer::{Printer, sanitise};
+pub(crate) use printer::Printer;
 pub(crate) use progress::ScanProgress;
 pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
 pub(crate) use sections::Sections;

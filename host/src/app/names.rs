@@ -116,7 +116,7 @@ impl NameArgs {
 /// # Errors
 /// A usage error when there is none, with the name that was probably meant.
 pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, CommandError> {
-    let (snapshot, machine, directory) = (context.store()?.snapshot()?, Machine::here(), context.current_directory()?);
+    let (snapshot, machine, directory) = (context.store()?.snapshot()?, Machine::here()?, context.current_directory()?);
     context.tell_notices(snapshot.notices());
     let reach = Reach::of(&directory);
     // How many steps upwards the name's project lies. The nearest counts, the user's own come last.

@@ -42,11 +42,16 @@ impl PluginLibrary {
         });
         Ok(Self {
             trust: Trust::load(&settings.trust_file())?,
-            engine: Engine::new(Some(settings.cache.clone()), Limits::default()),
+            engine: Engine::new(Some(settings.plugin_cache().without_new_key()), Limits::default()),
             settings,
             project,
             sources,
         })
+    }
+
+    /// The same, which keeps what it compiles even if it is the first to do so.
+    pub(crate) fn keeping(self) -> Self {
+        Self { engine: Engine::new(Some(self.settings.plugin_cache()), Limits::default()), ..self }
     }
 
     /// The same, with nothing that was compiled before.

@@ -29,7 +29,7 @@ impl Context {
             return Some(format!("it is {name} of this project: start the server on it; {release}"));
         }
         let snapshot = self.store().ok()?.snapshot().ok()?;
-        let offered = offer(&yours(port, snapshot.reservations(), &Machine::here(), &reach));
+        let offered = offer(&yours(port, snapshot.reservations(), &Machine::here().ok()?, &reach));
         Some(match whose {
             Whose::Other(_) => offered.unwrap_or_else(|| "any other port will do: leave out --port".to_owned()),
             _ => offered.map_or_else(|| release.clone(), |offered| format!("{offered}; {release}")),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::printer::sanitise;
+use crate::document::harmless_line;
 
 /// The longest line, in characters. Command lines can be of any length, and only their beginning tells something.
 const LONGEST: usize = 160;
@@ -56,7 +56,7 @@ impl fmt::Display for Sections {
 
 /// Without what could drive a terminal or break the line, and not longer than a line should be.
 fn one_line(text: &str) -> String {
-    let clean = sanitise(text).replace(['\n', '\t'], " ");
+    let clean = harmless_line(text);
     match clean.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &clean[..end]),
         None => clean,

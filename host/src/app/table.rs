@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::printer::sanitise;
+use crate::document::harmless_line;
 
 /// Rows of cells under a heading, each column as wide as its widest cell.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let clean = |cell: String| if cell.is_empty() { "-".to_owned() } else { sanitise(&cell).replace('\n', " ") };
+        let clean = |cell: String| if cell.is_empty() { "-".to_owned() } else { harmless_line(&cell) };
         self.rows.push(cells.into_iter().map(clean).collect());
     }
 }

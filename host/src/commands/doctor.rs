@@ -25,7 +25,7 @@ pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResul
 
 fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> {
     let store = context.store()?;
-    let machine = context.machine(&store);
+    let machine = context.machine(&store)?;
     let (mut findings, snapshot) = doctor::registry(&store);
     findings.extend(doctor::state_directory(&store));
     findings.push(doctor::lock(&store));

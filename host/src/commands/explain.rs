@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let snapshot = store.snapshot()?;
     context.tell_notices(snapshot.notices());
     let port = port_or_name(context, &args.port)?;
-    let explained = explain(port, snapshot.reservations(), &context.machine(&store), &directory);
+    let explained = explain(port, snapshot.reservations(), &context.machine(&store)?, &directory);
     match context.printer.format() {
         Format::Table => context.printer.text(text(&explained, &directory))?,
         _ => context.printer.json(&view(&explained, &directory))?,

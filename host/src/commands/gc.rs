@@ -18,7 +18,7 @@ pub(crate) struct GcArgs {
 
 pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
     let store = context.store()?;
-    let machine = context.machine(&store);
+    let machine = context.machine(&store)?;
     let released = if args.dry_run {
         let snapshot = store.snapshot()?;
         context.tell_notices(snapshot.notices());

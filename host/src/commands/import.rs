@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> CommandResult {
     remarks.iter().for_each(|remark| context.printer.note(in_file(path, remark)));
     let (places, requests): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
     let store = context.store()?;
-    let adopted = if requests.is_empty() { Vec::new() } else { adopt(&store, &context.machine(&store), &requests)? };
+    let adopted = if requests.is_empty() { Vec::new() } else { adopt(&store, &context.machine(&store)?, &requests)? };
     let mut imported = Vec::new();
     for ((place, request), adopted) in places.into_iter().zip(&requests).zip(adopted) {
         match adopted {

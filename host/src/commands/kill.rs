@@ -67,7 +67,7 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 fn look(context: &Context, port: Port, directory: &Path) -> Result<Explanation, CommandError> {
     let store = context.store()?;
     let snapshot = store.snapshot()?;
-    Ok(explain(port, snapshot.reservations(), &context.machine(&store), directory))
+    Ok(explain(port, snapshot.reservations(), &context.machine(&store)?, directory))
 }
 
 /// Who has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
@@ -85,7 +85,8 @@ fn is_wanted(context: &Context, args: &KillArgs, plan: &Plan) -> Result<bool, Co
         return Ok(true);
     }
     for victim in &plan.victims {
-        context.printer.prompt(format_args!("{}\n  {}\n", victim.portrait, victim.portrait.command_line.join(" ")));
+        context.printer.about(&victim.portrait);
+        context.printer.about(format_args!("  {}", victim.portrait.command_line.join(" ")));
     }
     if !io::stdin().is_terminal() {
         let whom: Vec<_> = plan.victims.iter().map(|victim| format!("pid {}", victim.portrait.pid)).collect();
@@ -106,7 +107,7 @@ fn report(context: &Context, port: Port, protocol: Protocol, ended: &[Ended]) ->
         Format::Table => ended.iter().try_for_each(|Ended { pid, command, processes, .. }| {
             let others =
                 if *processes > 1 { format!(", with {} that shared its socket", processes - 1) } else { String::new() };
-            printer.safe_line(format_args!("ended {command} (pid {pid}){others}"))
+            printer.line(format_args!("ended {command} (pid {pid}){others}"))
         }),
         Format::Jsonl => ended.iter().try_for_each(|ended| printer.json(ended)),
         Format::Json => printer.json(&json!({ "port": port, "protocol": protocol, "ended": ended })),

@@ -22,12 +22,12 @@ pub(crate) struct ListArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
-    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here());
+    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here()?);
     context.tell_notices(snapshot.notices());
     let names = if args.all { every_name(&snapshot) } else { of_scope(context, args, &snapshot, &machine)? };
     let printer = &context.printer;
     match printer.format_or_text() {
-        Format::Table => names.iter().try_for_each(|name| printer.safe_line(line(name, args.all, machine.place())))?,
+        Format::Table => names.iter().try_for_each(|name| printer.line(line(name, args.all, machine.place())))?,
         format => {
             let views: Vec<_> = names.iter().map(|name| view(name, machine.place())).collect();
             printer.json_list(format, &views)?;

@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
     let addresses = probe::local_addresses(args.host.as_ref().unwrap_or(&default))?;
     let everywhere = args.host.is_none() && default.is_default();
     let store = context.store()?;
-    let (machine, snapshot) = (context.machine(&store), store.snapshot()?);
+    let (machine, snapshot) = (context.machine(&store)?, store.snapshot()?);
     context.tell_notices(snapshot.notices());
     if !args.why.is_empty() {
         return say_why(context, args, &machine, &snapshot, (&addresses, everywhere));
@@ -113,7 +113,7 @@ fn say_why(
     let verdicts = args.why.iter().map(verdict).collect::<Result<Vec<_>, ProbeError>>()?;
     let printer = &context.printer;
     match printer.format_or_text() {
-        Format::Table => verdicts.iter().flat_map(Verdict::lines).try_for_each(|line| printer.safe_line(line))?,
+        Format::Table => verdicts.iter().flat_map(Verdict::lines).try_for_each(|line| printer.line(line))?,
         format => printer.json_list(format, &verdicts.iter().map(Verdict::view).collect::<Vec<_>>())?,
     }
     let all_well = verdicts.iter().all(|verdict| verdict.not_good.is_empty() && verdict.not_free.is_empty());

@@ -40,16 +40,16 @@ pub(crate) struct PrepareArgs {
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     let config = Config::load(&path(context, args)?)?;
     let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
-    let (stage, store) = (PrepareEnv::new(context)?, context.store()?);
+    let (stage, store) = (PrepareEnv::new(context, mode)?, context.store()?);
     let holds = config.ports.iter().any(|port| port.hold.or(config.hold).is_some());
-    let machine = if holds { context.holding_machine(&store)? } else { context.machine(&store) };
+    let machine = if holds { context.holding_machine(&store)? } else { context.machine(&store)? };
     let job = Job::of_config(&config);
     let report = prepare(&job, &stage.surroundings(), &store, &machine, mode, args.require_free)?;
     tell(context, &report, mode);
     context.tell_holds(&report.granted);
     let printer = &context.printer;
     match printer.format_or_json() {
-        _ if args.diff => printer.text(&report.diff)?,
+        _ if args.diff => printer.patch(&report.diff)?,
         Format::Table => printer.text(table(&report, mode))?,
         Format::Json | Format::Jsonl => printer.json(&answer(&report, mode))?,
     }

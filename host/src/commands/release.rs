@@ -84,7 +84,7 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
     let directory = context.current_directory()?;
     let selected = Selected::new(context, args, &directory)?;
     let store = context.store()?;
-    let machine = context.machine(&store);
+    let machine = context.machine(&store)?;
     if args.all && !args.yes && !is_confirmed(context, args, &store.snapshot()?, &machine)? {
         return Err(CommandError::no("nothing was released"));
     }
@@ -215,7 +215,7 @@ impl<'a> Selected<'a> {
         let views =
             || released.iter().map(|reservation| ReleasedView::new(reservation, "released by request".to_owned()));
         match printer.format() {
-            Format::Table => released.iter().try_for_each(|reservation| printer.safe_line(self.line(reservation))),
+            Format::Table => released.iter().try_for_each(|reservation| printer.line(self.line(reservation))),
             Format::Jsonl => views().try_for_each(|view| printer.json(&view)),
             Format::Json => printer.json(&json!({ "released": views().collect::<Vec<_>>() })),
         }

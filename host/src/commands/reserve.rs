@@ -161,7 +161,7 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
 
     let store = context.store()?;
     let keeper = Rc::new(Foreground::new(HoldDirectory::beside(store.path())));
-    let machine = context.machine(&store).with_keeper(keeper.clone());
+    let machine = context.machine(&store)?.with_keeper(keeper.clone());
     let granted = select_on(context, &args.names, &args.selection, &args.hold, &store, &machine)?;
     let holder = keeper.take_holder()?;
     answer(context, args, &granted)?;
@@ -172,11 +172,10 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     let end = holder.serve()?;
     // What was taken over belongs to whoever took it.
     let ours = |other: &Reservation| {
-        let same =
-            |granted: &Granted| granted.reservation.was_made_with(other) && granted.reservation.hold == other.hold;
+        let same = |granted: &Granted| granted.reservation.id == other.id && granted.reservation.hold == other.hold;
         other.name().is_none() && granted.iter().any(same)
     };
-    release(&store, &context.machine(&store), ours)?;
+    release(&store, &context.machine(&store)?, ours)?;
     Ok(match end {
         End::Signal(signal) if signal == signal_hook::consts::SIGINT => ExitCode::from(INTERRUPTED),
         _ => ExitCode::SUCCESS,
@@ -204,7 +203,7 @@ pub(super) fn write_env(
         )));
     }
     let job = Job::of_env_file(&file.path, file.keys.iter().cloned().zip(requests).collect());
-    let stage = PrepareEnv::new(context)?;
+    let stage = PrepareEnv::new(context, Mode::Write)?;
     let report = prepare(&job, &stage.surroundings(), store, world, Mode::Write, false)?;
     tell(context, &report, Mode::Write);
     Ok(report.granted)

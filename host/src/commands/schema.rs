@@ -26,7 +26,7 @@ struct Format {
 
 pub(crate) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
     let formats = PluginLibrary::new(context)?.with_catalogue(|catalogue| formats(context, catalogue, args.built_in));
-    context.printer.line(format_args!("{:#}", schema(&formats)))?;
+    context.printer.pretty_json(&schema(&formats))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -35,6 +35,8 @@ fn formats(context: &Context, catalogue: &Catalogue<'_>, only_built_in: bool) ->
     let format = |info: crate::plugins::TypeInfo| {
         let plugin = catalogue.find(&info.name).map_err(|error| warn(context, &error)).ok()?;
         let Metadata { default_path, options_schema, .. } = plugin.metadata().clone();
+        // A plugin of others only proposes a file: the config has to name it.
+        let default_path = default_path.filter(|_| plugin.origin().is_built_in());
         let types = std::iter::once(info.name).chain(info.aliases).collect();
         Some(Format { types, path: default_path, options: options_schema })
     };

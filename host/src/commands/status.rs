@@ -19,7 +19,7 @@ pub(crate) struct StatusArgs {
 
 pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     let store = context.store()?;
-    let (snapshot, machine) = (store.snapshot()?, context.machine(&store));
+    let (snapshot, machine) = (store.snapshot()?, context.machine(&store)?);
     context.tell_notices(snapshot.notices());
     // What only holders know of any more is listed, too.
     let mut snapshot = Transaction::dry_run(snapshot);

@@ -115,7 +115,10 @@ fn target(context: &Context, word: &str, timeout: Option<Duration>) -> Result<Ta
 /// time, because whoever starts the server may be about to reserve the port.
 fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
     let store = context.store().map_err(|error| error.to_string())?;
-    let (machine, snapshot) = (context.machine(&store), store.snapshot().map_err(|error| error.to_string())?);
+    let (machine, snapshot) = (
+        context.machine(&store).map_err(|error| error.to_string())?,
+        store.snapshot().map_err(|error| error.to_string())?,
+    );
     let (here, addresses) = (machine.place(), target.local_addresses());
     let mut reservations = snapshot.reservations().iter().filter(|reservation| {
         here.shares_ports_with(&reservation.place) && reservation.covers(Protocol::Tcp, target.port(), addresses)

@@ -11,4 +11,4 @@ mod harmless;
 pub use closest::closest;
 pub use difference::Difference;
 pub use field_path::{FieldPath, Step};
-pub use harmless::harmless;
+pub use harmless::{harmless, harmless_line, harmless_lines};

@@ -73,6 +73,16 @@ pub enum LockError {
     File(#[from] PathError),
 }
 
+impl LockError {
+    /// The same error, with the time that was waited in all.
+    fn after(self, whole: Duration) -> Self {
+        match self {
+            Self::Timeout { waiting, .. } => Self::Timeout { waiting, timeout: whole },
+            other => other,
+        }
+    }
+}
+
 /// An exclusive lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -85,7 +95,16 @@ impl Lock {
     /// # Errors
     /// [`LockError`].
     pub fn acquire(path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
-        Self::acquire_file(open_private(path)?, path, patience)
+        let deadline = Instant::now() + patience.timeout;
+        loop {
+            let left = LockOptions { timeout: deadline.saturating_duration_since(Instant::now()), ..*patience };
+            let lock =
+                Self::acquire_file(open_private(path)?, path, &left).map_err(|error| error.after(patience.timeout))?;
+            // Somebody may have removed the file while we opened it or waited: then others lock another one, and this lock keeps nobody away.
+            if is_file_at(lock.file(), path).at(path)? {
+                return Ok(lock);
+            }
+        }
     }
 
     /// Takes the lock of a directory itself, so that no file has to be made in it.
@@ -103,7 +122,7 @@ impl Lock {
     /// The file is there already, or cannot be written; then it is removed again.
     pub fn on_new_file(path: &Path, content: &[u8]) -> Result<Self, PathError> {
         let file = create_private(path)?;
-        let written = FileExt::lock(&file).and_then(|()| (&file).write_all(content)).at(path);
+        let written = lock(&file).and_then(|()| (&file).write_all(content)).at(path);
         if written.is_err() {
             let _ = std::fs::remove_file(path);
         }
@@ -123,7 +142,7 @@ impl Lock {
     }
 
     fn acquire_file(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
-        match FileExt::try_lock(&file) {
+        match uninterrupted(|| FileExt::try_lock(&file)) {
             Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => wait(file, path, patience),
             Err(TryLockError::Error(error)) => Err(error).at(path).map_err(LockError::File),
@@ -134,17 +153,17 @@ impl Lock {
 /// Waits in a thread, because flock(2) knows no deadline. Whoever gives up leaves the thread behind; should it get the lock
 /// later, it finds nobody to hand it to and lets go.
 fn wait(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Lock, LockError> {
-    let inode = inode(&file);
+    let file_id = file.metadata().ok().and_then(|metadata| id_of(&metadata));
     let deadline = Instant::now() + patience.timeout;
     let (sender, receiver) = channel();
-    let lock = move || {
-        let locked = FileExt::lock(&file).map(|()| file);
+    let take = move || {
+        let locked = lock(&file).map(|()| file);
         let _ = sender.send(locked);
     };
     let no_thread =
         |error| io::Error::other(format!("locked, and there is no thread to wait in: {}", describe(&error)));
-    thread::Builder::new().name("lock".to_owned()).spawn(lock).map_err(no_thread).at(path)?;
-    let waiting = || Waiting { path: path.to_owned(), holder: inode.and_then(holder_of) };
+    thread::Builder::new().name("lock".to_owned()).spawn(take).map_err(no_thread).at(path)?;
+    let waiting = || Waiting { path: path.to_owned(), holder: file_id.and_then(holder_of) };
     let mut answer = receiver.recv_timeout(QUIET.min(patience.timeout));
     if answer.is_err() && patience.timeout > QUIET {
         (patience.announce)(&waiting());
@@ -168,48 +187,85 @@ pub fn is_locked(path: &Path) -> Result<Option<bool>, PathError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.at(path)?,
         };
-        match FileExt::try_lock_shared(&file) {
+        match uninterrupted(|| FileExt::try_lock_shared(&file)) {
             Err(TryLockError::WouldBlock) => return Ok(Some(true)),
             Err(TryLockError::Error(error)) => return Err(error).at(path),
             // Another file may have taken its place since it was opened, locked by the same holder.
-            Ok(()) if inode(&file) == std::fs::metadata(path).ok().and_then(|now| inode_of(&now)) => {
-                return Ok(Some(false));
-            }
+            Ok(()) if is_file_at(&file, path).at(path)? => return Ok(Some(false)),
             Ok(()) => {}
         }
     }
 }
 
+/// Waits for the lock, and goes on waiting after a signal (EINTR, flock(2)).
+fn lock(file: &File) -> io::Result<()> {
+    loop {
+        match FileExt::lock(file) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            locked => return locked,
+        }
+    }
+}
+
+fn uninterrupted(mut take: impl FnMut() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+    loop {
+        match take() {
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            taken => return taken,
+        }
+    }
+}
+
+/// Whether the open file is the one that the path leads to now.
 #[cfg(unix)]
-fn inode(file: &File) -> Option<u64> {
-    file.metadata().ok().and_then(|metadata| inode_of(&metadata))
+fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) => Ok(id_of(&there) == id_of(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// An open file cannot be removed or replaced.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
+fn is_file_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other platforms have none")]
+fn id_of(metadata: &Metadata) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-fn inode(_: &File) -> Option<u64> {
+fn id_of(_: &Metadata) -> Option<FileId> {
     None
 }
 
-#[cfg(unix)]
-fn inode_of(metadata: &Metadata) -> Option<u64> {
-    Some(std::os::unix::fs::MetadataExt::ino(metadata))
-}
-
-#[cfg(not(unix))]
-fn inode_of(_: &Metadata) -> Option<u64> {
-    None
-}
-
-/// The process that holds a lock on the inode, from `/proc/locks` (proc_locks(5)), whose sixth field is `major:minor:inode`.
-/// Where there is no such file, or the holder lives in another pid namespace, nobody knows.
-fn holder_of(inode: u64) -> Option<u32> {
+/// The process that holds a lock on the file, from `/proc/locks` (proc_locks(5)), whose sixth field is `major:minor:inode`, the device in
+/// hexadecimal. Where there is no such file, or the holder lives in another pid namespace, nobody knows; nor where a file system shows
+/// files under another device than its own (btrfs, overlayfs): a number alone may be that of another file system's file.
+#[cfg(target_os = "linux")]
+fn holder_of((device, inode): FileId) -> Option<u32> {
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let locked = format!("{major:02x}:{minor:02x}:{inode}");
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     locks.lines().find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();
         let [_, "FLOCK", _, _, pid, file, ..] = fields[..] else { return None };
-        let same = file.rsplit(':').next()?.parse() == Ok(inode);
-        same.then(|| pid.parse().ok()).flatten().filter(|&pid| pid != 0)
+        (file == locked).then(|| pid.parse().ok()).flatten().filter(|&pid| pid != 0)
     })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder_of(_: FileId) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]
@@ -243,5 +299,28 @@ mod tests {
         });
         drop(held);
         waiter.join().unwrap().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_is_removed_while_it_is_waited_for_locks_nobody_out_and_nobody_in() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = Lock::acquire(&path, &patience(0)).unwrap();
+        let (announced, heard) = channel();
+        let waiter = thread::spawn({
+            let path = path.clone();
+            move || {
+                let announce = move |_: &Waiting| announced.send(()).unwrap();
+                Lock::acquire(&path, &LockOptions { timeout: Duration::from_secs(60), announce: &announce })
+            }
+        });
+        heard.recv().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let second = Lock::acquire(&path, &patience(10_000)).unwrap();
+        drop(held);
+        drop(second);
+        let third = waiter.join().unwrap().unwrap();
+        assert!(is_file_at(third.file(), &path).unwrap(), "what is locked is what others find");
     }
 }

@@ -1,20 +1,28 @@
 //! Files that survive a crash: durable atomic writes, private files, and locks. And where a worktree begins.
 
 mod atomic;
+#[cfg(unix)]
+mod directory;
+#[cfg(not(unix))]
+#[path = "directory_by_path.rs"]
+mod directory;
 mod lock;
 mod network;
 mod path_error;
 mod private;
 mod read;
+mod stream;
 mod worktree;
 mod writeback;
 
 pub use atomic::{Staged, directory_of, sync_directory, write_atomic};
+pub use directory::{Directory, is_link_error};
 pub use lock::{Lock, LockError, LockOptions, Waiting, is_locked};
 pub use network::is_on_network;
 pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};
 pub use private::{create_private, create_private_dir, open_private, read_private};
 pub use read::read_up_to;
+pub use stream::write_to;
 pub use worktree::{is_worktree_root, worktree_root};
 pub use writeback::begin_writing;

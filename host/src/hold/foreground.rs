@@ -51,7 +51,7 @@ impl HoldBackend for Foreground {
 
     fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
         let ports = self.claims.take(reservations);
-        let this = os::process_id(std::process::id());
+        let this = os::process_id(std::process::id())?;
         let this = this.ok_or_else(|| HoldError::GaveUp("this process cannot see itself in /proc".to_owned()))?;
         let birth = PendingHold::prepare(&self.directory, this, reservations, ports.iter().map(|held| held.kind))?;
         *self.begun.borrow_mut() = Some((birth, ports));

@@ -40,7 +40,7 @@ impl HoldBackend for InProcess {
     /// Where the platform tells nothing of our own process, the sockets are kept all the same.
     fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
         let ports = self.claims.take(reservations);
-        let holder = os::process_id(std::process::id());
+        let holder = os::process_id(std::process::id())?;
         for (reservation, held) in reservations.iter_mut().zip(&ports) {
             reservation.hold = holder.map(|holder| Hold { kind: held.kind, holder, file: None });
         }

@@ -8,11 +8,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Hold, HoldKind, Host, Lease, LeaseName, Place, Port, Protocol, addresses_overlap};
+use super::{Hold, HoldKind, Host, Lease, LeaseName, Place, Port, Protocol, ReservationId, addresses_overlap};
 
 /// A port on a host, with an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
+    /// Which one it is, whatever else changes about it.
+    pub id: ReservationId,
     /// The host as it was asked for.
     pub host: Host,
     /// The port.
@@ -60,13 +62,6 @@ impl Reservation {
         self.protocol == protocol
             && self.port == port
             && self.addresses.iter().any(|&mine| addresses.iter().any(|&theirs| addresses_overlap(mine, theirs)))
-    }
-
-    /// Whether the two are one reservation, whatever else has changed about it.
-    #[must_use]
-    pub fn was_made_with(&self, other: &Self) -> bool {
-        (self.protocol, self.port, self.created) == (other.protocol, other.port, other.created)
-            && self.addresses == other.addresses
     }
 
     /// What the wall clock shows this long after the reservation was made, if it does not jump: when a timed lease of that length is up.

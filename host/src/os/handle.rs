@@ -20,7 +20,7 @@ impl Handle {
     pub fn open(pid: u32) -> io::Result<Self> {
         let platform = platform::Handle::open(pid)?;
         // Read after it was opened: if the process had ended before, this is another one, and the handle is to nobody.
-        let id = super::process_id(pid).ok_or(io::ErrorKind::NotFound)?;
+        let id = super::process_id(pid).map_err(|error| error.source)?.ok_or(io::ErrorKind::NotFound)?;
         Ok(Self { id, platform })
     }
 

@@ -1,16 +1,18 @@
 //! Linux: everything is a small file in `/proc`.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use jiff::Timestamp;
+use rustix::io::Errno;
 use rustix::process::{Pid, Resource, getppid, getrlimit, test_kill_process};
 use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Liveness;
+use crate::fs::{PathContext, PathError};
 use crate::model::{Caller, Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
 
 /// The inode of the network namespace that the machine starts with, since Linux 6.18 (`NET_NS_INIT_INO`, linux/nsfs.h).
@@ -19,34 +21,65 @@ const INITIAL_NETWORK: u64 = 0xEFFF_FFF9;
 /// A setting of the whole machine, which the kernel therefore shows in its first network namespace only.
 const INITIAL_NETWORK_ONLY: &str = "/proc/sys/net/core/netdev_max_backlog";
 
-pub(super) fn place() -> Place {
-    Place {
-        machine: line("/etc/machine-id"),
-        boot: line("/proc/sys/kernel/random/boot_id"),
-        network: network_namespace(),
-        processes: fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino()),
-    }
+/// A setting that every network namespace shows.
+const NETWORK_SETTINGS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+pub(super) fn place() -> Result<Place, PathError> {
+    Ok(Place {
+        machine: line("/etc/machine-id")?,
+        boot: line("/proc/sys/kernel/random/boot_id")?,
+        network: network_namespace()?,
+        processes: match namespace("/proc/self/ns/pid")? {
+            Some(inode) => inode,
+            // A kernel without pid namespaces has only the one.
+            None if is_there("/proc/self/ns")? => 0,
+            None => Place::UNSEEN,
+        },
+        time: namespace("/proc/self/ns/time")?,
+    })
 }
 
-/// The first line of a file, trimmed; empty when the file cannot be read.
-fn line(path: &str) -> String {
-    fs::read_to_string(path).map(|text| text.lines().next().unwrap_or_default().trim().to_owned()).unwrap_or_default()
+/// The first line of a file, trimmed; empty when the file is not there or hidden from this process.
+fn line(path: &str) -> Result<String, PathError> {
+    let bytes = unless_hidden(fs::read(path)).at(path)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).lines().next().unwrap_or_default().trim().to_owned())
+}
+
+/// The inode of a namespace; none when it is not there or hidden from this process.
+fn namespace(path: &str) -> Result<Option<u64>, PathError> {
+    Ok(unless_hidden(fs::metadata(path)).at(path)?.map(|namespace| namespace.ino()))
+}
+
+fn is_there(path: &str) -> Result<bool, PathError> {
+    Ok(unless_hidden(fs::metadata(path)).at(path)?.is_some())
+}
+
+/// None for what is not there, or what a sandbox hides: both last. Every other error says nothing about what there is.
+fn unless_hidden<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Since Linux 6.18 the first namespace always has the same inode. Before, it gets one of the first dynamic ones (4026531840,
 /// 4026531992, ...), which differs from kernel to kernel; then it is known by the machine-wide settings that it shows.
-fn network_namespace() -> NetworkNamespace {
-    match fs::metadata("/proc/self/ns/net").map(|namespace| namespace.ino()) {
-        Ok(INITIAL_NETWORK) => NetworkNamespace::Initial,
-        Ok(_) if Path::new(INITIAL_NETWORK_ONLY).exists() => NetworkNamespace::Initial,
-        Ok(inode) => NetworkNamespace::Inode(inode),
+fn network_namespace() -> Result<NetworkNamespace, PathError> {
+    Ok(match namespace("/proc/self/ns/net")? {
+        Some(INITIAL_NETWORK) => NetworkNamespace::Initial,
+        Some(_) if is_there(INITIAL_NETWORK_ONLY)? => NetworkNamespace::Initial,
+        // A sandbox may hide the settings, too: before 6.18 nobody can tell then.
+        Some(inode) if is_there(NETWORK_SETTINGS)? => NetworkNamespace::Inode(inode),
+        Some(_) => NetworkNamespace::Unknown,
         // A kernel without network namespaces has only the one.
-        Err(error) if error.kind() == ErrorKind::NotFound && Path::new("/proc/self").exists() => {
-            NetworkNamespace::Initial
-        }
-        // Without /proc nobody can tell; a number that no namespace has is shared with nobody.
-        Err(_) => NetworkNamespace::Inode(0),
-    }
+        None if is_there("/proc/self/ns")? => NetworkNamespace::Initial,
+        None => NetworkNamespace::Unknown,
+    })
 }
 
 pub(super) fn now() -> Moment {
@@ -54,14 +87,21 @@ pub(super) fn now() -> Moment {
     Moment { wall: Timestamp::now(), since_boot: since_boot.try_into().unwrap_or_default() }
 }
 
-pub(super) fn process_id(pid: u32) -> Option<ProcessId> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    running_since(&stat).map(|started| ProcessId { pid, started })
+pub(super) fn process_id(pid: u32) -> Result<Option<ProcessId>, PathError> {
+    let path = format!("/proc/{pid}/stat");
+    match fs::read(&path) {
+        Ok(stat) => Ok(running_since(&stat).map(|started| ProcessId { pid, started })),
+        // It ended between open and read (proc(5)).
+        Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+        Err(error) => unless_hidden(Err(error)).at(&path),
+    }
 }
 
 pub(super) fn liveness(process: &ProcessId) -> Liveness {
-    match fs::read_to_string(format!("/proc/{}/stat", process.pid)) {
+    match fs::read(format!("/proc/{}/stat", process.pid)) {
         Ok(stat) if running_since(&stat) == Some(process.started) => Liveness::Alive,
+        // What makes no sense is no proof.
+        Ok(stat) if fields_after_name(&stat).is_none() => Liveness::Unknown,
         Ok(_) => Liveness::Ended,
         // With hidepid=2 (proc(5)) the process of another user looks as if it were not there, so the kernel is asked itself.
         Err(_) if is_pid_unused(process.pid) => Liveness::Ended,
@@ -71,17 +111,24 @@ pub(super) fn liveness(process: &ProcessId) -> Liveness {
 
 fn is_pid_unused(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return true };
-    test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+    test_kill_process(pid) == Err(Errno::SRCH)
 }
 
 /// The start time of a process that has not ended, from the text of its `stat` (proc_pid_stat(5)): state and start time are
 /// fields 3 and 22. The second field is the name in parentheses, which may itself hold spaces and parentheses.
-fn running_since(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    match fields.next()? {
+fn running_since(stat: &[u8]) -> Option<u64> {
+    let fields = fields_after_name(stat)?;
+    match fields[0] {
         "Z" | "X" | "x" => None,
-        _ => fields.nth(18)?.parse().ok(),
+        _ => fields[19].parse().ok(),
     }
+}
+
+/// The fields of `stat` from the third on, the state; none when those that count are not all there. The name need not be UTF-8.
+fn fields_after_name(stat: &[u8]) -> Option<Vec<&str>> {
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields: Vec<_> = str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().collect();
+    (fields.len() > 19).then_some(fields)
 }
 
 /// `/proc/PID/fd/N` leads to the open file itself (proc_pid_fd(5)), whatever its name is by now.
@@ -105,7 +152,8 @@ pub(super) fn ephemeral_ports() -> Option<PortRange> {
 }
 
 pub(super) fn set_aside_ports() -> Vec<PortRange> {
-    port_list(&line("/proc/sys/net/ipv4/ip_local_reserved_ports"))
+    // A preference, no proof: without it a choice is only less good.
+    port_list(&line("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default())
 }
 
 /// `8080,9148,10000-10010`, as proc_do_large_bitmap writes it. Port 0, which is none, can be in it.

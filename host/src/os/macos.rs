@@ -9,16 +9,19 @@ use sysctl::Sysctl;
 pub(super) use super::processes::{parent, process_id};
 
 use super::Liveness;
+use crate::fs::PathError;
 use crate::model::{Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
 
-pub(super) fn place() -> Place {
-    Place {
+pub(super) fn place() -> Result<Place, PathError> {
+    Ok(Place {
         // The hardware's own (ioreg(8), IOPlatformUUID).
         machine: sysinfo::Product::uuid().unwrap_or_default(),
+        // What is not told is unknown, and so proves nothing.
         boot: setting("kern.bootsessionuuid").unwrap_or_default(),
         network: NetworkNamespace::Initial,
         processes: 0,
-    }
+        time: None,
+    })
 }
 
 fn setting(name: &str) -> Option<String> {
@@ -33,9 +36,10 @@ pub(super) fn now() -> Moment {
 
 pub(super) fn liveness(process: &ProcessId) -> Liveness {
     match process_id(process.pid) {
-        Some(now) if now == *process => Liveness::Alive,
-        Some(_) => Liveness::Ended,
-        None => unseen(process.pid),
+        Ok(Some(now)) if now == *process => Liveness::Alive,
+        Ok(Some(_)) => Liveness::Ended,
+        Ok(None) => unseen(process.pid),
+        Err(_) => Liveness::Unknown,
     }
 }
 
@@ -43,8 +47,10 @@ pub(super) fn liveness(process: &ProcessId) -> Liveness {
 fn unseen(pid: u32) -> Liveness {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Liveness::Ended };
     match test_kill_process(pid) {
-        Err(Errno::PERM) => Liveness::Unknown,
-        _ => Liveness::Ended,
+        Err(Errno::SRCH) => Liveness::Ended,
+        // A zombie answers to the signal, and is not shown.
+        Ok(()) => Liveness::Ended,
+        Err(_) => Liveness::Unknown,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What only the operating system knows: this place, this moment, processes, and what this one may use. One file per platform behind one
 //! interface.
 //!
-//! Nothing here fails: what a machine does not tell is empty, none or [`Liveness::Unknown`], and the rooms above treat the
-//! unknown as alive.
+//! What a machine hides, or does not have, is empty, none or [`Liveness::Unknown`], and the rooms above treat the unknown as alive. A read
+//! that fails for another reason (too many open files, a faulty disk) proves nothing, and is an error where something would depend on it.
 
 mod handle;
 pub mod inspect;
@@ -24,6 +24,7 @@ compile_error!("portkeeper knows Linux, macOS and Windows; another platform need
 
 pub use handle::Handle;
 
+use crate::fs::PathError;
 use crate::model::{Caller, Moment, Place, Port, PortRange, ProcessId};
 
 /// Whether a process still runs.
@@ -38,8 +39,10 @@ pub enum Liveness {
 }
 
 /// Where this process is: machine, boot and namespaces.
-#[must_use]
-pub fn place() -> Place {
+///
+/// # Errors
+/// Something that is there could not be read.
+pub fn place() -> Result<Place, PathError> {
     platform::place()
 }
 
@@ -51,8 +54,10 @@ pub fn now() -> Moment {
 
 /// The process with this pid, with its start time, so that a later process with the same pid can be told from it; none when
 /// no such process runs or this user may not see it.
-#[must_use]
-pub fn process_id(pid: u32) -> Option<ProcessId> {
+///
+/// # Errors
+/// It could not be looked at.
+pub fn process_id(pid: u32) -> Result<Option<ProcessId>, PathError> {
     platform::process_id(pid)
 }
 

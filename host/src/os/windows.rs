@@ -8,6 +8,7 @@ use windows_registry::LOCAL_MACHINE;
 pub(super) use super::processes::{parent, process_id};
 
 use super::Liveness;
+use crate::fs::PathError;
 use crate::model::{Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
 
 /// Made when Windows is installed.
@@ -17,16 +18,18 @@ const MACHINE: (&str, &str) = (r"SOFTWARE\Microsoft\Cryptography", "MachineGuid"
 const BOOT: (&str, &str) =
     (r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters", "BootId");
 
-pub(super) fn place() -> Place {
+/// What the registry lacks or hides is unknown, and so proves nothing: every place may then be this one.
+pub(super) fn place() -> Result<Place, PathError> {
     let machine = LOCAL_MACHINE.open(MACHINE.0).and_then(|key| key.get_string(MACHINE.1)).unwrap_or_default();
-    let boot = LOCAL_MACHINE.open(BOOT.0).and_then(|key| key.get_u32(BOOT.1)).ok();
-    Place {
+    let boot = LOCAL_MACHINE.open(BOOT.0).and_then(|key| key.get_u32(BOOT.1)).ok().filter(|_| !machine.is_empty());
+    Ok(Place {
         // The count alone would be the same on many machines.
         boot: boot.map(|boot| format!("{machine}-{boot}")).unwrap_or_default(),
         machine,
         network: NetworkNamespace::Initial,
         processes: 0,
-    }
+        time: None,
+    })
 }
 
 /// Time since the boot in whole seconds, time asleep included (`GetTickCount64`).
@@ -38,10 +41,11 @@ pub(super) fn now() -> Moment {
 /// The list of processes is open to all users, but when one of another user started is not.
 pub(super) fn liveness(process: &ProcessId) -> Liveness {
     match process_id(process.pid) {
-        Some(now) if now == *process => Liveness::Alive,
-        Some(_) => Liveness::Ended,
-        None if super::processes::is_listed(process.pid) => Liveness::Unknown,
-        None => Liveness::Ended,
+        Ok(Some(now)) if now == *process => Liveness::Alive,
+        Ok(Some(_)) => Liveness::Ended,
+        Ok(None) if super::processes::is_listed(process.pid) => Liveness::Unknown,
+        Ok(None) => Liveness::Ended,
+        Err(_) => Liveness::Unknown,
     }
 }
 

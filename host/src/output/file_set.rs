@@ -1,7 +1,12 @@
 //! The files of a prepare: as they are, and as they shall be.
 
+use std::collections::BTreeSet;
+use std::fs::Metadata;
+use std::path::Path;
+
 use super::diff;
 use super::read::{self, FileError};
+use super::staging;
 use super::target::Target;
 use super::transaction::{self, Change, WriteError, Written};
 
@@ -17,6 +22,8 @@ pub(super) struct Planned {
     pub(super) target: Target,
     /// None when there was no such file.
     pub(super) old: Option<String>,
+    /// What the system knew of the file that was read.
+    pub(super) metadata: Option<Metadata>,
     /// None when nobody has put anything yet.
     pub(super) new: Option<String>,
     pub(super) backup: bool,
@@ -64,12 +71,25 @@ impl FileSet {
         let index = match self.files.iter().position(|file| file.target.real == target.real) {
             Some(index) => index,
             None => {
-                let old = read::text(&target.real)?;
-                self.files.push(Planned { target: target.clone(), old, new: None, backup: false, sensitive: false });
+                let (old, metadata) = read::text(target)?.unzip();
+                let target = target.clone();
+                self.files.push(Planned { target, old, metadata, new: None, backup: false, sensitive: false });
                 self.files.len() - 1
             }
         };
         Ok(&mut self.files[index])
+    }
+
+    /// Removes what a killed prepare has left beside the files that are written: copies of their texts. Call it under the project's lock.
+    pub fn remove_leftovers(&self) {
+        let mut seen = BTreeSet::new();
+        for Planned { target, .. } in self.files.iter().filter(|file| file.new.is_some()) {
+            if seen.insert(target.real.parent())
+                && let Ok(directory) = target.root.descend(target.inside.parent().unwrap_or(Path::new("")))
+            {
+                staging::remove_leftovers(&directory);
+            }
+        }
     }
 
     /// The files that [`FileSet::write`] would write: those that would not be as they are.
@@ -100,8 +120,9 @@ impl FileSet {
     pub fn write(self) -> Result<Written, WriteError> {
         let changes = self.files.into_iter().filter(|file| file.new != file.old).filter_map(|file| {
             Some(Change {
-                path: file.target.real,
+                target: file.target,
                 old: file.old.map(String::into_bytes),
+                metadata: file.metadata,
                 new: file.new?.into_bytes(),
                 backup: file.backup,
                 sensitive: file.sensitive,

@@ -49,14 +49,17 @@ mod diff;
 mod expand;
 mod file_set;
 mod map;
+mod off_limits;
 mod place;
 mod read;
+mod staging;
 mod target;
 mod transaction;
 
 pub use expand::{ExpandProblem, Variables, expand};
 pub use file_set::{FileSet, Handling};
 pub use map::{ExpandError, entries, expand_map};
+pub use off_limits::belongs_to_portkeeper;
 pub use read::{FileError, LARGEST};
 pub use target::{Root, Target, TargetError};
 pub use transaction::{Fault, UndoError, WriteError, Written};

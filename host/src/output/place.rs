@@ -1,100 +1,117 @@
 //! Puts one file in its place: the steps that a transaction is made of.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tempfile::{NamedTempFile, TempPath};
+use super::staging::{Staging, TemporaryFile};
+use super::target::Target;
+use super::transaction::Fault;
+use crate::fs::{Directory, PathContext, PathError, directory_of, is_link_error};
 
-use crate::fs::{PathContext, PathError, directory_of};
-
-/// What the names of our temporary files begin with. After a crash one may be left behind.
-const PREFIX: &str = ".portkeeper-";
-
-/// Writes and syncs a temporary file beside `path`, with mode and owner of `like` or, for a new file, those that the system gives to one.
-pub(super) fn stage(path: &Path, bytes: &[u8], like: Option<&Metadata>, sensitive: bool) -> io::Result<NamedTempFile> {
-    let file = stage_unsynced(path, bytes, like, sensitive)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+/// The directory that a target is in, open, and where new texts for it wait.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) directory: Arc<Directory>,
+    pub(super) staging: Arc<Staging>,
+    /// For messages.
+    pub(super) path: PathBuf,
 }
 
-/// The same without the sync, which the caller owes.
-pub(super) fn stage_unsynced(
-    path: &Path,
+/// A directory that was made, as a name in its parent.
+#[derive(Debug)]
+pub(super) struct MadeDirectory {
+    pub(super) parent: Arc<Directory>,
+    pub(super) name: OsString,
+    pub(super) path: PathBuf,
+}
+
+impl Place {
+    /// Opens the target's directory and makes it if it is missing, with those above: each is added to `made` as soon as it is there, the
+    /// outermost first.
+    pub(super) fn open(target: &Target, made: &mut Vec<MadeDirectory>) -> Result<Self, Fault> {
+        let path = directory_of(&target.real).to_owned();
+        let directory = Arc::new(open_directory(target, made).map_err(|error| or_moved(error, &path))?);
+        let staging = Staging::open(&directory).at(&path)?;
+        Ok(Self { directory, staging: Arc::new(staging), path })
+    }
+}
+
+fn open_directory(target: &Target, made: &mut Vec<MadeDirectory>) -> Result<Directory, PathError> {
+    let inside = target.inside.parent().unwrap_or(Path::new(""));
+    match target.root.descend(inside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        opened => return opened.at(directory_of(&target.real)),
+    }
+    let mut path =
+        target.real.ancestors().nth(target.inside.components().count()).map(Path::to_owned).unwrap_or_default();
+    let mut at = Arc::new(target.root.descend(Path::new("")).at(&path)?);
+    for part in inside.components() {
+        let name = part.as_os_str();
+        path.push(name);
+        match at.make(name, false) {
+            Ok(()) => made.push(MadeDirectory { parent: Arc::clone(&at), name: name.to_owned(), path: path.clone() }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).at(&path),
+        }
+        at = Arc::new(at.descend(Path::new(name)).at(&path)?);
+    }
+    at.descend(Path::new("")).at(&path)
+}
+
+/// The fault of an error: that of a link is one of its own.
+pub(super) fn or_moved(error: PathError, directory: &Path) -> Fault {
+    if is_link_error(&error.source) { Fault::Moved(directory.to_owned()) } else { Fault::Io(error) }
+}
+
+/// Writes a temporary file, with mode and owner of `like` or, for a new file, those that the system gives to one. It is not synced: the
+/// caller owes that.
+///
+/// Until the last byte is written nobody else can open it: it lies in a private directory, and has its last mode before it leaves it.
+pub(super) fn stage(
+    staging: &Arc<Staging>,
     bytes: &[u8],
     like: Option<&Metadata>,
     sensitive: bool,
-) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    let permissions = new_file(sensitive);
-    builder.prefix(PREFIX);
-    if let Some(permissions) = permissions {
-        builder.permissions(permissions);
-    }
-    let mut file = builder.tempfile_in(directory_of(path))?;
-    file.write_all(bytes)?;
+) -> io::Result<TemporaryFile> {
+    let file = Staging::create(staging, sensitive || like.is_some())?;
+    file.file().write_all(bytes)?;
     if let Some(like) = like {
-        take_after(file.as_file(), like)?;
+        take_after(file.file(), like)?;
     }
     Ok(file)
 }
 
-/// The file's metadata, if it may be written. A rename would replace even a file that its owner has made read-only.
-pub(super) fn writable(path: &Path) -> io::Result<Metadata> {
-    OpenOptions::new().write(true).open(path)?.metadata()
-}
-
-/// A second name for the file, so that it can come back exactly as it is. None where the file system has no hard links.
-pub(super) fn keep_aside(path: &Path) -> Option<TempPath> {
-    let link = tempfile::Builder::new().prefix(PREFIX).make_in(directory_of(path), |aside| fs::hard_link(path, aside));
-    link.ok().map(NamedTempFile::into_temp_path)
-}
-
-/// Keeps the bytes as `<name>.bak`, unless there is one. Returns it if it was made.
-pub(super) fn back_up(path: &Path, bytes: &[u8], like: &Metadata) -> Result<Option<PathBuf>, PathError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".bak");
-    let backup = path.with_file_name(name);
+/// Keeps the bytes as `<name>.bak`, unless there is one. Returns the backup's name if it was made.
+pub(super) fn back_up(
+    place: &Place,
+    name: &OsStr,
+    bytes: &[u8],
+    like: &Metadata,
+) -> Result<Option<OsString>, PathError> {
+    let mut backup = name.to_owned();
+    backup.push(".bak");
+    let path = place.path.join(&backup);
     // Asked without following: a link that leads to nothing is there, too.
-    if fs::symlink_metadata(&backup).is_ok() {
+    if place.directory.has(&backup) {
         return Ok(None);
     }
-    match stage(&backup, bytes, Some(like), true).at(&backup)?.persist_noclobber(&backup) {
-        Ok(_) => Ok(Some(backup)),
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(error.error).at(backup),
+    let file = stage(&place.staging, bytes, Some(like), true).at(&path)?;
+    file.file().sync_all().at(&path)?;
+    match file.put_new(&place.directory, &backup) {
+        Ok(()) => Ok(Some(backup)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error).at(path),
     }
 }
 
-/// Makes the directories that are missing above `path`, and adds each to `made` as soon as it is there, the outermost first.
-pub(super) fn make_directories(path: &Path, made: &mut Vec<PathBuf>) -> Result<(), PathError> {
-    let missing: Vec<_> = directory_of(path).ancestors().take_while(|directory| !directory.exists()).collect();
-    for directory in missing.into_iter().rev() {
-        match fs::create_dir(directory) {
-            Ok(()) => made.push(directory.to_owned()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).at(directory),
-        }
-    }
-    Ok(())
-}
-
-/// What the umask takes its bits from.
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other platforms have none")]
-fn new_file(sensitive: bool) -> Option<fs::Permissions> {
-    Some(std::os::unix::fs::PermissionsExt::from_mode(if sensitive { 0o600 } else { 0o644 }))
-}
-
-#[cfg(not(unix))]
-fn new_file(_: bool) -> Option<fs::Permissions> {
-    None
-}
-
-/// Owner and group as far as the system allows it, then the mode, which a change of owner may take bits from (chown(2)).
+/// Owner and group as far as the system allows it, then the nine bits of permission, which a change of owner may take bits from
+/// (chown(2)). What makes a program run as its owner or group is never given to a new text.
 #[cfg(unix)]
 fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
     let own = file.metadata()?;
     if own.gid() != like.gid() {
         let _ = fchown(file, None, Some(like.gid()));
@@ -102,10 +119,24 @@ fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
     if own.uid() != like.uid() {
         let _ = fchown(file, Some(like.uid()), None);
     }
-    file.set_permissions(like.permissions())
+    file.set_permissions(std::fs::Permissions::from_mode(like.mode() & 0o777))
 }
 
 #[cfg(not(unix))]
 fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
     file.set_permissions(like.permissions())
+}
+
+/// Whether owner and permissions are what they were.
+#[cfg(unix)]
+pub(super) fn belongs_as_before(before: &Metadata, now: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let facts = |metadata: &Metadata| (metadata.uid(), metadata.gid(), metadata.mode());
+    facts(before) == facts(now)
+}
+
+/// Whether permissions are what they were.
+#[cfg(not(unix))]
+pub(super) fn belongs_as_before(before: &Metadata, now: &Metadata) -> bool {
+    before.permissions() == now.permissions()
 }

@@ -1,12 +1,13 @@
 //! Files as text.
 
-use std::fs::{File, OpenOptions};
+use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError, read_up_to};
+use super::target::Target;
+use crate::fs::{Directory, PathContext, PathError, read_up_to};
 
 /// The largest file that is read, in bytes.
 pub const LARGEST: u64 = 10 << 20;
@@ -25,36 +26,26 @@ pub enum FileError {
     Io(#[from] PathError),
 }
 
-/// The text of a regular file; none when there is no such file.
-pub(super) fn text(path: &Path) -> Result<Option<String>, FileError> {
-    let Some(bytes) = bytes(path).at(path)? else { return Ok(None) };
+/// The text of a regular file, and what the system knew of the very file that was read; none when there is no such file.
+pub(super) fn text(target: &Target) -> Result<Option<(String, Metadata)>, FileError> {
+    let path = &target.real;
+    let Some((bytes, metadata)) = bytes(&target.root, &target.inside).at(path)? else { return Ok(None) };
     if bytes.len() as u64 > LARGEST {
-        return Err(FileError::TooLarge(path.to_owned()));
+        return Err(FileError::TooLarge(path.clone()));
     }
-    String::from_utf8(bytes).map(Some).map_err(|_| FileError::NotText(path.to_owned()))
+    let text = String::from_utf8(bytes).map_err(|_| FileError::NotText(path.clone()))?;
+    Ok(Some((text, metadata)))
 }
 
-/// The bytes of a regular file, up to one more than [`LARGEST`]; none when there is no such file.
-pub(super) fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match open(path) {
+/// The bytes of a regular file below the directory, up to one more than [`LARGEST`]; none when there is no such file.
+pub(super) fn bytes(directory: &Directory, below: &Path) -> io::Result<Option<(Vec<u8>, Metadata)>> {
+    let file = match directory.open_file(below) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    read_up_to(file, LARGEST + 1).map(Some)
-}
-
-/// Without following a last link, and without waiting for the other end of a pipe.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).open(path)
+    Ok(Some((read_up_to(file, LARGEST + 1)?, metadata)))
 }

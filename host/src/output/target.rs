@@ -9,17 +9,24 @@ use std::ffi::OsString;
 use std::fs::FileType;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError};
+use super::off_limits::is_version_control;
+use crate::document::harmless;
+use crate::fs::{Directory, PathContext, PathError};
 
 /// As many symbolic links as Linux follows in one path (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
 /// A file that an output may be written to, or an input may be read from. It need not exist, and neither need its directory.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Target {
+    /// The directory that it lies below, open: the project's, or one of its own where it is trusted outside.
+    pub(super) root: Arc<Directory>,
+    /// The way from there, with no link in it.
+    pub(super) inside: PathBuf,
     pub(super) real: PathBuf,
     pub(super) shown: String,
 }
@@ -91,9 +98,13 @@ impl Target {
     }
 }
 
-/// A project's directory, which targets lie in: absolute, and without symbolic links.
+/// A project's directory, which targets lie in.
 #[derive(Debug, Clone)]
-pub struct Root(PathBuf);
+pub struct Root {
+    directory: Arc<Directory>,
+    /// Absolute, and without symbolic links.
+    path: PathBuf,
+}
 
 impl Root {
     /// The directory that the path leads to.
@@ -101,13 +112,14 @@ impl Root {
     /// # Errors
     /// It is not there, or the system refused to look.
     pub fn new(project: &Path) -> Result<Self, PathError> {
-        project.canonicalize().at(project).map(Self)
+        let path = project.canonicalize().at(project)?;
+        Ok(Self { directory: Arc::new(Directory::open(&path).at(project)?), path })
     }
 
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link that
@@ -120,8 +132,8 @@ impl Root {
             return Err(TargetError::NotAPath(path.to_owned(), why));
         }
         let shown = path.to_owned();
-        let real = follow(&self.0, path)?;
-        let inside = real.strip_prefix(&self.0).ok();
+        let real = follow(&self.path, path)?;
+        let inside = real.strip_prefix(&self.path).ok();
         if is_version_control(inside.unwrap_or(&real)) && !is_trusted(&real) {
             return Err(TargetError::VersionControl { shown, real });
         }
@@ -131,15 +143,29 @@ impl Root {
         match std::fs::symlink_metadata(&real) {
             Ok(metadata) if !metadata.is_file() => Err(TargetError::NotAFile(shown, kind(metadata.file_type()))),
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(&real)?,
-            _ => Ok(Target { real, shown }),
+            _ => {
+                let (root, inside) = match inside {
+                    Some(inside) => (Arc::clone(&self.directory), inside.to_owned()),
+                    None => open_outside(&real)?,
+                };
+                Ok(Target { root, inside, real, shown })
+            }
         }
     }
+}
+
+/// The nearest directory above a trusted file that is there, and the way from it.
+fn open_outside(real: &Path) -> Result<(Arc<Directory>, PathBuf), PathError> {
+    let above = real.ancestors().skip(1).find(|above| above.is_dir()).unwrap_or(Path::new("/"));
+    let directory = Directory::open_without_links(above).at(above)?;
+    Ok((Arc::new(directory), real.strip_prefix(above).unwrap_or(real).to_owned()))
 }
 
 fn not_a_path(path: &str) -> Option<&'static str> {
     let last = path.rsplit(std::path::is_separator).next().unwrap_or_default();
     match last {
-        _ if path.contains('\0') => Some("it has a NUL byte"),
+        // Nobody means them, and on a terminal they would make the path look like another.
+        _ if path.chars().any(|c| harmless(c) != c) => Some("it has a control character"),
         _ if path.trim().is_empty() => Some("it is empty"),
         _ if path.starts_with("~/") => {
             Some("`~` means nothing here; write the path relative to the config's directory")
@@ -150,24 +176,11 @@ fn not_a_path(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether Windows keeps the name for a device, whatever follows the first dot ("NameRequest Files, Paths, and Namespaces").
+/// Whether Windows keeps the name for a device, whatever follows the first dot ("Naming Files, Paths, and Namespaces").
 fn is_device(name: &str) -> bool {
     let stem = name.split(['.', ':']).next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
     matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
-}
-
-/// Whether the path leads into (or is) `.git`, the one of the project or of another repository in it, under any name that some file
-/// system takes for it: upper case, the short name of NTFS, trailing dots and blanks, streams, and the characters that HFS+ ignores.
-fn is_version_control(path: &Path) -> bool {
-    path.components().any(|component| {
-        let name = component.as_os_str().to_string_lossy();
-        let name = name.split(':').next().unwrap_or_default().to_lowercase();
-        let ignored =
-            |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
-        let name = name.replace(ignored, "");
-        matches!(name.trim_end_matches(['.', ' ']), ".git" | "git~1" | ".hg" | ".jj" | ".svn")
-    })
 }
 
 /// Follows the path as the kernel does, and goes on where nothing exists yet. (`canonicalize` stops there, and for a link that leads to

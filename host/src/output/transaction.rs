@@ -5,30 +5,45 @@
 //! file. Until the caller lets go of [`Written`], the old files are there under a second name, and a rename brings them back: that needs no
 //! space, and they come back with everything that belongs to them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tempfile::{NamedTempFile, TempPath};
 use thiserror::Error;
 
-use crate::fs::{PathContext, PathError, begin_writing, directory_of, sync_directory};
+use crate::fs::{Directory, PathContext, PathError, begin_writing, directory_of};
 use crate::threads::parallel_map;
 
-use super::{place, read};
+use super::place::{self, MadeDirectory, Place};
+use super::read;
+use super::staging::{Kept, Staging, TemporaryFile};
+use super::target::Target;
 
 /// A file that shall be another.
 #[derive(Debug)]
 pub(super) struct Change {
-    /// Without symbolic links.
-    pub(super) path: PathBuf,
+    pub(super) target: Target,
     /// What was read; none when there was no such file.
     pub(super) old: Option<Vec<u8>>,
+    /// What the system knew of the very file that was read.
+    pub(super) metadata: Option<Metadata>,
     pub(super) new: Vec<u8>,
     pub(super) backup: bool,
     pub(super) sensitive: bool,
+}
+
+impl Change {
+    fn path(&self) -> &Path {
+        &self.target.real
+    }
+
+    fn name(&self) -> &OsStr {
+        self.target.real.file_name().unwrap_or_default()
+    }
 }
 
 /// Why the files were not written, and what has become of them.
@@ -75,22 +90,22 @@ fn after(undo: Option<&UndoError>) -> String {
 #[must_use = "undo() puts the old files back; to drop it is to keep the new ones"]
 pub struct Written {
     files: Vec<Placed>,
-    directories: Vec<PathBuf>,
+    directories: Vec<MadeDirectory>,
 }
 
 #[derive(Debug)]
 struct Placed {
     change: Change,
-    metadata: Option<Metadata>,
-    aside: Option<TempPath>,
-    backup: Option<PathBuf>,
+    place: Arc<Place>,
+    aside: Option<Kept>,
+    backup: Option<OsString>,
 }
 
 /// A change whose new text is on the disk under a temporary name.
 struct Staged {
     change: Change,
-    metadata: Option<Metadata>,
-    file: NamedTempFile,
+    place: Arc<Place>,
+    file: TemporaryFile,
 }
 
 pub(super) fn write(changes: Vec<Change>) -> Result<Written, WriteError> {
@@ -103,28 +118,33 @@ pub(super) fn write(changes: Vec<Change>) -> Result<Written, WriteError> {
 
 impl Written {
     /// The backups that were made.
-    pub fn backups(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().filter_map(|file| file.backup.as_deref())
+    pub fn backups(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.iter().filter_map(|file| Some(file.place.path.join(file.backup.as_ref()?)))
     }
 
     fn apply(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
+        let mut places = BTreeMap::<PathBuf, Arc<Place>>::new();
         for change in &changes {
-            place::make_directories(&change.path, &mut self.directories)?;
+            let directory = directory_of(change.path());
+            if !places.contains_key(directory) {
+                let place = Place::open(&change.target, &mut self.directories)?;
+                places.insert(directory.to_owned(), Arc::new(place));
+            }
         }
-        let staged = stage_all(changes)?;
-        let directories: BTreeSet<_> = staged.iter().map(|staged| directory_of(&staged.change.path)).collect();
-        directories.into_iter().try_for_each(has_stayed)?;
-        for staged in staged {
+        let place = |change: &Change| Arc::clone(&places[directory_of(change.path())]);
+        for staged in stage_all(changes, &place)? {
             put_in_place(staged, &mut self.files)?;
         }
-        Ok(self.sync()?)
+        Ok(self.sync(places.values())?)
     }
 
     /// Makes the new names survive a power failure, each directory once.
-    fn sync(&self) -> Result<(), PathError> {
-        let paths = self.files.iter().map(|file| &file.change.path).chain(&self.directories);
-        let directories: BTreeSet<_> = paths.map(|path| directory_of(path)).collect();
-        parallel_map(SYNCS, directories.iter(), |directory| sync_directory(directory)).into_iter().collect()
+    fn sync<'a>(&self, places: impl Iterator<Item = &'a Arc<Place>>) -> Result<(), PathError> {
+        let places = places.map(|place| (place.path.as_path(), &place.directory));
+        let made = self.directories.iter().map(|made| (directory_of(&made.path), &made.parent));
+        let directories: BTreeMap<&Path, &Arc<Directory>> = made.chain(places).collect();
+        let sync = |(path, directory): (&&Path, &&Arc<Directory>)| directory.sync().at(path);
+        parallel_map(SYNCS, directories.iter(), sync).into_iter().collect()
     }
 
     /// Puts everything back as it was: old files with all that belongs to them; new files, backups and directories are removed.
@@ -133,18 +153,22 @@ impl Written {
     /// # Errors
     /// [`UndoError`] lists what could not be put back; the rest is.
     pub fn undo(mut self) -> Result<(), UndoError> {
-        let touched: BTreeSet<_> = self.files.iter().map(|file| directory_of(&file.change.path).to_owned()).collect();
-        let mut errors: Vec<_> = self.files.drain(..).rev().filter_map(|file| file.put_back().err()).collect();
-        for directory in self.directories.drain(..).rev() {
+        let mut touched = BTreeMap::new();
+        let mut errors = Vec::new();
+        for file in self.files.drain(..).rev() {
+            touched.insert(file.place.path.clone(), Arc::clone(&file.place.directory));
+            errors.extend(file.put_back().err());
+        }
+        for (path, directory) in touched {
+            errors.extend(directory.sync().at(&path).err());
+        }
+        for MadeDirectory { parent, name, path } in self.directories.drain(..).rev() {
             // Someone else may have put a file there, which then keeps its directory.
-            if let Err(error) = fs::remove_dir(&directory).at(&directory)
+            if let Err(error) = parent.remove_directory(&name).at(&path)
                 && error.source.kind() != io::ErrorKind::DirectoryNotEmpty
             {
                 errors.push(error);
             }
-        }
-        for directory in touched.iter().filter(|directory| directory.exists()) {
-            errors.extend(sync_directory(directory).err());
         }
         if errors.is_empty() { Ok(()) } else { Err(UndoError(errors)) }
     }
@@ -154,49 +178,57 @@ impl Written {
 const SYNCS: usize = 3;
 
 /// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.
-fn stage_all(changes: Vec<Change>) -> Result<Vec<Staged>, PathError> {
-    let staged = changes.into_iter().map(stage).collect::<Result<Vec<_>, _>>()?;
-    staged.iter().for_each(|staged| begin_writing(staged.file.as_file()));
-    let sync = |staged: &Staged| staged.file.as_file().sync_all().at(&staged.change.path);
-    parallel_map(SYNCS, staged.iter(), sync).into_iter().collect::<Result<(), _>>()?;
+fn stage_all(changes: Vec<Change>, place: &dyn Fn(&Change) -> Arc<Place>) -> Result<Vec<Staged>, Fault> {
+    let staged = changes.into_iter().map(|change| stage(place(&change), change));
+    let staged = staged.collect::<Result<Vec<_>, _>>()?;
+    staged.iter().for_each(|staged| begin_writing(staged.file.file()));
+    let sync = |staged: &Staged| staged.file.file().sync_all().at(staged.change.path());
+    parallel_map(SYNCS, staged.iter(), sync).into_iter().collect::<Result<(), PathError>>()?;
     Ok(staged)
 }
 
-fn stage(change: Change) -> Result<Staged, PathError> {
-    let path = &change.path;
-    let metadata = change.old.as_ref().map(|_| place::writable(path).at(path)).transpose()?;
-    let file = place::stage_unsynced(path, &change.new, metadata.as_ref(), change.sensitive).at(path)?;
-    Ok(Staged { change, metadata, file })
-}
-
-/// Looks once more whether the directory is where it was found: what is written must not follow a link that is there by now.
-fn has_stayed(directory: &Path) -> Result<(), Fault> {
-    if directory.canonicalize().at(directory)? == directory { Ok(()) } else { Err(Fault::Moved(directory.to_owned())) }
+fn stage(place: Arc<Place>, change: Change) -> Result<Staged, Fault> {
+    let path = change.path();
+    if let Some(before) = &change.metadata {
+        // A rename would replace even a file that its owner has made read-only.
+        let now = place.directory.writable(change.name()).at(path)?;
+        if !place::belongs_as_before(before, &now) {
+            return Err(Fault::Changed(path.to_owned()));
+        }
+    }
+    let file = place::stage(&place.staging, &change.new, change.metadata.as_ref(), change.sensitive).at(path)?;
+    Ok(Staged { change, place, file })
 }
 
 /// Makes the staged file the real one, and adds it to `placed` as soon as there is something to undo.
 fn put_in_place(staged: Staged, placed: &mut Vec<Placed>) -> Result<(), Fault> {
-    let Staged { change, metadata, file } = staged;
-    let path = change.path.clone();
-    if read::bytes(&path).at(&path)? != change.old {
+    let Staged { change, place, file } = staged;
+    let (path, name) = (change.path().to_owned(), change.name().to_owned());
+    let now = read::bytes(&place.directory, Path::new(&name)).at(&path)?;
+    let is_same = match (&now, &change.old, &change.metadata) {
+        (None, None, _) => true,
+        (Some((bytes, now)), Some(old), Some(before)) => bytes == old && place::belongs_as_before(before, now),
+        _ => false,
+    };
+    if !is_same {
         return Err(Fault::Changed(path));
     }
-    let mut next = Placed { change, metadata, aside: None, backup: None };
+    let mut next = Placed { change, place, aside: None, backup: None };
     next.keep_old()?;
     let renamed = match next.change.old {
-        Some(_) => file.persist(&path),
-        None => file.persist_noclobber(&path),
+        Some(_) => file.put(&next.place.directory, &name),
+        None => file.put_new(&next.place.directory, &name),
     };
     match renamed {
-        Ok(_) => {
+        Ok(()) => {
             placed.push(next);
             Ok(())
         }
         Err(error) => {
             next.remove_backup()?;
             match next.change.old {
-                None if error.error.kind() == io::ErrorKind::AlreadyExists => Err(Fault::Changed(path)),
-                _ => Err(error.error).at(path)?,
+                None if error.kind() == io::ErrorKind::AlreadyExists => Err(Fault::Changed(path)),
+                _ => Err(error).at(path)?,
             }
         }
     }
@@ -205,38 +237,50 @@ fn put_in_place(staged: Staged, placed: &mut Vec<Placed>) -> Result<(), Fault> {
 impl Placed {
     /// Gives the old file a second name, and copies it when a backup is wanted.
     fn keep_old(&mut self) -> Result<(), PathError> {
-        let (Some(old), Some(metadata)) = (&self.change.old, &self.metadata) else { return Ok(()) };
+        let (Some(old), Some(metadata)) = (&self.change.old, &self.change.metadata) else { return Ok(()) };
         if self.change.backup {
-            self.backup = place::back_up(&self.change.path, old, metadata)?;
+            self.backup = place::back_up(&self.place, self.change.name(), old, metadata)?;
         }
-        self.aside = place::keep_aside(&self.change.path);
+        self.aside = Staging::keep(&self.place.staging, self.change.name());
         Ok(())
     }
 
     fn put_back(mut self) -> Result<(), PathError> {
-        let path = &self.change.path;
-        if read::bytes(path).at(path)?.as_ref() != Some(&self.change.new) {
+        let (path, name) = (self.change.path(), self.change.name());
+        let directory = &self.place.directory;
+        let now = read::bytes(directory, Path::new(name)).at(path)?.map(|(bytes, _)| bytes);
+        if now.as_ref() != Some(&self.change.new) {
             return Err(io::Error::other("changed by someone else since; it is left as it is")).at(path);
         }
         match (&self.change.old, self.aside.take()) {
-            (None, _) => fs::remove_file(path).at(path)?,
-            (Some(_), Some(aside)) => aside.persist(path).map_err(|error| error.error).at(path)?,
+            (None, _) => directory.remove_file(name).at(path)?,
+            (Some(_), Some(aside)) => aside.put(directory, name).at(path)?,
             (Some(old), None) => {
-                let file = place::stage(path, old, self.metadata.as_ref(), self.change.sensitive).at(path)?;
-                file.persist(path).map(drop).map_err(|error| error.error).at(path)?;
+                let like = self.change.metadata.as_ref();
+                let file = place::stage(&self.place.staging, old, like, self.change.sensitive).at(path)?;
+                file.file().sync_all().at(path)?;
+                file.put(directory, name).at(path)?;
             }
         }
         self.remove_backup()
     }
 
     fn remove_backup(&mut self) -> Result<(), PathError> {
-        self.backup.take().map_or(Ok(()), |backup| fs::remove_file(&backup).at(&backup))
+        let Some(backup) = self.backup.take() else { return Ok(()) };
+        self.place.directory.remove_file(&backup).at(self.place.path.join(&backup))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::Root;
     use super::*;
+
+    fn target(directory: &Path, name: &str) -> Target {
+        Root::new(directory).unwrap().target(name, &|_| false).unwrap()
+    }
 
     #[test]
     fn without_hard_links_the_old_text_comes_back_from_memory() {
@@ -247,8 +291,9 @@ mod tests {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
         let permissions = fs::metadata(&path).unwrap().permissions();
         let change = Change {
-            path: path.clone(),
+            target: target(directory.path(), "f"),
             old: Some(b"old".to_vec()),
+            metadata: Some(fs::metadata(&path).unwrap()),
             new: b"new".to_vec(),
             backup: true,
             sensitive: false,
@@ -266,8 +311,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().canonicalize().unwrap();
         let change = |index: u8| Change {
-            path: directory.join(index.to_string()),
+            target: target(&directory, &index.to_string()),
             old: None,
+            metadata: None,
             new: vec![index],
             backup: false,
             sensitive: false,

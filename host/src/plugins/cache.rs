@@ -1,26 +1,49 @@
 //! The cache of compiled plugins.
 //!
-//! A compiled plugin is native code: reading an entry back is as good as running it, and wasmtime does not notice a flipped bit.
-//! So the directory and its files must be the user's alone, and each entry carries a checksum. Whatever is wrong with an entry or the
-//! directory, the plugin is compiled anew and nobody is bothered.
+//! A compiled plugin is native code: reading an entry back is as good as running it. A cache is also what sandboxes let their programs
+//! write, and what people copy from elsewhere. So each entry carries a code that only the owner of a key in the user's state directory
+//! can make ([`CacheKey`]); that finds what a disk has damaged as well. Directory and files must be the user's alone besides. Whatever is wrong
+//! with an entry, the key or the directory, the plugin is compiled again, quietly.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::cache_key::{CODE_LENGTH, CacheKey, Code, KeyFile};
 use crate::fs::{PathContext, PathError};
 use crate::model::Digest;
+
+/// Where compiled plugins are kept, and the key that proves that this user has written them.
+#[derive(Debug, Clone)]
+pub struct CachePlace {
+    /// The directory of the entries. What is in it can be made again.
+    pub directory: PathBuf,
+    /// The key's file. It belongs where only the user can read and write, and no sandbox: with the registry.
+    pub key: PathBuf,
+    /// Whether a key is made where there is none. Without one nothing is kept.
+    pub makes_key: bool,
+}
+
+impl CachePlace {
+    /// The same for what must not change the user's state: dry runs, and commands that only show something.
+    #[must_use]
+    pub fn without_new_key(self) -> Self {
+        Self { makes_key: false, ..self }
+    }
+}
 
 /// A directory of compiled plugins.
 ///
 /// An entry is a file named after what went into it: the component's digest, and the compiler's version and settings. After an
-/// upgrade nothing finds the old ones; they go after a month. The file holds the code, a note, and three numbers (32 bits, little
-/// endian): the checksum of the code, the note's length, and the checksum of all that follows the code. So the note can be read without
-/// the code. The checksums (CRC-32) are for disks that forget; against people, there is the directory.
+/// upgrade nothing finds the old ones; they go after a month. The file holds the compiled code, a note, the authentication code of the
+/// compiled code, the note's length (32 bits, little endian), and the authentication code of all that follows the compiled code, and of the
+/// file's name. So the note can be used without reading the compiled code.
 #[derive(Debug)]
 pub(super) struct Cache {
     directory: PathBuf,
+    key: KeyFile,
+    makes_key: bool,
     /// The version and settings of the compiler, as part of a file name.
     compiler: String,
 }
@@ -28,12 +51,12 @@ pub(super) struct Cache {
 /// An entry whose note can be trusted.
 #[derive(Debug)]
 pub(super) struct Entry {
-    path: PathBuf,
     file: File,
+    key: CacheKey,
     note: Vec<u8>,
-    /// How long the code is, in bytes, and its checksum.
-    code_length: u64,
-    checksum: u32,
+    /// How long the compiled code is, in bytes, and its authentication code.
+    length: u64,
+    code: Code,
 }
 
 impl Entry {
@@ -42,34 +65,19 @@ impl Entry {
         &self.note
     }
 
-    /// A file that begins with the code; none when the code is not what was kept.
+    /// The compiled code; none when it is not what was kept.
     ///
-    /// It is a path and not bytes, so that the code is mapped and only what runs is ever loaded. Between the check and the mapping only
-    /// the user could change the file: nobody else may write into the directory.
-    pub(super) fn code(self) -> Option<PathBuf> {
-        let Self { path, mut file, code_length, checksum, .. } = self;
-        file.rewind().ok()?;
-        (checksum_of(file.take(code_length)).ok()? == checksum).then_some(path)
+    /// These are the very bytes that were authenticated. A mapping of the file would change with it, under whoever writes into it.
+    pub(super) fn compiled(mut self) -> Option<Vec<u8>> {
+        self.file.rewind().ok()?;
+        let mut compiled = Vec::with_capacity(usize::try_from(self.length).ok()?);
+        self.file.take(self.length).read_to_end(&mut compiled).ok()?;
+        (self.key.authenticate(&[&compiled]) == self.code).then_some(compiled)
     }
 }
 
-/// The checksum of all that can be read.
-fn checksum_of(mut content: impl Read) -> io::Result<u32> {
-    // What fits into a processor's nearest cache is still there when it is looked at.
-    let mut chunk = [0; 32 * 1024];
-    let mut hasher = crc32fast::Hasher::new();
-    loop {
-        match content.read(&mut chunk) {
-            Ok(0) => return Ok(hasher.finalize()),
-            Ok(length) => hasher.update(&chunk[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The numbers at the end of an entry, in bytes.
-const NUMBERS: usize = 12;
+/// What stands at the end of an entry after the note, in bytes.
+const TRAILER: usize = CODE_LENGTH + 4 + CODE_LENGTH;
 
 /// The longest entry that is read, in bytes: a plugin of 32 MiB compiles to several times that.
 const LARGEST: u64 = 512 * 1024 * 1024;
@@ -80,44 +88,52 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const EXTENSION: &str = "compiled";
 
 impl Cache {
-    /// A cache in the directory, which is made when there is something to write.
-    pub(super) fn new(directory: PathBuf, compiler: String) -> Self {
-        Self { directory, compiler }
+    /// A cache in the directory. Directory and key are made when there is something to write.
+    pub(super) fn new(place: CachePlace, compiler: String) -> Self {
+        Self { directory: place.directory, key: KeyFile::new(place.key), makes_key: place.makes_key, compiler }
     }
 
     /// Whether there is an entry for the component. What it is worth, [`get`](Self::get) says.
     pub(super) fn has(&self, component: &Digest) -> bool {
-        self.path(component).exists()
+        self.directory.join(self.name(component)).exists()
     }
 
     /// What is kept of the component; none when there is no entry, or none to be trusted.
     pub(super) fn get(&self, component: &Digest) -> Option<Entry> {
-        private::is_private_directory(&self.directory).then(|| open(self.path(component)))?
+        if !private::is_private_directory(&self.directory) {
+            return None;
+        }
+        let name = self.name(component);
+        let file = private::open(&self.directory.join(&name)).ok()?;
+        open(file, &name, self.key.existing()?)
     }
 
-    /// Keeps the code, with a note. It is no loss if that fails.
-    pub(super) fn put(&self, component: &Digest, code: &[u8], note: &[u8]) {
+    /// Keeps the compiled code, with a note. It is no loss if that fails: without a state directory that can be written there is no key,
+    /// and nothing is kept.
+    pub(super) fn put(&self, component: &Digest, compiled: &[u8], note: &[u8]) {
+        let key = if self.makes_key { self.key.existing_or_new() } else { self.key.existing() };
+        let Some(key) = key else { return };
         if private::create_directory(&self.directory).is_ok() && private::is_private_directory(&self.directory) {
-            let _ = self.write(component, code, note);
+            let _ = self.write(&self.name(component), &key, compiled, note);
             let _ = self.drop_old();
         }
     }
 
-    fn path(&self, component: &Digest) -> PathBuf {
-        self.directory.join(format!("{component}-{}.{EXTENSION}", self.compiler))
+    fn name(&self, component: &Digest) -> String {
+        format!("{component}-{}.{EXTENSION}", self.compiler)
     }
 
     /// Written beside its place and renamed, so that nobody reads half an entry. It need not survive a crash.
-    fn write(&self, component: &Digest, code: &[u8], note: &[u8]) -> io::Result<()> {
+    fn write(&self, name: &str, key: &CacheKey, compiled: &[u8], note: &[u8]) -> io::Result<()> {
         let length = u32::try_from(note.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
         let mut end = note.to_vec();
-        end.extend(crc32fast::hash(code).to_le_bytes());
+        end.extend(key.authenticate(&[compiled]).bytes());
         end.extend(length.to_le_bytes());
-        end.extend(crc32fast::hash(&end).to_le_bytes());
+        end.extend(key.authenticate(&[name.as_bytes(), &end]).bytes());
         let mut file = tempfile::Builder::new().suffix(EXTENSION).tempfile_in(&self.directory)?;
-        file.write_all(code)?;
+        file.write_all(compiled)?;
         file.write_all(&end)?;
-        file.persist(self.path(component))?;
+        file.persist(self.directory.join(name))?;
         Ok(())
     }
 
@@ -191,35 +207,31 @@ impl Cached {
     }
 }
 
-/// The entry in the file, if the file is the user's alone and what follows the code is what was kept.
-fn open(path: PathBuf) -> Option<Entry> {
-    let mut file = private::open(&path).ok()?;
+/// The entry in the file, if the file is the user's alone and what follows the compiled code is what was kept under this name.
+fn open(mut file: File, name: &str, key: CacheKey) -> Option<Entry> {
     let metadata = file.metadata().ok()?;
     if !metadata.is_file() || metadata.len() > LARGEST || !private::is_ours_alone(&metadata) {
         return None;
     }
-    let mut numbers = [0; NUMBERS];
-    let note_end = metadata.len().checked_sub(NUMBERS as u64)?;
-    read_at(&mut file, note_end, &mut numbers)?;
-    let [checksum, length, checksum_of_end] = [0, 4, 8].map(|at| number(&numbers, at));
-    let code_length = note_end.checked_sub(length.into())?;
-    let mut note = vec![0; usize::try_from(length).ok()?];
-    read_at(&mut file, code_length, &mut note)?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&note);
-    hasher.update(&numbers[..8]);
-    (hasher.finalize() == checksum_of_end).then_some(Entry { path, file, note, code_length, checksum })
+    let note_end = metadata.len().checked_sub(TRAILER as u64)?;
+    let mut trailer = [0; TRAILER];
+    read_at(&mut file, note_end, &mut trailer)?;
+    let (trailer, whole) = trailer.split_at(TRAILER - CODE_LENGTH);
+    let (code, note_length) = trailer.split_at(CODE_LENGTH);
+    let note_length = u32::from_le_bytes(note_length.try_into().ok()?);
+    let length = note_end.checked_sub(note_length.into())?;
+    let mut note = vec![0; usize::try_from(note_length).ok()?];
+    read_at(&mut file, length, &mut note)?;
+    if key.authenticate(&[name.as_bytes(), &note, trailer]) != Code::from_bytes(whole)? {
+        return None;
+    }
+    Some(Entry { file, code: Code::from_bytes(code)?, key, note, length })
 }
 
 /// Fills the bytes with what stands there in the file.
 fn read_at(file: &mut File, at: u64, bytes: &mut [u8]) -> Option<()> {
     file.seek(SeekFrom::Start(at)).ok()?;
     file.read_exact(bytes).ok()
-}
-
-/// The number at this place.
-fn number(numbers: &[u8; NUMBERS], at: usize) -> u32 {
-    u32::from_le_bytes(std::array::from_fn(|index| numbers[at + index]))
 }
 
 /// Whether a directory or file can have been written by the user alone.

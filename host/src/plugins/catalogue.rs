@@ -83,6 +83,14 @@ impl<'a> Catalogue<'a> {
         self.load(name, self.resolve(name)?)
     }
 
+    /// Whether there is a plugin of the type that may run. Nothing is run, compiled or kept.
+    ///
+    /// # Errors
+    /// There is none, or it may not run.
+    pub fn permits(&self, name: &str) -> Result<(), PluginError> {
+        self.resolve(name).map(drop)
+    }
+
     /// The plugins of several types, in their order. None runs before all are there and may run. Each is told to `found` once, as soon as
     /// it is ready; after that another may still turn out to be none.
     ///

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::Limits;
 use super::bindings::{Metadata, OutputPlugin, OutputPluginPre};
-use super::cache::{Cache, Entry};
+use super::cache::{Cache, CachePlace, Entry};
 use super::compiler::{self, Fence};
 use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
@@ -32,7 +31,7 @@ use crate::os;
 /// the engine is dropped.
 #[derive(Debug)]
 pub struct Engine {
-    cache: Option<PathBuf>,
+    cache: Option<CachePlace>,
     limits: Limits,
     counts: bool,
     runtime: OnceLock<Result<Arc<Runtime>, String>>,
@@ -52,12 +51,12 @@ impl From<Refusal> for LoadError {
 }
 
 impl Engine {
-    /// An engine that keeps compiled plugins in the directory `cache`, or nowhere.
+    /// An engine that keeps compiled plugins in the cache, or nowhere.
     ///
-    /// The directory must be the user's own and no project's: who can write into it can run code as the user. A directory that
+    /// Who can read or write the cache's key can run code as the user, so it must be the user's own and no project's. A directory that
     /// others can write to is not used.
     #[must_use]
-    pub fn new(cache: Option<PathBuf>, limits: Limits) -> Self {
+    pub fn new(cache: Option<CachePlace>, limits: Limits) -> Self {
         Self { cache, limits, counts: false, runtime: OnceLock::new(), loaded: Mutex::default() }
     }
 
@@ -91,7 +90,7 @@ impl Engine {
     }
 
     /// The same from its bytes alone, whatever was compiled before; with what was found out on the way.
-    pub(super) fn load_anew(&self, bytes: &[u8], digest: &Digest) -> Result<(Arc<Loaded>, Compiled), LoadError> {
+    pub(super) fn load_anew(&self, bytes: Vec<u8>, digest: &Digest) -> Result<(Arc<Loaded>, Compiled), LoadError> {
         let runtime = self.runtime()?;
         let compiled = runtime.compile(bytes)?;
         Ok((self.remember(runtime.meet(&compiled.component, digest)?, digest), compiled))
@@ -142,12 +141,12 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<PathBuf>, counts: bool, limits: Limits) -> wasmtime::Result<Self> {
+    fn start(cache: Option<CachePlace>, counts: bool, limits: Limits) -> wasmtime::Result<Self> {
         let fence = if os::address_space_is_limited() { Fence::Checks } else { Fence::AddressSpace };
         let engine = wasmtime::Engine::new(compiler::config(cfg!(windows), fence).consume_fuel(counts))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
-        let cache = cache.map(|directory| Cache::new(directory, compatibility(&engine)));
+        let cache = cache.map(|place| Cache::new(place, compatibility(&engine)));
         Ok(Self { engine, linker, ticker: Ticker::default(), spent: MemoryReclaimer::new(fence), cache, limits })
     }
 
@@ -155,7 +154,7 @@ impl Runtime {
     fn component(&self, content: Content) -> Result<Component, Refusal> {
         match content.code().and_then(|code| self.shipped(&code)) {
             Some(component) => Ok(component),
-            None => Ok(self.compile(&content.into_bytes())?.component),
+            None => Ok(self.compile(content.into_bytes())?.component),
         }
     }
 
@@ -205,13 +204,11 @@ impl Runtime {
 
     /// The component that was kept.
     fn kept(&self, entry: Entry) -> Option<Component> {
-        let code = entry.code()?;
-        // SAFETY: `deserialize_file` wants what `serialize` made, unchanged as long as it is mapped. The file is one that only this
-        // user can have written, in a directory that only this user can write to, and it has the checksum of its code; only
-        // `keep` below writes such files, from what `serialize` gave it, and replaces them by renaming, never in place. A
-        // user who forges a file in the own cache gains nothing that the user could not do anyway.
+        let compiled = entry.compiled()?;
+        // SAFETY: `deserialize` wants what `serialize` made. Only `keep` below writes entries, from what `serialize` gave it, and these bytes
+        // carry a code that can only be made with the key of this user's cache.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a warm start fast")]
-        unsafe { Component::deserialize_file(&self.engine, code) }.ok()
+        unsafe { Component::deserialize(&self.engine, &compiled) }.ok()
     }
 
     /// Keeps the component, and what it says of itself. It is no loss if that fails.
@@ -222,30 +219,31 @@ impl Runtime {
         }
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Compiled, Refusal> {
-        let kind = inspect::kind(bytes)?;
-        let bytes = component_of(bytes)?;
-        let (interface, size) = (inspect::component(&bytes)?, bytes.len());
-        let start = Instant::now();
-        let component = self.compile_in_time(bytes.into_owned())?;
-        Ok(Compiled { component, kind, interface, size, time: start.elapsed() })
-    }
-
-    /// Compiling cannot be interrupted. When it takes too long the thread is left behind, and whatever it finds is dropped.
-    fn compile_in_time(&self, bytes: Vec<u8>) -> Result<Component, Refusal> {
+    /// Looks at the bytes and compiles them, within the time that there is for it. Neither can be interrupted: when they take too long the
+    /// thread is left behind, and whatever it finds is dropped.
+    fn compile(&self, bytes: Vec<u8>) -> Result<Compiled, Refusal> {
         let (sender, receiver) = mpsc::channel();
         let engine = self.engine.clone();
-        let work = move || drop(sender.send(Component::from_binary(&engine, &bytes)));
+        let work = move || drop(sender.send(compile(&engine, &bytes)));
         let started = thread::Builder::new().name("plugin-compiler".into()).spawn(work);
         started.map_err(|error| Refusal::new(format!("the system has no thread to compile it: {error}")))?;
         match receiver.recv_timeout(self.limits.compiling) {
-            Ok(component) => component.map_err(inspect::broken),
+            Ok(compiled) => compiled,
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 Err(Refusal::new(format!("it takes longer than {} s to compile", self.limits.compiling.as_secs_f64())))
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(Refusal::new("the compiler crashed on it")),
         }
     }
+}
+
+fn compile(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Compiled, Refusal> {
+    let kind = inspect::kind(bytes)?;
+    let bytes = component_of(bytes)?;
+    let (interface, size) = (inspect::component(&bytes)?, bytes.len());
+    let start = Instant::now();
+    let component = Component::from_binary(engine, &bytes).map_err(inspect::broken)?;
+    Ok(Compiled { component, kind, interface, size, time: start.elapsed() })
 }
 
 /// The component that a plugin's file holds: itself, or made from the core module that a plain `cargo build` leaves, which carries the

@@ -58,7 +58,7 @@ impl Engine {
         let bytes = content.into_bytes();
         let _in_compiler = entering_compiler(&origin);
         let (loaded, compiled) =
-            self.load_anew(&bytes, &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
+            self.load_anew(bytes.clone(), &digest).map_err(|error| PluginError::of_load(error, origin.clone()))?;
         Ok(Examined {
             plugin: Plugin { loaded, origin, digest },
             kind: compiled.kind,

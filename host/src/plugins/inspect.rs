@@ -1,11 +1,10 @@
 //! What a plugin's file is, found out before anything of it is compiled or run.
 
-use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, FunctionBody, Operator, Parser, Payload,
-};
+use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser, Payload};
 
 use super::packages::packages;
 use super::release::{is_supported, other_version};
+use super::size::Size;
 use super::{limits, text};
 
 /// The package of the interface.
@@ -76,7 +75,7 @@ pub struct Interface {
 }
 
 /// The interface of a component that can be compiled and linked here: it imports nothing but the interface's own, exports a version
-/// that this host serves, and does not unfold into more than it seems.
+/// that this host serves, does not unfold into more than it seems, and is not too large to compile.
 pub(super) fn component(bytes: &[u8]) -> Result<Interface, Refusal> {
     let mut found = Findings::default();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -85,11 +84,14 @@ pub(super) fn component(bytes: &[u8]) -> Result<Interface, Refusal> {
     found.judge()
 }
 
-/// Whether the core module may be made a component: its imports from WASI would only be found out by names that tell the user
-/// nothing.
+/// Whether the core module may be made a component: it is not too large, and imports nothing from WASI. What it does import would only be
+/// found out by names that tell the user nothing.
 pub(super) fn module(bytes: &[u8]) -> Result<(), Refusal> {
+    let mut size = Size::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        let Payload::ImportSection(imports) = payload.map_err(broken)? else { continue };
+        let payload = payload.map_err(broken)?;
+        size.note(&payload).map_err(broken)?;
+        let Payload::ImportSection(imports) = payload else { continue };
         for import in imports.into_imports() {
             let import = import.map_err(broken)?;
             if import.module.starts_with("wasi") {
@@ -97,6 +99,7 @@ pub(super) fn module(bytes: &[u8]) -> Result<(), Refusal> {
             }
         }
     }
+    size.judge()?;
     let packages = packages(bytes).map_err(broken)?;
     if packages.len() > 1 {
         let names = packages.into_iter().collect::<Vec<_>>().join(", ");
@@ -119,11 +122,12 @@ struct Findings {
     exports: Vec<String>,
     instantiations: usize,
     passes_components: bool,
-    heavy_function: bool,
+    size: Size,
 }
 
 impl Findings {
     fn note(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
+        self.size.note(&payload)?;
         match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.depth += 1,
             Payload::End(_) => self.depth = self.depth.saturating_sub(1),
@@ -146,7 +150,6 @@ impl Findings {
                     self.instantiations += usize::from(matches!(instance?, ComponentInstance::Instantiate { .. }));
                 }
             }
-            Payload::CodeSectionEntry(body) => self.heavy_function |= is_heavy(&body)?,
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
                     let component = ComponentExternalKind::Component;
@@ -180,34 +183,10 @@ impl Findings {
                 limits::INSTANTIATIONS
             )));
         }
-        if self.heavy_function {
-            let help = "split the function, and keep tables in data instead of code";
-            return Err(Refusal::with_help(
-                "one of its functions is too large, or branches too much, to be compiled",
-                help,
-            ));
-        }
+        self.size.judge()?;
         let clean = |names: &[String]| names.iter().map(|name| text::line(name)).collect();
         Ok(Interface { version: version.to_owned(), imports: clean(&self.imports), exports: clean(&self.exports) })
     }
-}
-
-/// Whether compiling the function would take more memory than a plugin is worth.
-fn is_heavy(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
-    if body.range().len() > limits::FUNCTION {
-        return Ok(true);
-    }
-    let mut locals: usize = 0;
-    for group in body.get_locals_reader()? {
-        locals = locals.saturating_add(group?.0 as usize);
-    }
-    let mut places: usize = 1;
-    for operator in body.get_operators_reader()? {
-        let is_place =
-            matches!(operator?, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Else);
-        places += usize::from(is_place);
-    }
-    Ok(locals.saturating_mul(places) > limits::FUNCTION_STATES)
 }
 
 /// The import of something that this host will never offer. Also for the imports of a core module.

@@ -74,4 +74,13 @@ pub(super) const FUNCTION: usize = 512 * 1024;
 /// place: 100 KB of WebAssembly can make it take a gigabyte. The most of a JavaScript engine is 200,000.
 pub(super) const FUNCTION_STATES: usize = 5_000_000;
 
+/// All functions of a file. A JavaScript engine has 30,000; each takes a third of a millisecond and several thousand bytes to compile.
+pub(super) const FUNCTIONS: usize = 80_000;
+
+/// All exports, imports and aliases of a file. What links the libraries of a Python interpreter has some thousands.
+pub(super) const NAMES: usize = 30_000;
+
+/// The code of all functions of a file, in bytes.
+pub(super) const CODE: usize = 20 * MIB;
+
 const MIB: usize = 1024 * 1024;

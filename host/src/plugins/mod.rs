@@ -5,7 +5,7 @@
 //! more than `limits` allows.
 //!
 //! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they
-//! are, `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
+//! are (`size` at how much), `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
 //! checks what comes back; `crash` knows whom to blame. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
 //!
 //! How the interface grows, and how a second version of it will stand beside the first, is written in `wit/README.md`.
@@ -14,6 +14,7 @@ mod answer;
 mod bindings;
 mod builtin;
 mod cache;
+mod cache_key;
 mod catalogue;
 mod compiler;
 mod crash;
@@ -30,12 +31,13 @@ mod plugin;
 mod reclaimer;
 mod release;
 mod sandbox;
+mod size;
 mod text;
 mod ticker;
 mod types;
 
 pub use builtin::is_built_in;
-pub use cache::{CacheEntry, Cached};
+pub use cache::{CacheEntry, CachePlace, Cached};
 pub use catalogue::{Catalogue, ExplicitPlugin, Pins, Sources, TypeInfo};
 pub use crash::in_compiler;
 pub use engine::Engine;

@@ -33,6 +33,12 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Whether it is part of portkeeper. All else is other people's code, wherever it lies.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        matches!(self, Self::BuiltIn(_))
+    }
+
     /// The plugin's file; none for a built-in.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

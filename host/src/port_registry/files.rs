@@ -44,12 +44,20 @@ impl PortRegistry {
         let around = PrepareContext {
             host: &Host::default(),
             environment: &|_| None,
-            engine: &Engine::new(Some(settings.cache.clone()), Limits::default()),
+            engine: &Engine::new(Some(settings.plugin_cache()), Limits::default()),
             plugins: None,
             trust: &trust,
+            locks: &settings.locks(),
             patience: &LockOptions::default(),
         };
-        let report = prepare(job, &around, &self.store, &self.machine(), Mode::Write, false)?;
+        let report = prepare(
+            job,
+            &around,
+            &self.store,
+            &self.machine().map_err(crate::reserve::ReserveError::from)?,
+            Mode::Write,
+            false,
+        )?;
         Ok(report.outputs.iter().any(|output| output.changed))
     }
 }

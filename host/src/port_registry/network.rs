@@ -56,9 +56,9 @@ impl PortRegistry {
         choice: PortSelector,
         candidates: &[Candidate],
     ) -> Result<Option<Reserved<'_>>, ReserveNetworkError> {
-        let (keeper, machine) = self.keeping_machine();
+        let (keeper, machine) = self.keeping_machine().map_err(crate::reserve::ReserveError::from)?;
         let attempt = |candidate: &Candidate| {
-            let request = selection.request_on(candidate.host(), candidate.addresses(), choice);
+            let request = selection.request_on(candidate.host(), candidate.addresses(), choice)?;
             reserve(&self.store, &candidate.world(&machine), &[request])
         };
         let first = first_with_a_free_port(candidates, attempt, is_taken)?;

@@ -100,16 +100,15 @@ impl Reserved<'_> {
     /// # Errors
     /// [`RegistryError`]; then it is released as if it had been dropped.
     pub fn keep(mut self) -> Result<(), RegistryError> {
-        let machine = self.registry.machine();
+        let machine = self.registry.machine()?;
         self.registry.store.transaction(|transaction| {
-            if let Some(index) = transaction.reservations().iter().position(|other| self.is(other)) {
+            if transaction.find(self.reservation.id).is_some_and(|known| self.is(known)) {
                 let now = machine.now();
-                let lease = Lease::Grace { length: GRACE };
-                let (created, created_since_boot) = (now.wall, now.since_boot);
-                transaction.replace(
-                    index,
-                    Reservation { lease, hold: None, created, created_since_boot, ..self.reservation.clone() },
-                );
+                transaction.update(self.reservation.id, |known| {
+                    known.lease = Lease::Grace { length: GRACE };
+                    known.hold = None;
+                    (known.created, known.created_since_boot) = (now.wall, now.since_boot);
+                });
             }
             Ok::<_, RegistryError>(())
         })?;
@@ -118,8 +117,7 @@ impl Reserved<'_> {
     }
 
     fn is(&self, other: &Reservation) -> bool {
-        (other.port, other.created, &other.lease)
-            == (self.reservation.port, self.reservation.created, &self.reservation.lease)
+        (other.id, &other.lease) == (self.reservation.id, &self.reservation.lease)
     }
 }
 

@@ -6,6 +6,7 @@ use super::NameOf;
 use crate::model::{HoldKind, Host, HostError, Lease, Name, Port, PortError, PortRange, Protocol};
 use crate::os;
 use crate::probe::local_addresses;
+use crate::registry::RegistryError;
 use crate::reserve::{GRACE, NameRequest, PortSelector, Request, ReserveError};
 
 /// Which port to reserve. Without anything said: one of the policy's good ports on the loopback addresses, for TCP.
@@ -111,14 +112,20 @@ impl Selection {
         let choice = if self.host.is_none() { choice.everywhere() } else { choice };
         let host = self.host.clone().unwrap_or_default();
         let addresses = local_addresses(&host)?;
-        Ok(self.request_on(host, addresses, choice))
+        self.request_on(host, addresses, choice)
     }
 
-    pub(super) fn request_on(&self, host: Host, addresses: Vec<IpAddr>, choice: PortSelector) -> Request {
+    pub(super) fn request_on(
+        &self,
+        host: Host,
+        addresses: Vec<IpAddr>,
+        choice: PortSelector,
+    ) -> Result<Request, ReserveError> {
         // Where the platform tells nothing of our own process, a grace has to do.
-        let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
+        let this = os::process_id(std::process::id()).map_err(RegistryError::from)?;
+        let lease = this.map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
-        Request { host, addresses, protocol, choice, owner, lease, hold: self.hold }
+        Ok(Request { host, addresses, protocol, choice, owner, lease, hold: self.hold })
     }
 
     #[cfg(feature = "scan")]

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::PrepareError;
 use crate::config::Output;
 use crate::output::{FileSet, Root, Target, TargetError};
-use crate::plugins::{Failure, Origin, Plugin, RenderError, Rendered, Request};
+use crate::plugins::{Failure, Plugin, RenderError, Rendered, Request};
 
 /// The code of a failure that orders files: its message names them, one a line.
 const NEEDS_FILES: &str = "needs-files";
@@ -24,23 +24,29 @@ const GIVEN: [Given; 2] = [("path", |output| output.path.is_some()), ("inputs", 
 
 /// What a plugin's attribute lists, a name a line; nothing for plugins of third parties.
 fn listed<'a>(plugin: &'a Plugin, attribute: &str) -> impl Iterator<Item = &'a str> {
-    let is_ours = matches!(plugin.origin(), Origin::BuiltIn(_));
+    let is_ours = plugin.origin().is_built_in();
     let found = plugin.metadata().attrs.iter().find(|(name, _)| is_ours && name == attribute);
     found.into_iter().flat_map(|(_, value)| value.lines())
 }
 
-/// Where an output without a `path` is written: the first of the format's usual files that is there, else its default.
+/// Where an output of a built-in format without a `path` is written: the first of the format's usual files that is there, else its default.
 pub(super) fn default_path(plugin: &Plugin, directory: &Path) -> Option<String> {
+    if !plugin.origin().is_built_in() {
+        return None;
+    }
     let there = listed(plugin, "default-paths").find(|path| directory.join(path).symlink_metadata().is_ok());
     there.map(str::to_owned).or_else(|| plugin.metadata().default_path.clone())
 }
 
-/// The usual inputs of a format: those beside the target that are there, else those in the config's directory.
+/// The usual inputs of a built-in format: those beside the target that are there, else those in the config's directory.
 pub(super) fn default_inputs(
     plugin: &Plugin,
     path: &str,
     locate: &dyn Fn(&str) -> Result<Target, TargetError>,
 ) -> Result<Vec<Target>, TargetError> {
+    if !plugin.origin().is_built_in() {
+        return Ok(Vec::new());
+    }
     let there = |prefix: &str| {
         let located = plugin.metadata().default_inputs.iter().map(|input| locate(&format!("{prefix}{input}")));
         located
@@ -143,7 +149,7 @@ pub(super) fn shown_at(path: &str, target: &Target, files: &mut FileSet) -> (Str
 fn order<'a>(plugin: &Plugin, answer: &'a Result<Rendered, RenderError>) -> Option<&'a str> {
     match answer {
         Err(RenderError::Failed(failure)) if failure.code == NEEDS_FILES => {
-            matches!(plugin.origin(), Origin::BuiltIn(_)).then_some(failure.message.as_str())
+            plugin.origin().is_built_in().then_some(failure.message.as_str())
         }
         _ => None,
     }

@@ -9,6 +9,7 @@ use crate::document::FieldPath;
 use crate::fs::{PathContext, directory_of};
 use crate::lockfile::{Lockfile, LockfileError};
 use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocol};
+use crate::output::{Target, belongs_to_portkeeper};
 use crate::plugins::{ExplicitPlugin, Pins, Sources};
 use crate::probe::local_addresses;
 use crate::reserve::{PortSelector, Request};
@@ -156,6 +157,13 @@ impl<'a> Job<'a> {
         plugin_sources(project, self.config, around.plugins.map(PathBuf::as_path))
     }
 
+    /// Whether the file is one that no output may be: the config itself, under whatever name, or another that portkeeper goes by. `project` is
+    /// the directory without symbolic links.
+    pub(super) fn is_off_limits(&self, target: &Target, project: &Path) -> bool {
+        self.config.is_some_and(|config| is_same_file(&config.path, target.real()))
+            || belongs_to_portkeeper(target.real(), project)
+    }
+
     /// The requests, with hosts looked up.
     pub(super) fn requests(&self, around: &PrepareContext<'_>) -> Result<Vec<Request>, PrepareError> {
         let project = Arc::new(Project::at(&self.directory).at(&self.directory)?);
@@ -195,4 +203,9 @@ impl<'a> Job<'a> {
             None => PrepareError::Invalid(problem.to_string()),
         }
     }
+}
+
+/// Whether the path leads to the file, whatever links are on its way.
+fn is_same_file(path: &Path, real: &Path) -> bool {
+    path == real || path.canonicalize().is_ok_and(|path| path == real)
 }

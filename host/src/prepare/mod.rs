@@ -9,13 +9,18 @@ mod error;
 mod job;
 mod options;
 mod outputs;
+mod proposals;
 
 pub use error::PrepareError;
 pub use job::{Job, plugin_sources};
 
-use std::path::PathBuf;
+#[cfg(unix)]
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use crate::fs::{Lock, LockOptions};
+#[cfg(unix)]
+use crate::fs::{PathContext, create_private_dir};
 use crate::model::{Host, Reservation};
 use crate::output::FileSet;
 use crate::plugins::{Diagnostic, Engine};
@@ -38,6 +43,8 @@ pub struct PrepareContext<'a> {
     pub plugins: Option<&'a PathBuf>,
     /// What the user trusts.
     pub trust: &'a Trust,
+    /// The directory for the locks of projects, in the user's state.
+    pub locks: &'a Path,
     /// How long to wait for another prepare of the same project.
     pub patience: &'a LockOptions<'a>,
 }
@@ -124,6 +131,7 @@ pub fn prepare(
         let outputs = outputs::render(job, around, &outputs, &granted, &mut files)?;
         let diff = files.diff();
         let orphans = if write {
+            files.remove_leftovers();
             commit(files, store, world, &granted)?
         } else {
             orphans(&store.snapshot().map_err(ReserveError::from)?, world, &granted)
@@ -167,13 +175,24 @@ fn refuse_occupied(granted: &[Granted]) -> Result<(), PrepareError> {
     }
 }
 
-/// Two prepares of one project take turns. The lock is the directory's own, so that nothing has to be made for it.
+/// Two prepares of one project take turns. The lock lies in the user's own state and is named after the project's directory, wherever its
+/// path leads: one in the project, or the directory's own, could be held forever by another user who may only read it.
 #[cfg(unix)]
 fn lock(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Option<Lock>, PrepareError> {
-    Ok(Some(Lock::acquire_directory(job.directory(), around.patience)?))
+    use std::os::unix::fs::MetadataExt;
+    let project = std::fs::metadata(job.directory()).at(job.directory())?;
+    match create_private_dir(around.locks) {
+        // A sandbox without a state of its own: a file that changed since it was read is still not overwritten.
+        Err(error) if matches!(error.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {
+            return Ok(None);
+        }
+        made => made?,
+    }
+    let path = around.locks.join(format!("{:x}-{:x}.lock", project.dev(), project.ino()));
+    Ok(Some(Lock::acquire(&path, around.patience)?))
 }
 
-/// Where directories cannot be locked, a file that changed since it was read is still not overwritten.
+/// Where directories have no number, a file that changed since it was read is still not overwritten.
 #[cfg(not(unix))]
 fn lock(_: &Job<'_>, _: &PrepareContext<'_>) -> Result<Option<Lock>, PrepareError> {
     Ok(None)

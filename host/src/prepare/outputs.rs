@@ -6,12 +6,16 @@ use std::sync::mpsc::{self, Sender};
 use serde_json::{Map, Value};
 
 use super::context::{self, Files};
+use super::proposals::{line_for_inputs, why_no_path, withheld_inputs};
 use super::{Job, OutputReport, PrepareContext, PrepareError, options};
 use crate::config::Output;
 use crate::document::FieldPath;
 use crate::os;
 use crate::output::{FileSet, Handling, Root, Target, Variables, entries, expand_map};
-use crate::plugins::{Broken, Catalogue, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, TextFile};
+use crate::plugins::{
+    Broken, Catalogue, Diagnostic, Plugin, PluginError, RenderError, Rendered, Request, ReservedPort, Severity,
+    TextFile,
+};
 use crate::reserve::Granted;
 use crate::threads::{parallel_map, spawn_detached};
 
@@ -31,6 +35,8 @@ pub(super) struct Resolved {
     context: Vec<(String, Option<Target>)>,
     /// The files that the config lets it write beside the target.
     further: Vec<Target>,
+    /// The files that a plugin of others proposes as inputs, and that the config says nothing about.
+    withheld: Vec<Target>,
     /// With every default filled in.
     options: Map<String, Value>,
 }
@@ -47,24 +53,30 @@ pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Outp
         };
         let options = options::complete(job, index, output, &plugin)?;
         let locate = |path: &str| root.target(path, &|real| around.trust.trusts_target(job.directory(), real));
+        let writable = |field: &str, path: &str| {
+            let target = locate(path).map_err(|error| wrong(field, &error))?;
+            match job.is_off_limits(&target, root.path()) {
+                true => Err(wrong(field, &format_args!("{OFF_LIMITS}: `{path}`"))),
+                false => Ok(target),
+            }
+        };
         let path = output.path.clone().or_else(|| context::default_path(&plugin, job.directory()));
-        let path = path
-            .ok_or_else(|| wrong("path", &format_args!("the type `{}` has no usual file: name one", output.format)))?;
-        let target = locate(&path).map_err(|error| wrong("path", &error))?;
-        let inputs = match &output.inputs {
+        let path = path.ok_or_else(|| wrong("path", &why_no_path(&plugin, &output.format)))?;
+        let inputs: Vec<_> = match &output.inputs {
             Some(inputs) => inputs.iter().map(|input| locate(input)).collect::<Result<_, _>>(),
             None => context::default_inputs(&plugin, &path, &locate),
-        };
+        }
+        .map_err(|error| wrong("inputs", &error))?;
         let context = context::context_files(&plugin, &path).into_iter().map(|path| {
             let target = locate(&path).ok();
             (path, target)
         });
-        let further = output.files.iter().map(|file| locate(file)).collect::<Result<_, _>>();
         Ok(Resolved {
-            inputs: inputs.map_err(|error| wrong("inputs", &error))?,
-            further: further.map_err(|error| wrong("files", &error))?,
+            target: writable("path", &path)?,
+            further: output.files.iter().map(|file| writable("files", file)).collect::<Result<_, _>>()?,
+            inputs,
             context: context.collect(),
-            target,
+            withheld: withheld_inputs(&plugin, output, &locate),
             plugin,
             options,
         })
@@ -72,6 +84,9 @@ pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Outp
     let list = job.outputs().iter().zip(plugins).enumerate().map(resolve).collect::<Result<_, PrepareError>>()?;
     Ok(Outputs { root, list })
 }
+
+/// Why some files are no output's.
+const OFF_LIMITS: &str = "no output may change what portkeeper itself goes by";
 
 /// All plugins at once, so that those that are not compiled yet are compiled side by side. What is wrong with which, is found
 /// out one by one.
@@ -81,15 +96,18 @@ fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, Prep
     if let Ok(plugins) = catalogue.find_all(&formats, &|plugin| loader.load(plugin)) {
         return Ok(plugins);
     }
-    let find = |(index, format): (usize, &&str)| {
-        catalogue.find(format).map_err(|error| match error {
-            PluginError::Unknown { .. } => {
-                let help = error.help().unwrap_or_default();
-                job.wrong("outputs", index, &FieldPath::root().key("type"), format_args!("{error}; {help}"))
-            }
-            error => PrepareError::Plugin(error),
-        })
+    let explain = |index: usize, error: PluginError| match error {
+        PluginError::Unknown { .. } => {
+            let help = error.help().unwrap_or_default();
+            job.wrong("outputs", index, &FieldPath::root().key("type"), format_args!("{error}; {help}"))
+        }
+        error => PrepareError::Plugin(error),
     };
+    // None is compiled before all may run: a refusal leaves nothing behind.
+    for (index, format) in formats.iter().enumerate() {
+        catalogue.permits(format).map_err(|error| explain(index, error))?;
+    }
+    let find = |(index, format): (usize, &&str)| catalogue.find(format).map_err(|error| explain(index, error));
     formats.iter().enumerate().map(find).collect()
 }
 
@@ -233,7 +251,9 @@ fn put(
         changed: false,
         diagnostics: Vec::new(),
     };
-    let mut reports = vec![OutputReport { diagnostics: rendered.diagnostics, ..report(&resolved.target) }];
+    let withheld = line_for_inputs(&resolved.withheld).map(note);
+    let diagnostics = rendered.diagnostics.into_iter().chain(withheld).collect();
+    let mut reports = vec![OutputReport { diagnostics, ..report(&resolved.target) }];
     for file in rendered.files {
         let handling = Handling { backup: output.backup, sensitive: file.sensitive };
         if file.path == resolved.target.shown() {
@@ -253,6 +273,10 @@ fn put(
     Ok(reports)
 }
 
+fn note(message: String) -> Diagnostic {
+    Diagnostic { severity: Severity::Info, message, path: None, line: None }
+}
+
 /// A plugin's own no is about the config or about the file that it was to render; either way the user can mend it.
 fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError) -> PrepareError {
     let failure = match error {
@@ -264,7 +288,8 @@ fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError)
         None if failure.code == "bad-target" => format!("{}: ", resolved.target.shown()),
         None => String::new(),
     };
-    let help = failure.help.map(|help| format!(". {help}")).unwrap_or_default();
+    let help = failure.help.into_iter().chain(line_for_inputs(&resolved.withheld));
+    let help: String = help.map(|help| format!(". {help}")).collect();
     let field = match failure.code.as_str() {
         "bad-map" => FieldPath::root().key("map"),
         "bad-input" => FieldPath::root().key("inputs"),

@@ -1,6 +1,10 @@
 //! The registry as one JSON file, with a lock file beside it.
 
+use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use super::format::{self, Decoded, VERSION};
 use super::source::Source;
@@ -86,7 +90,7 @@ impl<'a> FileStore<'a> {
     /// Reads the file. A damaged one is answered from its former state.
     fn read(&self) -> Result<(Snapshot, State), RegistryError> {
         let Some(bytes) = read_private(&self.path, LARGEST)? else {
-            return Ok((Snapshot::default(), State::Missing));
+            return self.read_missing();
         };
         match format::decode(&bytes) {
             Ok(Decoded::Whole { reservations, layout }) => {
@@ -98,12 +102,25 @@ impl<'a> FileStore<'a> {
                 let notices = (not_understood > 0).then_some(notice).into_iter().collect();
                 Ok((Snapshot { reservations, notices, source: None }, State::Newer(version)))
             }
+            Err(_) if is_of_the_python_tool(&bytes) => Err(RegistryError::OfPythonTool { path: self.path.clone() }),
             Err(why) => Ok((self.recover(why)?, State::Damaged)),
         }
     }
 
+    /// There is no file. No write of ours leaves it so once there was one: with a former state beside it, somebody removed it.
+    fn read_missing(&self) -> Result<(Snapshot, State), RegistryError> {
+        match read_private(&self.previous(), LARGEST)? {
+            None => Ok((Snapshot::default(), State::Missing)),
+            Some(_) => {
+                let mut snapshot = self.recover("it is missing".to_owned())?;
+                snapshot.notices = vec![Notice::Missing { path: self.path.clone(), previous: self.previous() }];
+                Ok((snapshot, State::Lost))
+            }
+        }
+    }
+
     fn recover(&self, why: String) -> Result<Snapshot, RegistryError> {
-        let previous = read_private(&self.previous(), LARGEST).ok().flatten();
+        let previous = read_private(&self.previous(), LARGEST)?;
         match previous.as_deref().map(format::decode) {
             Some(Ok(Decoded::Whole { reservations, .. })) => {
                 let notice = Notice::Recovered { path: self.path.clone(), kept: None };
@@ -116,7 +133,8 @@ impl<'a> FileStore<'a> {
     /// Where a damaged file is kept: a name that no earlier one has.
     fn name_for_damaged(&self) -> PathBuf {
         let name = |number: u32| beside(&self.path, &format!("damaged-{number}"));
-        (1..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+        let is_new = |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        (1..1_000).map(name).find(is_new).unwrap_or_else(|| name(0))
     }
 
     /// Keeps the former state, then puts the new one in its place: at every instant one of the two is there, whole.
@@ -126,7 +144,7 @@ impl<'a> FileStore<'a> {
         match state {
             State::Good => self.keep_as(&self.previous()),
             State::Damaged => self.keep_as(&self.name_for_damaged()),
-            State::Missing | State::Newer(_) => {}
+            State::Missing | State::Lost | State::Newer(_) => {}
         }
         Ok(staged.put_in_place()?)
     }
@@ -165,7 +183,7 @@ impl Store for FileStore<'_> {
         }
         let mut transaction = Transaction::new(snapshot);
         let answer = change(&mut transaction)?;
-        if transaction.changed() || state == State::Damaged {
+        if transaction.changed() || matches!(state, State::Damaged | State::Lost) {
             self.write(&transaction, state)?;
         }
         // Whoever waits for the lock need not wait for the directory: they sync it as well. So do those who change nothing, for what they
@@ -182,9 +200,23 @@ impl Store for FileStore<'_> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Missing,
+    /// Missing, with its former state beside it.
+    Lost,
     Good,
     Damaged,
     Newer(u32),
+}
+
+/// Whether it is the file of the Python tool of the same name: `{"HOST:PORT": {"host", "port", "owner", "timestamp"}}`.
+fn is_of_the_python_tool(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(rename = "host")]
+        _host: String,
+        #[serde(rename = "port")]
+        _port: u16,
+    }
+    serde_json::from_slice::<HashMap<String, Entry>>(bytes).is_ok()
 }
 
 /// The path with `.suffix` after its whole file name.
@@ -203,12 +235,21 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Host, Lease, LeaseName, NetworkNamespace, Place, Port, Project, Protocol, Reservation};
+    use crate::model::{
+        Host, Lease, LeaseName, NetworkNamespace, Place, Port, Project, Protocol, Reservation, ReservationId,
+    };
 
     fn reservation(port: u16) -> Reservation {
-        let place = Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Inode(7), processes: 1 };
+        let place = Place {
+            machine: "m".into(),
+            boot: "b".into(),
+            network: NetworkNamespace::Inode(7),
+            processes: 1,
+            time: None,
+        };
         let project = Project { path: "/srv/shop".into(), device: 1, inode: 2, born: None, parent: (1, 1) };
         Reservation {
+            id: ReservationId::new(port.into()),
             host: Host::default(),
             port: Port::new(port).unwrap(),
             protocol: Protocol::Tcp,
@@ -302,7 +343,7 @@ mod tests {
     fn nothing_is_chosen_when_no_former_state_helps() {
         let Fixture { store, .. } = &fixture();
         insert(store, 8000).unwrap();
-        for damage in ["", "{}", "null", "{\"version\":1,\"reservations\":[{}]}", "\u{0}\u{0}"] {
+        for damage in ["", "null", "{\"version\":1,\"reservations\":[{}]}", "\u{0}\u{0}"] {
             std::fs::write(store.path(), damage).unwrap();
             let error = insert(store, 8001).unwrap_err();
             assert!(matches!(error, RegistryError::Corrupt { .. }), "{damage:?}: {error}");
@@ -316,15 +357,66 @@ mod tests {
         insert(store, 8000).unwrap();
         let text = std::fs::read_to_string(store.path()).unwrap();
         let newer = text
-            .replace("\"version\":3", "\"version\":4,\"colour\":\"red\"")
-            .replace("}]}\n", "},\n{\"port\":\"of a new kind\"}]}\n");
+            .replace("\"version\":4", "\"version\":5,\"colour\":\"red\"")
+            .replace("}],\n\"crc32\"", "},\n{\"port\":\"of a new kind\"}],\n\"sum\"");
         assert_ne!(text, newer);
         std::fs::write(store.path(), &newer).unwrap();
         let snapshot = store.snapshot().unwrap();
         assert_eq!(snapshot.reservations(), [reservation(8000)]);
         assert!(matches!(snapshot.notices(), [Notice::NotUnderstood { entries: 1, .. }]));
-        assert!(matches!(insert(store, 8001), Err(RegistryError::Newer { version: 4, .. })));
+        assert!(matches!(insert(store, 8001), Err(RegistryError::Newer { version: 5, .. })));
         assert_eq!(std::fs::read_to_string(store.path()).unwrap(), newer);
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        insert(store, 8001).unwrap();
+        let whole = std::fs::read(store.path()).unwrap();
+        for place in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[place] ^= 1 << bit;
+                std::fs::write(store.path(), &damaged).unwrap();
+                let silent =
+                    store.snapshot().is_ok_and(|read| read.notices().is_empty() && read.reservations().len() != 2);
+                assert!(!silent && ports(store) != [8000, 8003], "bit {bit} of byte {place}");
+                let unchanged = store.snapshot().is_ok_and(|read| {
+                    read.notices().is_empty() && read.reservations() == [reservation(8000), reservation(8001)]
+                });
+                assert!(!unchanged, "bit {bit} of byte {place} was not noticed");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_recovered_and_said_so() {
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        insert(store, 8001).unwrap();
+        std::fs::remove_file(store.path()).unwrap();
+        assert!(matches!(store.snapshot().unwrap().notices(), [Notice::Missing { .. }]));
+        insert(store, 8002).unwrap();
+        assert_eq!(ports(store), [8000, 8002]);
+        assert!(store.snapshot().unwrap().notices().is_empty());
+        std::fs::remove_file(store.path()).unwrap();
+        std::fs::write(store.previous(), "x").unwrap();
+        assert!(matches!(insert(store, 8003), Err(RegistryError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_file_of_the_python_tool_is_named_and_left_alone() {
+        let Fixture { store, .. } = &fixture();
+        insert(store, 8000).unwrap();
+        let theirs = r#"{"127.0.0.1:8000": {"host": "127.0.0.1", "port": 8000, "owner": null, "timestamp": 1.5}}"#;
+        for text in [theirs, "{}", "{ }\n"] {
+            std::fs::write(store.path(), text).unwrap();
+            let error = insert(store, 8001).unwrap_err();
+            assert!(matches!(error, RegistryError::OfPythonTool { .. }), "{error}");
+            assert!(store.snapshot().is_err());
+            assert_eq!(std::fs::read_to_string(store.path()).unwrap(), text);
+        }
     }
 
     #[cfg(unix)]

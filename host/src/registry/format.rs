@@ -4,6 +4,7 @@
 //! portkeeper would misread raises [`VERSION`]: older ones then still read what they understand, and never write.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::source::{Layout, Source, Table};
-use crate::model::{Caller, Hold, Host, Lease, Place, Port, Project, Protocol, Reservation};
+use crate::model::{Caller, Hold, Host, Lease, Place, Port, Project, Protocol, Reservation, ReservationId};
 
-/// The format that this portkeeper writes. 2: holds. 3: what nearly every entry has is left out.
-pub(super) const VERSION: u32 = 3;
+/// The format that this portkeeper writes. 2: holds. 3: what nearly every entry has is left out. 4: identities, time namespaces, and a
+/// checksum.
+pub(super) const VERSION: u32 = 4;
 
 /// What the bytes of a registry file say.
 pub(super) enum Decoded {
@@ -27,21 +29,41 @@ pub(super) enum Decoded {
     Newer { version: u32, reservations: Vec<Reservation>, not_understood: usize },
 }
 
-#[derive(Serialize, Deserialize)]
-struct Document<P, J, R> {
+/// A document of a format that we know to the last field. One that we do not know is damage: a flipped bit may make `2eservations` of the
+/// reservations.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
     version: u32,
-    #[serde(default = "Vec::new")]
-    places: Vec<P>,
-    #[serde(default = "Vec::new")]
-    projects: Vec<J>,
-    #[serde(default = "Vec::new")]
-    reservations: Vec<R>,
+    #[serde(default)]
+    places: Vec<Option<Arc<Place>>>,
+    #[serde(default)]
+    projects: Vec<Option<Arc<Project>>>,
+    #[serde(borrow)]
+    reservations: Vec<Entry<'a>>,
+    /// Checked where it stands ([`checked`]).
+    crc32: Option<String>,
+}
+
+/// What we look for in a document of a newer format.
+#[derive(Deserialize)]
+struct NewerDocument<'a> {
+    version: u32,
+    #[serde(default, borrow)]
+    places: Vec<&'a RawValue>,
+    #[serde(default, borrow)]
+    projects: Vec<&'a RawValue>,
+    #[serde(default, borrow)]
+    reservations: Vec<&'a RawValue>,
 }
 
 /// A reservation with indices into the tables. Borrowed when it is written, owned when it was read.
 #[derive(Serialize, Deserialize)]
 struct Entry<'a> {
     port: Port,
+    /// Older formats have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<ReservationId>,
     /// Left out when it is TCP.
     #[serde(default, skip_serializing_if = "is_default")]
     protocol: Protocol,
@@ -78,10 +100,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     }
     // Checked once as a whole, UTF-8 costs less than string by string.
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    if let Some(decoded) = decode_lines(text) {
+    let is_checked = checked(text)?;
+    if let Some(decoded) = decode_lines(text, is_checked) {
         return Ok(decoded);
     }
-    match serde_json::from_str::<Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'_>>>(text) {
+    match serde_json::from_str::<Document<'_>>(text) {
+        Ok(Document { crc32: Some(_), .. }) if !is_checked => Err(ALTERED.to_owned()),
         Ok(document) if document.version <= VERSION => {
             let Document { places, projects, reservations, .. } = document;
             let reservations = reservations.into_iter().map(|entry| entry.into_reservation(&places, &projects));
@@ -116,7 +140,7 @@ fn decode_newer(text: &str) -> Option<Decoded> {
     fn each<T: for<'de> Deserialize<'de>>(raw: &[&RawValue]) -> Vec<Option<T>> {
         raw.iter().map(|raw| serde_json::from_str(raw.get()).ok()).collect()
     }
-    let document: Document<&RawValue, &RawValue, &RawValue> = serde_json::from_str(text).ok()?;
+    let document: NewerDocument<'_> = serde_json::from_str(text).ok()?;
     if document.version <= VERSION {
         return None;
     }
@@ -132,17 +156,52 @@ fn decode_newer(text: &str) -> Option<Decoded> {
 /// What stands between the tables and the first reservation, between two reservations, and at the end.
 const HEADING: &str = "\n\"reservations\":[";
 const BETWEEN: &[u8] = b",\n";
+/// The end of a document in the older formats, which had no checksum. A file that was edited by hand may end so, too.
 const END: &str = "]}\n";
+/// The end of a document: the checksum (CRC-32) of everything before its eight digits.
+const SUM: &str = "],\n\"crc32\":\"";
+const AFTER_SUM: &str = "\"}\n";
 
-/// The tables of a document, each row as far as it could be understood.
-type Tables<'a> = Document<Option<Arc<Place>>, Option<Arc<Project>>, Entry<'a>>;
+const ALTERED: &str =
+    "its checksum does not match: the file was damaged, or edited (who edits it takes the line `crc32` out)";
+
+/// Whether the text ends with a checksum, which is right. A newer format keeps the place of the checksum, too.
+///
+/// # Errors
+/// It is wrong.
+fn checked(text: &str) -> Result<bool, String> {
+    let Some((before, sum)) =
+        text.strip_suffix(AFTER_SUM).and_then(|text| text.split_at_checked(text.len().checked_sub(8)?))
+    else {
+        return Ok(false);
+    };
+    if !before.ends_with(SUM) {
+        return Ok(false);
+    }
+    let right = sum_text(crc32fast::hash(before.as_bytes()));
+    if sum == right { Ok(true) } else { Err(ALTERED.to_owned()) }
+}
+
+fn sum_text(sum: u32) -> String {
+    format!("{sum:08x}")
+}
+
+/// Where the entries of a text end that ends with a checksum, which was found right, or as older ones did.
+fn end_of_entries(text: &str, is_checked: bool) -> Option<usize> {
+    if is_checked {
+        text.len().checked_sub(SUM.len() + 8 + AFTER_SUM.len())
+    } else {
+        text.strip_suffix(END).map(str::len)
+    }
+}
 
 /// Reads a file that stands as [`encode`] writes it, line by line; none when it does not, or anything is wrong with it.
-fn decode_lines(text: &str) -> Option<Decoded> {
+fn decode_lines(text: &str, is_checked: bool) -> Option<Decoded> {
     let body = text.find(HEADING)? + HEADING.len();
-    let entries = text[body..].strip_suffix(END)?;
+    let entries = text.get(body..end_of_entries(text, is_checked)?)?;
     // The tables alone are a document, too.
-    let tables: Tables<'_> = serde_json::from_str(&[&text[..body], END].concat()).ok()?;
+    let head = [&text[..body], END].concat();
+    let tables: Document<'_> = serde_json::from_str(&head).ok()?;
     if tables.version > VERSION {
         return None;
     }
@@ -151,7 +210,9 @@ fn decode_lines(text: &str) -> Option<Decoded> {
     let lines = lines.into_iter().map(Some).collect();
     let places = tables.places.into_iter().collect::<Option<_>>()?;
     let projects = tables.projects.into_iter().collect::<Option<_>>()?;
-    Some(Decoded::Whole { reservations, layout: Some(Layout { lines, places, projects }) })
+    // What an older format lacks, every line gets with the first write.
+    let layout = (tables.version == VERSION).then_some(Layout { lines, places, projects });
+    Some(Decoded::Whole { reservations, layout })
 }
 
 /// Where each entry stands, without the comma after it. The text begins `before` bytes into the file.
@@ -167,7 +228,7 @@ fn lines(entries: &str, before: usize) -> Option<Vec<Range<usize>>> {
     rows.split('\n').map(line).collect()
 }
 
-fn read_lines(text: &str, lines: &[Range<usize>], tables: &Tables<'_>) -> Option<Vec<Reservation>> {
+fn read_lines(text: &str, lines: &[Range<usize>], tables: &Document<'_>) -> Option<Vec<Reservation>> {
     // A collected `Option<Vec>` would not know how long it gets, and move what it has again and again.
     let mut reservations = Vec::with_capacity(lines.len());
     for line in lines {
@@ -214,12 +275,16 @@ pub(super) fn encode<'a>(reservations: &[Reservation], source: Option<&'a Source
             }
         }
     }
-    pieces.text().extend_from_slice(END.as_bytes());
+    pieces.text().extend_from_slice(SUM.as_bytes());
     let bytes = |piece| match piece {
         Piece::Text(text) => Cow::Owned(text),
         Piece::Kept(range) => Cow::Borrowed(source.map_or(&[][..], |source| source.text(range))),
     };
-    pieces.0.into_iter().map(bytes).collect()
+    let mut pieces: Vec<Cow<'a, [u8]>> = pieces.0.into_iter().map(bytes).collect();
+    let mut sum = crc32fast::Hasher::new();
+    pieces.iter().for_each(|piece| sum.update(piece));
+    pieces.push(Cow::Owned([sum_text(sum.finalize()).as_bytes(), AFTER_SUM.as_bytes()].concat()));
+    pieces
 }
 
 /// A line to be written.
@@ -285,6 +350,7 @@ impl<'a> Entry<'a> {
         let implied = reservation.host.implies(addresses);
         Self {
             port: reservation.port,
+            id: Some(reservation.id),
             protocol: reservation.protocol,
             host: Cow::Borrowed(&reservation.host),
             addresses: (!implied).then_some(Cow::Borrowed(addresses)),
@@ -308,7 +374,9 @@ impl<'a> Entry<'a> {
         if let (Lease::Named(name), Some(index)) = (&mut lease, self.project) {
             name.project = Some(projects.get(index)?.clone()?);
         }
-        Some(Reservation {
+        let id = self.id;
+        let mut reservation = Reservation {
+            id: ReservationId::new(0),
             addresses: match self.addresses {
                 Some(addresses) if addresses.is_empty() => return None,
                 Some(addresses) => addresses.into_owned(),
@@ -324,8 +392,20 @@ impl<'a> Entry<'a> {
             created: self.created,
             created_since_boot: Duration::from_millis(self.since_boot),
             caller: self.caller.map(Cow::into_owned),
-        })
+        };
+        reservation.id = id.unwrap_or_else(|| identity(&reservation));
+        Some(reservation)
     }
+}
+
+/// The identity of a reservation that was written without: the same each time that it is read, until it is written.
+fn identity(reservation: &Reservation) -> ReservationId {
+    let Reservation { port, protocol, addresses, owner, lease, place, created, .. } = reservation;
+    // This hasher has no keys of its own.
+    let mut hasher = std::hash::DefaultHasher::new();
+    (port, addresses, owner, lease, place, created).hash(&mut hasher);
+    protocol.to_string().hash(&mut hasher);
+    ReservationId::new(hasher.finish())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::super::{Snapshot, Transaction};
 use super::{Decoded, VERSION, decode};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, NetworkNamespace, Place, Port, ProcessId, Project,
-    Protocol, Reservation,
+    Protocol, Reservation, ReservationId,
 };
 
 /// Whole numbers that JSON keeps exactly where serde reads them as a double: lengths of leases.
@@ -56,9 +56,11 @@ fn host() -> impl Strategy<Value = Host> {
 }
 
 prop_compose! {
-    fn place()(machine in text(), boot in text(), inode in option::of(any::<u64>()), processes in any::<u64>()) -> Place {
+    fn place()(
+        machine in text(), boot in text(), inode in option::of(any::<u64>()), processes in any::<u64>(), time in option::of(any::<u64>()),
+    ) -> Place {
         let network = inode.map_or(NetworkNamespace::Initial, NetworkNamespace::Inode);
-        Place { machine, boot, network, processes }
+        Place { machine, boot, network, processes, time }
     }
 }
 
@@ -96,6 +98,7 @@ prop_compose! {
 
 prop_compose! {
     fn reservation(places: Vec<Arc<Place>>, projects: Vec<Arc<Project>>)(
+        id in any::<u64>().prop_map(ReservationId::new),
         host in host(),
         port in (1..=u16::MAX).prop_map(|port| Port::new(port).unwrap()),
         protocol in prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)],
@@ -111,7 +114,7 @@ prop_compose! {
         let lease = if hold.is_some() && caller.is_none() { Lease::Held } else { lease };
         let literal = || host.literal_addresses().unwrap_or_else(|| vec![IpAddr::from([192, 0, 2, 1])]);
         let addresses = looked_up.unwrap_or_else(literal);
-        Reservation { host, port, protocol, addresses, owner, lease, hold, place, created, created_since_boot: since_boot, caller }
+        Reservation { id, host, port, protocol, addresses, owner, lease, hold, place, created, created_since_boot: since_boot, caller }
     }
 }
 
@@ -228,6 +231,7 @@ proptest! {
     ) {
         let written = String::from_utf8(encode(&reservations)).unwrap();
         let newer = written.replacen(&format!("\"version\":{VERSION}"), &format!("\"version\":{version}"), 1);
+        let newer = without_sum(&newer);
         match decode(newer.as_bytes()) {
             Ok(Decoded::Newer { version: found, reservations: understood, not_understood }) => {
                 prop_assert_eq!((found, understood, not_understood), (version, reservations, 0));
@@ -270,10 +274,18 @@ proptest! {
     }
 }
 
+/// The same file, as if it had been edited by hand: without its checksum.
+fn without_sum(text: &str) -> String {
+    let end = text.rfind(",\n\"crc32\"").unwrap();
+    format!("{}}}\n", &text[..end])
+}
+
 /// A reservation like nearly all others.
 fn of_port(port: u16) -> Reservation {
-    let place = Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Initial, processes: 1 };
+    let place =
+        Place { machine: "m".into(), boot: "b".into(), network: NetworkNamespace::Initial, processes: 1, time: None };
     Reservation {
+        id: ReservationId::new(port.into()),
         host: Host::default(),
         port: Port::new(port).unwrap(),
         protocol: Protocol::Tcp,
@@ -307,9 +319,10 @@ fn a_fault_anywhere_in_a_large_file_is_found() {
     for port in [1, 1_500, 3_001] {
         let damaged = text.replacen(&format!("\"port\":{port},"), "\"port\":0,", 1);
         assert_ne!(text, damaged);
-        assert!(matches!(decode(damaged.as_bytes()), Err(why) if why.contains("a port")), "{port}");
+        assert!(matches!(decode(damaged.as_bytes()), Err(why) if why.contains("checksum")), "{port}");
+        assert!(matches!(decode(without_sum(&damaged).as_bytes()), Err(why) if why.contains("a port")), "{port}");
     }
-    let joined = text.replacen(",\n", ",", 2);
+    let joined = without_sum(&text).replacen(",\n", ",", 2);
     assert!(matches!(decode(joined.as_bytes()), Ok(Decoded::Whole { reservations, .. }) if reservations == many()));
 }
 
@@ -323,12 +336,16 @@ fn what_version_2_wrote_is_read() {
 {"host":"127.0.0.1","port":8000,"protocol":"tcp","lease":{"timed":{"until":"1970-01-01T00:02:00Z","seconds":120}},"place":0,"created":"1970-01-01T00:00:00Z","since_boot":0},
 {"host":"::1","port":8001,"protocol":"udp","lease":{"grace":{"seconds":60}},"place":0,"created":"1970-01-01T00:00:00Z","since_boot":0}]}
 "#;
-    let Ok(Decoded::Whole { reservations, layout: Some(_) }) = decode(text.as_bytes()) else {
-        panic!("not read, or not as it stands");
+    let Ok(Decoded::Whole { reservations, layout: None }) = decode(text.as_bytes()) else {
+        panic!("not read, or to be written as it stands");
     };
+    let Ok(Decoded::Whole { reservations: again, .. }) = decode(text.as_bytes()) else { panic!("not read again") };
+    assert_eq!(again, reservations, "each keeps the identity that it got");
     let timed = Reservation { lease: Lease::Timed { length: Duration::from_secs(120) }, ..of_port(8_000) };
     let host: Host = "::1".parse().unwrap();
     let addresses = host.literal_addresses().unwrap();
     let other = Reservation { host, addresses, protocol: Protocol::Udp, ..of_port(8_001) };
-    assert_eq!(reservations, [timed, other]);
+    let ids: Vec<_> = reservations.iter().map(|one| one.id).collect();
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(reservations, [Reservation { id: ids[0], ..timed }, Reservation { id: ids[1], ..other }]);
 }

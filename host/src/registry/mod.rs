@@ -63,10 +63,20 @@ pub enum RegistryError {
         /// The newest format that this portkeeper writes.
         supported: u32,
     },
+    /// It is the Python tool's, which has another format.
+    #[error(
+        "{}: a registry of the Python tool portkeeper, which is left as it is. Without PORTKEEPER_REGISTRY (or with another file there), \
+         take it over: portkeeper import --portkeeper {0}",
+        .path.display()
+    )]
+    OfPythonTool {
+        /// The file.
+        path: PathBuf,
+    },
     /// Neither the file nor the copy of its former state can be understood.
     #[error(
-        "{}: not a registry ({why}), and its former state, {}, is missing or damaged too. No port is chosen, because it may be \
-         somebody's. If this is no registry at all, name another with --registry; to start anew: mv {0} {0}.bad",
+        "{0}: not a registry ({why}), and its former state, {1}, is missing or damaged too. No port is chosen, because it may be \
+         somebody's. If this is no registry at all, name another with --registry; to start anew, move both away: mv {0} {0}.bad; mv {1} {1}.bad",
         .path.display(), .previous.display()
     )]
     Corrupt {

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 use super::source::Source;
-use crate::model::Reservation;
+use crate::model::{Reservation, ReservationId};
 
 /// The reservations at one point in time.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,13 @@ pub enum Notice {
         /// Where the unreadable file was kept; none while it is still in its place.
         kept: Option<PathBuf>,
     },
+    /// The file was gone, and its former state was used. What the last change had added is lost.
+    Missing {
+        /// The registry.
+        path: PathBuf,
+        /// Its former state.
+        previous: PathBuf,
+    },
     /// Holders had reservations that the registry did not know.
     FromHolders {
         /// How many.
@@ -54,6 +61,12 @@ impl fmt::Display for Notice {
                 write!(f, "{} was damaged: using its former state, without the last change", path.display())?;
                 kept.as_ref().map_or(Ok(()), |kept| write!(f, " (the damaged file is kept as {})", kept.display()))
             }
+            Self::Missing { path, previous } => write!(
+                f,
+                "{} is gone: using its former state, without the last change (to start anew, remove {} as well)",
+                path.display(),
+                previous.display()
+            ),
             Self::FromHolders { reservations } => {
                 let plural = if *reservations == 1 { "reservation that is" } else { "reservations that are" };
                 write!(f, "the registry has lost {reservations} {plural} held: taken back from the hold files")
@@ -70,6 +83,12 @@ impl Snapshot {
     #[must_use]
     pub fn reservations(&self) -> &[Reservation] {
         &self.reservations
+    }
+
+    /// The reservation with this identity.
+    #[must_use]
+    pub fn find(&self, id: ReservationId) -> Option<&Reservation> {
+        self.reservations.iter().find(|reservation| reservation.id == id)
     }
 
     /// What the user should know.
@@ -111,6 +130,15 @@ impl Transaction {
         if self.snapshot.reservations[index] != reservation {
             self.snapshot.reservations[index] = reservation;
             self.has_changed(index);
+        }
+    }
+
+    /// Changes the reservation with this identity, if it is still there.
+    pub fn update(&mut self, id: ReservationId, change: impl FnOnce(&mut Reservation)) {
+        if let Some(index) = self.reservations().iter().position(|reservation| reservation.id == id) {
+            let mut reservation = self.reservations()[index].clone();
+            change(&mut reservation);
+            self.replace(index, reservation);
         }
     }
 

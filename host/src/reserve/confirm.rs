@@ -66,7 +66,7 @@ pub fn orphans(snapshot: &Snapshot, world: &impl World, granted: &[Granted]) -> 
             name.config.as_ref() == Some(config)
                 && !kept.contains(&name.name)
                 && name.project.as_ref().is_some_and(|other| other.is_same(project))
-        }) && world.place().shares_ports_with(&reservation.place)
+        }) && world.place().sees_ports_of(&reservation.place)
     };
     snapshot.reservations().iter().filter(orphaned).cloned().collect()
 }
@@ -86,13 +86,10 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
     }
     store.transaction(|transaction| {
         for held in held {
-            if let Some(index) = transaction.reservations().iter().position(|other| other.was_made_with(held)) {
-                let known = Reservation { hold: None, ..transaction.reservations()[index].clone() };
-                transaction.replace(index, known);
-            }
+            transaction.update(held.id, |known| known.hold = None);
         }
         transaction
-            .remove(|other| is_provisional(other) && new.iter().any(|granted| is_made_as(other, &granted.reservation)));
+            .remove(|other| is_provisional(other) && new.iter().any(|granted| granted.reservation.id == other.id));
         for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
             if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
                 transaction.insert(old.clone());
@@ -100,11 +97,6 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
         }
         Ok(())
     })
-}
-
-/// Whether the two are one reservation: another process that shares the name may have changed its owner since.
-fn is_made_as(a: &Reservation, b: &Reservation) -> bool {
-    is_same_name(a, b) && (a.port, a.created) == (b.port, b.created)
 }
 
 pub(super) fn is_provisional(reservation: &Reservation) -> bool {

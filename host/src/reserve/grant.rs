@@ -64,12 +64,9 @@ fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     store.transaction(|transaction| {
         for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
             if !existed {
-                transaction.remove(|other| other.was_made_with(reservation));
-            } else if *newly_held
-                && let Some(index) =
-                    transaction.reservations().iter().position(|other| other.was_made_with(reservation))
-            {
-                transaction.replace(index, Reservation { hold: None, ..reservation.clone() });
+                transaction.remove(|other| other.id == reservation.id);
+            } else if *newly_held {
+                transaction.update(reservation.id, |known| known.hold = None);
             }
         }
         Ok(())
@@ -189,9 +186,7 @@ fn hold(transaction: &mut Transaction, keeper: &dyn HoldBackend, granted: &mut [
     let mut reservations: Vec<_> = held.iter().map(|granted| granted.reservation.clone()).collect();
     keeper.begin(&mut reservations)?;
     for (granted, reservation) in held.iter_mut().zip(reservations) {
-        if let Some(index) = transaction.reservations().iter().position(|other| *other == granted.reservation) {
-            transaction.replace(index, reservation.clone());
-        }
+        transaction.update(reservation.id, |known| known.clone_from(&reservation));
         granted.reservation = reservation;
     }
     Ok(())

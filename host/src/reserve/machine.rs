@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
+use crate::fs::PathError;
 use crate::hold::{HoldBackend, HoldDirectory, HoldError};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{self, Liveness};
@@ -48,17 +49,19 @@ impl Tables {
 
 impl Machine {
     /// Looks where we are. Holders cannot be seen: see [`Machine::with_holds`].
-    #[must_use]
-    pub fn here() -> Self {
-        Self {
-            place: Arc::new(os::place()),
+    ///
+    /// # Errors
+    /// Where we are could not be read.
+    pub fn here() -> Result<Self, PathError> {
+        Ok(Self {
+            place: Arc::new(os::place()?),
             tables: Tables::default(),
             listeners: Tables::default(),
             processes: OnceCell::new(),
             holds: None,
             holders: RefCell::default(),
             keeper: None,
-        }
+        })
     }
 
     /// The same, with the holders of a registry.

@@ -9,7 +9,7 @@ use super::stale::why_stale;
 use super::world::World;
 use super::{Blocker, PortSelector, ReserveError};
 use crate::hold::HoldBackend;
-use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Reservation};
+use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Reservation, ReservationId};
 use crate::probe::{ANYWHERE, PortState, ProbeError};
 use crate::registry::Transaction;
 
@@ -160,6 +160,7 @@ impl<'a, W: World> PortAllocator<'a, W> {
     fn take(&mut self, request: &Request, port: Port) -> Reservation {
         let now = self.world.now();
         let mut reservation = Reservation {
+            id: ReservationId::random(),
             host: request.host.clone(),
             port,
             protocol: request.protocol,

@@ -234,7 +234,7 @@ impl Store for Memory {
 }
 
 pub(super) fn place(boot: &str, network: NetworkNamespace, processes: u64) -> Arc<Place> {
-    Arc::new(Place { machine: "m".into(), boot: boot.into(), network, processes })
+    Arc::new(Place { machine: "m".into(), boot: boot.into(), network, processes, time: None })
 }
 
 pub(super) fn port(number: u16) -> Port {

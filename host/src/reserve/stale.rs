@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::GRACE;
 use super::world::{Presence, World};
-use crate::model::{Lease, LeaseName, Moment, ProcessId, Reservation};
+use crate::model::{Boots, Lease, LeaseName, Moment, ProcessId, Reservation};
 use crate::os::Liveness;
 
 /// Why a reservation is no longer alive.
@@ -63,7 +63,7 @@ impl fmt::Display for Stale {
 /// Reservations of other places are never judged: their ports, processes and directories are not ours to see.
 #[must_use]
 pub fn why_stale(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
-    if !world.place().shares_ports_with(&reservation.place) {
+    if !world.place().sees_ports_of(&reservation.place) {
         return None;
     }
     let of_lease = match &reservation.lease {
@@ -90,11 +90,16 @@ pub fn holder_of(reservation: &Reservation, world: &impl World) -> Option<Livene
     let Reservation { hold, place, .. } = reservation;
     let hold = hold.as_ref()?;
     let here = world.place();
-    if !here.is_same_boot(place) {
+    let boots = here.boots(place);
+    if boots == Boots::Different {
         // No process outlives its boot. What another machine holds cannot be seen.
-        return Some(if here.shares_ports_with(place) { Liveness::Ended } else { Liveness::Unknown });
+        return Some(if here.sees_ports_of(place) { Liveness::Ended } else { Liveness::Unknown });
     }
     let file = hold.file.map_or(Liveness::Unknown, |id| world.hold_file(id));
+    if boots == Boots::Unknown {
+        // A lock proves a holder. That there is none may be because this is another machine.
+        return Some(if file == Liveness::Alive { file } else { Liveness::Unknown });
+    }
     // The lock knows best. Without it the process itself is looked at, if its pid means anything here.
     Some(if file == Liveness::Unknown && here.shares_processes_with(place) {
         world.liveness(&hold.holder)
@@ -119,15 +124,19 @@ fn process_ended(process: &ProcessId, reservation: &Reservation, world: &impl Wo
         world.liveness(process) == Liveness::Ended
     } else {
         // No process outlives its boot. One of another pid namespace cannot be seen.
-        !here.is_same_boot(&reservation.place)
+        here.boots(&reservation.place) == Boots::Different
     };
     ended.then_some(Stale::ProcessEnded { pid: process.pid })
 }
 
 fn grace_is_over(length: Duration, reservation: &Reservation, now: Moment, world: &impl World) -> bool {
     let Reservation { protocol, port, addresses, .. } = reservation;
-    age_in_this_boot(reservation, now, world).is_none_or(|age| age >= length)
-        && !world.is_listening(*protocol, *port, addresses)
+    let over = match age(reservation, now, world) {
+        Age::Exact(age) => age >= length,
+        Age::ByWallClock => now.wall >= reservation.time_after(length),
+        Age::OfAnotherBoot => true,
+    };
+    over && !world.is_listening(*protocol, *port, addresses)
 }
 
 /// Within the boot the clock that never jumps decides. After a reboot only the wall clock is left; if it shows a time before
@@ -139,16 +148,33 @@ fn time_is_over(
     now: Moment,
     world: &impl World,
 ) -> bool {
-    match age_in_this_boot(reservation, now, world) {
-        Some(age) => age >= length,
-        None => !(reservation.created..until).contains(&now.wall),
+    match age(reservation, now, world) {
+        Age::Exact(age) => age >= length,
+        Age::ByWallClock => now.wall >= until,
+        Age::OfAnotherBoot => !(reservation.created..until).contains(&now.wall),
     }
 }
 
-/// The reservation's age; none when it was made in another boot.
-fn age_in_this_boot(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Duration> {
-    let same_boot = world.place().is_same_boot(&reservation.place);
-    same_boot.then(|| now.since_boot.saturating_sub(reservation.created_since_boot))
+/// What is known of a reservation's age.
+enum Age {
+    /// By the clock that never jumps.
+    Exact(Duration),
+    /// That clock shows something else here (time_namespaces(7)), or may be that of another boot. If the wall clock was set back, the
+    /// reservation counts as young.
+    ByWallClock,
+    /// It was made in another boot.
+    OfAnotherBoot,
+}
+
+fn age(reservation: &Reservation, now: Moment, world: &impl World) -> Age {
+    let (here, there) = (world.place(), &reservation.place);
+    match here.boots(there) {
+        Boots::Different => Age::OfAnotherBoot,
+        Boots::Same if here.shares_clock_with(there) => {
+            Age::Exact(now.since_boot.saturating_sub(reservation.created_since_boot))
+        }
+        Boots::Same | Boots::Unknown => Age::ByWallClock,
+    }
 }
 
 fn project_gone(name: &LeaseName, world: &impl World) -> Option<Stale> {

@@ -22,9 +22,12 @@ fn expression(value: &Value) -> String {
     }
 }
 
-/// A string without `<`, so that no `</script>` or `<!--` ends or changes a page's script (HTML, 4.12.1.3), and without the two
-/// line separators, which ended a string before ECMAScript 2019.
+/// A string without `<`, so that no `</script>` or `<!--` ends or changes a page's script (HTML, 4.12.1.3), without the `]]>` that ends one
+/// in XHTML, and without the two line separators, which ended a string before ECMAScript 2019.
 fn string(text: &str) -> String {
     let json = Value::from(text).to_string();
-    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    json.replace('<', "\\u003c")
+        .replace("]]>", "]]\\u003e")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }

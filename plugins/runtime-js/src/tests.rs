@@ -53,8 +53,11 @@ fn a_file_of_somebody_else_is_refused() {
 
 #[test]
 fn nothing_in_a_value_ends_the_script() {
-    let text = render("", "{\"a\": \"</script><!--\u{2028}\u{2029}\\\"\\n\", \"__proto__\": {\"x\": 1}}");
-    assert!(text.contains(r#"{"a": "\u003c/script>\u003c!--\u2028\u2029\"\n", ["__proto__"]: {"x": 1}}"#), "{text}");
+    let text = render("", "{\"a\": \"</script><!--]]>\u{2028}\u{2029}\\\"\\n\", \"__proto__\": {\"x\": 1}}");
+    assert!(
+        text.contains(r#"{"a": "\u003c/script>\u003c!--]]\u003e\u2028\u2029\"\n", ["__proto__"]: {"x": 1}}"#),
+        "{text}"
+    );
 }
 
 #[test]

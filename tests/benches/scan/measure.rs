@@ -10,11 +10,7 @@ use crate::programs::Program;
 use crate::report::{Measured, Report};
 
 fn under_test() -> Programs {
-    Programs {
-        portkeeper: release_build(),
-        stand_in: env!("CARGO_BIN_EXE_stand-in"),
-        target: env!("CARGO_TARGET_TMPDIR"),
-    }
+    Programs { portkeeper: release_build(), stand_in: env!("CARGO_BIN_EXE_stand-in") }
 }
 
 /// How often every program scans, and the time in which it may begin once more: some take minutes for one scan.

@@ -11,7 +11,7 @@ use portkeeper_tests::{Programs, Run, Sandbox, Usage, release_build};
 use crate::python::Python;
 
 fn programs() -> Programs {
-    Programs { portkeeper: installed(), stand_in: env!("CARGO_BIN_EXE_stand-in"), target: env!("CARGO_TARGET_TMPDIR") }
+    Programs { portkeeper: installed(), stand_in: env!("CARGO_BIN_EXE_stand-in") }
 }
 
 /// The release build as an installed copy. The linker leaves a file that lies in the system's cache in small pieces, which a start has to

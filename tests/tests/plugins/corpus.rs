@@ -47,6 +47,14 @@ fn what_cannot_run_or_does_harm_at_once_is_refused_with_its_reason() {
     }
 }
 
+/// A JavaScript engine has 20,000 to 30,000 functions, and must go on working.
+#[test]
+fn a_plugin_with_as_many_functions_as_a_javascript_engine_is_used() {
+    let home = Home::new();
+    home.put("x", &portkeeper_tests::WatPlugin::new("x").items(&"(func)".repeat(30_000)).component());
+    home.find("x").unwrap().render(&super::request()).unwrap();
+}
+
 #[test]
 fn what_does_harm_when_it_renders_is_stopped_with_its_reason() {
     let home = Home::new();
@@ -92,7 +100,8 @@ fn a_file_that_is_too_large_is_refused_before_it_is_compiled() {
 fn a_plugin_that_takes_too_long_to_compile_is_given_up() {
     let home = Home::new();
     home.put("x", &WatPlugin::new("x").items(&"(func)".repeat(20_000)).component());
-    let engine = Engine::new(Some(home.cache()), Limits { compiling: Duration::from_millis(1), ..Limits::default() });
+    let engine =
+        Engine::new(Some(home.cache_place()), Limits { compiling: Duration::from_millis(1), ..Limits::default() });
     let start = Instant::now();
     let error = Catalogue::new(&engine, home.sources(), &nobody).find("x").unwrap_err();
     assert!(error.to_string().contains("to compile"), "{error}");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portkeeper::model::Digest;
-use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, PluginError, Request, Sources, TextFile};
+use portkeeper::plugins::{CachePlace, Catalogue, Engine, Limits, Plugin, PluginError, Request, Sources, TextFile};
 use tempfile::TempDir;
 
 /// A user with a directory of plugins and a cache.
@@ -33,6 +33,15 @@ impl Home {
         self.directory.path().join("cache")
     }
 
+    /// The key that the cache's entries are authenticated with.
+    fn key(&self) -> PathBuf {
+        self.directory.path().join("state/key")
+    }
+
+    fn cache_place(&self) -> CachePlace {
+        CachePlace { directory: self.cache(), key: self.key(), makes_key: true }
+    }
+
     fn put(&self, output_type: &str, bytes: &[u8]) {
         std::fs::write(self.plugins().join(format!("{output_type}.wasm")), bytes).unwrap();
     }
@@ -43,7 +52,7 @@ impl Home {
 
     /// An engine that keeps what it compiles, with a deadline that no honest plugin misses and no test waits long for.
     fn engine(&self) -> Engine {
-        Engine::new(Some(self.cache()), Limits { deadline: Duration::from_millis(500), ..Limits::default() })
+        Engine::new(Some(self.cache_place()), Limits { deadline: Duration::from_millis(500), ..Limits::default() })
     }
 
     fn find(&self, output_type: &str) -> Result<Plugin, PluginError> {

@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use portkeeper::model::Digest;
+use portkeeper::plugins::{Catalogue, Engine, Limits};
 use portkeeper_tests::WatPlugin;
 
-use super::{Home, request};
+use super::{Home, nobody, request};
 
 /// A home whose cache knows the plugin `x`.
 fn warm() -> Home {
@@ -50,7 +51,18 @@ fn a_plugin_is_compiled_once() {
 
 #[test]
 fn the_entry_is_what_runs_the_second_time() {
-    // A valid entry under the wrong name: were it not used, this test could not tell the two plugins apart.
+    let home = warm();
+    // Were it compiled again, there would not be time enough.
+    let hurry = Limits { compiling: std::time::Duration::ZERO, ..Limits::default() };
+    let engine = Engine::new(Some(home.cache_place()), hurry.clone());
+    let find = |engine: &Engine| Catalogue::new(engine, home.sources(), &nobody).find("x");
+    find(&engine).unwrap().render(&request()).unwrap();
+    fs::remove_file(entry(&home)).unwrap();
+    find(&Engine::new(Some(home.cache_place()), hurry)).unwrap_err();
+}
+
+#[test]
+fn an_entry_under_another_name_is_not_run() {
     let home = warm();
     let x = entry(&home);
     let y = WatPlugin::new("x").named("y").component();
@@ -58,7 +70,43 @@ fn the_entry_is_what_runs_the_second_time() {
     let old = Digest::of(&fs::read(home.plugins().join("x.wasm")).unwrap()).to_string();
     fs::rename(&x, x.with_file_name(name.replace(&old, &Digest::of(&y).to_string()))).unwrap();
     home.put("x", &y);
+    assert_eq!(home.find("x").unwrap().metadata().name, "y");
+}
+
+#[test]
+fn an_entry_that_was_made_with_another_key_is_not_run() {
+    // Who can write into the cache, and nothing else, has an own key and an own version of the plugin: here that is called "forged".
+    let (home, attacker) = (warm(), Home::new());
+    let good = fs::read(entry(&home)).unwrap();
+    attacker.put("x", &WatPlugin::new("x").named("forged").component());
+    attacker.find("x").unwrap();
+    fs::copy(entry(&attacker), entry(&home)).unwrap();
     assert_eq!(home.find("x").unwrap().metadata().name, "x");
+    assert_recovers(&home, &good, "another plugin's entry");
+
+    attacker.put("x", &fs::read(home.plugins().join("x.wasm")).unwrap());
+    fs::remove_file(entry(&attacker)).unwrap();
+    attacker.find("x").unwrap();
+    fs::copy(entry(&attacker), entry(&home)).unwrap();
+    assert_recovers(&home, &good, "an entry of the same plugin with another key");
+    assert_eq!(mode(&home.key()), 0o600);
+}
+
+#[test]
+fn without_a_key_that_can_be_kept_nothing_is_kept() {
+    let home = warm();
+    fs::remove_file(entry(&home)).unwrap();
+    let state = home.key().parent().unwrap().to_owned();
+    fs::remove_dir_all(&state).unwrap();
+    fs::write(&state, "a file").unwrap();
+    home.find("x").unwrap().render(&request()).unwrap();
+    assert_eq!(fs::read_dir(home.cache()).unwrap().count(), 0);
+    fs::remove_file(&state).unwrap();
+    let engine = Engine::new(Some(home.cache_place().without_new_key()), Limits::default());
+    Catalogue::new(&engine, home.sources(), &nobody).find("x").unwrap().render(&request()).unwrap();
+    assert!(!state.exists() && fs::read_dir(home.cache()).unwrap().count() == 0);
+    home.find("x").unwrap();
+    assert!(home.key().is_file() && entry(&home).is_file());
 }
 
 #[test]
@@ -66,8 +114,8 @@ fn a_damaged_entry_is_compiled_anew() {
     let home = warm();
     let path = entry(&home);
     let good = fs::read(&path).unwrap();
-    // In the code; in the note; in the code's checksum, the note's length and the checksum of both.
-    let in_the_end = [40, 13, 12, 9, 8, 5, 4, 1].map(|before| good.len() - before);
+    // In the compiled code; in the note; in the code of the first, the note's length and the code of all.
+    let in_the_end = [100, 69, 68, 37, 36, 33, 32, 1].map(|before| good.len() - before);
     let flips = (0..good.len()).step_by(good.len() / 7).chain(in_the_end);
     for at in flips {
         let mut bad = good.clone();
@@ -75,7 +123,7 @@ fn a_damaged_entry_is_compiled_anew() {
         fs::write(&path, &bad).unwrap();
         assert_recovers(&home, &good, &format!("a bit of byte {at} flipped"));
     }
-    for length in [0, 1, 11, 12, 13, good.len() / 2, good.len() - 1] {
+    for length in [0, 1, 67, 68, 69, good.len() / 2, good.len() - 1] {
         fs::write(&path, &good[..length]).unwrap();
         assert_recovers(&home, &good, &format!("cut to {length} bytes"));
     }

@@ -21,6 +21,7 @@ mod explain;
 mod faults;
 mod formats;
 mod holds;
+mod hostile_text;
 mod import;
 mod kill;
 mod leases;
@@ -32,6 +33,7 @@ mod plugin_authors;
 mod plugin_guide;
 mod plugin_lock;
 mod plugin_options;
+mod plugin_reach;
 mod plugin_shelf;
 mod plugins;
 mod port_for;
@@ -63,9 +65,5 @@ fn portkeeper() -> &'static str {
 
 /// A user with an empty home.
 fn sandbox() -> Sandbox {
-    Sandbox::new(Programs {
-        portkeeper: portkeeper(),
-        stand_in: env!("CARGO_BIN_EXE_stand-in"),
-        target: env!("CARGO_TARGET_TMPDIR"),
-    })
+    Sandbox::new(Programs { portkeeper: portkeeper(), stand_in: env!("CARGO_BIN_EXE_stand-in") })
 }

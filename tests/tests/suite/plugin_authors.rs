@@ -46,7 +46,7 @@ fn from_nothing_to_a_format_in_use() {
     assert_eq!(again[0]["fuel"], trials[0]["fuel"], "the same on every run");
 
     let _ = sandbox.portkeeper("plugin add shout/shout.wasm").ok();
-    let outputs = json!([{ "type": "shout", "separator": ": " }]);
+    let outputs = json!([{ "type": "shout", "path": "ports.shout", "separator": ": " }]);
     sandbox.write("pk.config.json", one_port(&ports, outputs).to_string());
     let _ = sandbox.portkeeper("prepare").ok();
     assert_eq!(sandbox.read("ports.shout"), format!("SERVICE_PORT: {}\n", ports.first()));

@@ -40,7 +40,7 @@ fn configure(sandbox: &Sandbox, ports: &Ports, output: &Value) {
 #[test]
 fn a_plugin_gets_the_options_with_every_default() {
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": "echo", "style": {}, "dialect": "fish" }));
+    let sandbox = project(&ports, &json!({ "type": "echo", "path": "out.json", "style": {}, "dialect": "fish" }));
     let _ = sandbox.portkeeper("prepare").ok();
     let options: Value = serde_json::from_str(&sandbox.read("out.json")).unwrap();
     assert_eq!(options, json!({ "style": { "quotes": false }, "dialect": "fish", "indent": 2 }));
@@ -49,7 +49,7 @@ fn a_plugin_gets_the_options_with_every_default() {
 #[test]
 fn what_the_schema_does_not_allow_is_refused_with_its_line_before_anything_happens() {
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": "echo" }));
+    let sandbox = project(&ports, &json!({ "type": "echo", "path": "out.json" }));
     for (output, field, words) in [
         (json!({ "type": "echo", "indnet": 2 }), "outputs[1].indnet", "did you mean `indent`?"),
         (json!({ "type": "echo", "pth": "x" }), "outputs[1].pth", "did you mean `path`?"),
@@ -83,7 +83,7 @@ fn a_built_in_format_is_checked_in_the_same_way() {
 #[test]
 fn options_that_take_too_much_work_are_the_plugins_fault() {
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": "echo", "a": "a".repeat(200_000) }));
+    let sandbox = project(&ports, &json!({ "type": "echo", "path": "out.json", "a": "a".repeat(200_000) }));
     let slow = echo().options_schema(r#"{"properties": {"a": {"pattern": "^(a+)+$"}}}"#);
     sandbox.write(sandbox.plugins().join("echo.wasm"), slow.component());
     sandbox.portkeeper("prepare").refused(3).says("too much work");
@@ -92,7 +92,7 @@ fn options_that_take_too_much_work_are_the_plugins_fault() {
 #[test]
 fn the_schema_of_the_config_knows_the_options_of_every_installed_format() {
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": "echo" }));
+    let sandbox = project(&ports, &json!({ "type": "echo", "path": "out.json" }));
     let schema = sandbox.portkeeper("schema").ok().json();
     assert!(jsonschema::meta::is_valid(&schema), "{schema}");
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -120,7 +120,8 @@ fn the_schema_of_the_config_knows_the_options_of_every_installed_format() {
         output["anyOf"][0]["enum"].as_array().unwrap().contains(&json!("echo")),
         "editors complete types: {output}"
     );
-    assert_eq!(schema["$defs"]["echo-output"]["properties"]["path"]["default"], "out.json");
+    let default = |format: &str| &schema["$defs"][format]["properties"]["path"]["default"];
+    assert_eq!((default("env-output"), default("echo-output")), (&json!(".env"), &Value::Null), "it only proposes one");
     let built_in = sandbox.portkeeper("schema --built-in").ok().stdout;
     assert!(!built_in.contains("echo"), "{built_in}");
 }

@@ -114,19 +114,6 @@ fn wat_with_wasi() -> Vec<u8> {
 }
 
 #[test]
-fn a_plugin_without_a_path_from_the_config_does_not_choose_a_dangerous_one() {
-    let (sandbox, ports) = (sandbox(), Ports::take(1));
-    std::os::unix::fs::symlink(sandbox.root().join("home"), sandbox.work().join("link")).unwrap();
-    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "shout" }])).to_string());
-    for path in [".git/hooks/pre-commit", "link/.bashrc", "sub/.GIT/config"] {
-        sandbox.write(sandbox.plugins().join("shout.wasm"), WatPlugin::new("shout").default_path(path).component());
-        let before = sandbox.all_but_registry();
-        sandbox.portkeeper("prepare").refused(2).says("outputs[0]").says("portkeeper trust");
-        before.assert_unchanged("a refusal");
-    }
-}
-
-#[test]
 fn a_type_that_the_config_takes_over_is_listed_once() {
     let sandbox = sandbox();
     let file = sandbox.write("tools/mine.wasm", WatPlugin::new("dotenv").component());
@@ -196,7 +183,7 @@ fn the_cache_is_shown_and_cleared() {
     std::fs::write(cache.join("portkeeper/notes.txt"), "mine").unwrap();
     assert_eq!(run("plugin cache --clear").json()["cleared"], true);
     assert_eq!(names(&cache.join("portkeeper")), ["notes.txt"]);
-    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "shout" }])).to_string());
+    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "shout", "path": "x" }])).to_string());
     run("prepare");
     assert_eq!(run("plugin cache").json()["entries"], entries);
 }

@@ -4,7 +4,7 @@ use std::fs::{File, Permissions, create_dir_all, hard_link, read, remove_file, r
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use portkeeper_tests::{Namespace, Own, Ports, Sandbox, skipped};
+use portkeeper_tests::{Namespace, Own, Ports, Sandbox, program_or_skip, skipped, without_checksum};
 use serde_json::json;
 
 use crate::sandbox;
@@ -80,7 +80,7 @@ fn the_damaged_bytes_are_kept_to_the_last_one() {
 #[test]
 fn when_no_former_state_helps_nothing_is_chosen() {
     let (sandbox, _) = used_twice();
-    for damage in ["", "{}", "null", "[]", "not json", "{\"version\":1,\"reservations\":[{}]}", "{\"version\":\"x\"}"] {
+    for damage in ["", "null", "[]", "not json", "{\"version\":1,\"reservations\":[{}]}", "{\"version\":\"x\"}"] {
         write(sandbox.registry(), damage).unwrap();
         write(previous(&sandbox), "damaged as well").unwrap();
         let before = sandbox.everything();
@@ -95,7 +95,8 @@ fn when_no_former_state_helps_nothing_is_chosen() {
 fn a_newer_format_is_read_and_never_written() {
     let (sandbox, ports) = used_twice();
     let text = std::fs::read_to_string(sandbox.registry()).unwrap();
-    let newer = text.replacen("\"version\":3", "\"version\":999,\"new\":{\"thing\":[1]}", 1);
+    let newer = text.replacen("\"version\":4", "\"version\":999,\"new\":{\"thing\":[1]}", 1);
+    let newer = without_checksum(&newer);
     assert_ne!(text, newer);
     write(sandbox.registry(), &newer).unwrap();
     let mut sorted = ports;
@@ -108,7 +109,7 @@ fn a_newer_format_is_read_and_never_written() {
 }
 
 #[test]
-fn an_older_format_is_carried_on_line_by_line() {
+fn an_older_format_is_read_and_becomes_this_one() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let old = r#"{"host":"127.0.0.1","port":8000,"protocol":"tcp","lease":{"timed":{"until":"1970-01-01T00:02:00Z","seconds":120}},"place":0,"created":"1970-01-01T00:00:00Z","since_boot":0}"#;
     let place = r#"{"machine":"another","boot":"b","network":"initial","processes":1}"#;
@@ -119,7 +120,7 @@ fn an_older_format_is_carried_on_line_by_line() {
     assert_eq!(listed[0]["lease"]["until"], "1970-01-01T00:02:00Z");
     let _ = sandbox.portkeeper(format!("reserve --port {}", ports.first())).ok();
     let now = std::fs::read_to_string(sandbox.registry()).unwrap();
-    assert!(now.starts_with("{\"version\":3,") && now.contains(old), "{now}");
+    assert!(now.starts_with("{\"version\":4,") && now.contains(r#"{"port":8000,"id":""#), "{now}");
     assert!(sandbox.reserved().contains(&8000) && sandbox.reserved().contains(&ports.first()));
 }
 
@@ -290,6 +291,7 @@ fn an_entry_of_another_machine_is_listed_and_left_alone() {
         place["machine"] = json!("0123456789abcdef0123456789abcdef");
         place["boot"] = json!("00000000-0000-4000-8000-000000000000");
     }
+    registry.as_object_mut().unwrap().remove("crc32");
     write(sandbox.registry(), registry.to_string()).unwrap();
     assert_eq!(sandbox.portkeeper("gc --json").ok().json()["released"], json!([]));
     assert_eq!(sandbox.reserved(), [ports.first()]);
@@ -312,9 +314,93 @@ fn after_a_reboot_names_stay_and_the_rest_is_over() {
         return;
     }
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let rebooted = text.replace(boot.trim(), "00000000-0000-4000-8000-000000000000");
+    let rebooted = without_checksum(&text).replace(boot.trim(), "00000000-0000-4000-8000-000000000000");
     assert_ne!(text, rebooted);
     write(sandbox.registry(), rebooted).unwrap();
     let _ = sandbox.portkeeper("gc").ok();
     assert_eq!(sandbox.reserved(), [named], "neither a process nor a grace outlives its boot");
+}
+
+#[test]
+fn a_registry_that_was_removed_is_recovered_from_its_former_state() {
+    let (sandbox, ports) = used_twice();
+    remove_file(sandbox.registry()).unwrap();
+    let reserve = sandbox.portkeeper("port --ttl 1h").ok();
+    reserve.says("registry.json is gone").says("registry.json.prev");
+    assert_eq!(sandbox.reserved().len(), 2);
+    assert!(sandbox.reserved().contains(&ports[0]));
+}
+
+#[test]
+fn a_registry_of_the_python_tool_is_named_and_never_written() {
+    let sandbox = sandbox();
+    let theirs = r#"{"127.0.0.1:8000": {"host": "127.0.0.1", "port": 8000, "owner": "me", "timestamp": 1.5}}"#;
+    for text in [theirs, "{}"] {
+        let path = sandbox.write("python.json", text);
+        for words in ["reserve", "status", "gc", "release 8000"] {
+            let refused = sandbox.portkeeper(words).env("PORTKEEPER_REGISTRY", &path).refused(3);
+            refused.says("Python").says(format!("portkeeper import --portkeeper {}", path.display()));
+        }
+        assert_eq!(sandbox.read("python.json"), text);
+    }
+    let _ = sandbox.write("python.json", theirs);
+    let _ = sandbox.portkeeper("import --portkeeper python.json").ok();
+    assert_eq!(sandbox.reserved(), [8000]);
+}
+
+#[test]
+fn a_reservation_keeps_its_identity() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let ids = || {
+        let registry: serde_json::Value = serde_json::from_str(&sandbox.read(sandbox.registry())).unwrap();
+        registry["reservations"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect::<Vec<_>>()
+    };
+    let reserve = sandbox.portkeeper(format!("reserve --port {} --ttl 1h --owner me", ports.first()));
+    let _ = reserve.ok();
+    let first = ids();
+    let _ = reserve.ok();
+    assert_eq!((first.len(), ids()), (1, first.clone()), "renewed");
+    let _ = sandbox.portkeeper("port --ttl 1h").ok();
+    assert!(ids().len() == 2 && ids()[0] == first[0] && ids()[1] != first[0]);
+}
+
+/// `strace` makes the read of one file fail, as it does when there are too many open files.
+#[test]
+fn a_read_that_fails_ends_no_hold_and_gives_no_port_twice() {
+    let Some(strace) = program_or_skip("strace") else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _ = sandbox.portkeeper(format!("reserve --hold --port {}", ports.first())).ok();
+    for file in ["/proc/sys/kernel/random/boot_id", "/etc/machine-id"] {
+        for error in ["EMFILE", "ENFILE", "EIO"] {
+            for words in ["gc", "reserve --ttl 1h", "port web"] {
+                let before = sandbox.reserved();
+                let failing = sandbox.program(&strace).words(&format!(
+                    "-f -qq -o /dev/null -P {file} -e inject=openat:error={error} {}",
+                    sandbox.portkeeper_path()
+                ));
+                let outcome = failing.words(words).run();
+                assert_eq!(outcome.code(), Some(3), "{file} {error} {words}\n{outcome}");
+                outcome.says(file);
+                assert_eq!(sandbox.reserved(), before);
+            }
+        }
+    }
+    assert_eq!(sandbox.portkeeper("status").ok().json()[0]["held"], true);
+    sandbox.portkeeper(format!("reserve --port {}", ports.first())).refused(1);
+    let _ = sandbox.portkeeper("release --all").ok();
+}
+
+/// A sandbox hides what tells machines and boots apart: what is unknown may be the same.
+#[test]
+fn with_hidden_identities_three_reserves_give_three_ports() {
+    let Some(strace) = program_or_skip("strace") else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(3));
+    let reserve = |hidden: &str| {
+        let run =
+            sandbox.program(&strace).words(&format!("-f -qq -o /dev/null {hidden} -e inject=openat:error=EACCES"));
+        run.words(sandbox.portkeeper_path()).words(&format!("port --ttl 1h --range {ports}")).ok().port()
+    };
+    let (boot, machine) = ("-P /proc/sys/kernel/random/boot_id", "-P /etc/machine-id");
+    let given = [reserve(boot), reserve(machine), reserve(&format!("{boot} {machine}"))];
+    assert_eq!(given.as_slice(), ports.all());
 }

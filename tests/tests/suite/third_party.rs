@@ -14,6 +14,9 @@ use crate::sandbox;
 /// The type that `examples/plugin` renders, and what cargo calls its library.
 const TYPE: &str = "properties";
 
+/// The file that it proposes.
+const FILE: &str = "application.properties";
+
 /// The plugin's file, built once.
 static BUILT: LazyLock<Vec<u8>> = LazyLock::new(build);
 
@@ -86,14 +89,14 @@ fn in_the_users_directory_it_serves_its_type() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
     let map = json!({ "port": "${SERVICE_PORT}", "url": "http://localhost:${SERVICE_PORT}" });
-    let sandbox = project(&ports, &json!({ "type": TYPE, "prefix": "server.", "map": map }));
-    sandbox.write("application.properties", "# mine\nserver.port = 1\n");
+    let sandbox = project(&ports, &json!({ "type": TYPE, "path": FILE, "prefix": "server.", "map": map }));
+    sandbox.write(FILE, "# mine\nserver.port = 1\n");
     put(&sandbox, &sandbox.plugins(), plugin);
     let answer = sandbox.portkeeper("prepare").ok().json();
-    assert_eq!(answer["outputs"][1], json!({ "type": TYPE, "path": "application.properties", "status": "written" }));
+    assert_eq!(answer["outputs"][1], json!({ "type": TYPE, "path": FILE, "status": "written" }));
     let port = ports.first();
     let text = format!("# mine\nserver.port={port}\nserver.url=http://localhost:{port}\n");
-    assert_eq!(sandbox.read("application.properties"), text);
+    assert_eq!(sandbox.read(FILE), text);
 
     let files = sandbox.everything();
     let again = sandbox.portkeeper("prepare").ok().json();
@@ -105,10 +108,10 @@ fn in_the_users_directory_it_serves_its_type() {
 fn its_options_are_checked_before_anything_happens() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": TYPE, "prefx": "a" }));
+    let sandbox = project(&ports, &json!({ "type": TYPE, "path": FILE, "prefx": "a" }));
     put(&sandbox, &sandbox.plugins(), plugin);
     assert_refused(&sandbox, &["`prefx`", "did you mean `prefix`?"]);
-    configure(&sandbox, &ports, &json!({ "type": TYPE, "prefix": true }));
+    configure(&sandbox, &ports, &json!({ "type": TYPE, "path": FILE, "prefix": true }));
     assert_refused(&sandbox, &["outputs[1].prefix", "expected text in quotes, found true"]);
 }
 
@@ -116,7 +119,7 @@ fn its_options_are_checked_before_anything_happens() {
 fn its_failure_reaches_the_user_with_its_help() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": TYPE, "map": { "a b": "${SERVICE_PORT}" } }));
+    let sandbox = project(&ports, &json!({ "type": TYPE, "path": FILE, "map": { "a b": "${SERVICE_PORT}" } }));
     put(&sandbox, &sandbox.plugins(), plugin);
     assert_refused(
         &sandbox,
@@ -128,13 +131,13 @@ fn its_failure_reaches_the_user_with_its_help() {
 fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
     let Some(plugin) = plugin_or_skip() else { return };
     let ports = Ports::take(1);
-    let sandbox = project(&ports, &json!({ "type": TYPE }));
+    let sandbox = project(&ports, &json!({ "type": TYPE, "path": FILE }));
     let directory = sandbox.work().join(".portkeeper/plugins");
     let path = put(&sandbox, &directory, plugin);
     assert_refused(&sandbox, &["portkeeper trust", "properties.wasm"]);
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     let _ = sandbox.portkeeper("prepare").ok();
-    assert_eq!(sandbox.read("application.properties"), format!("SERVICE_PORT={}\n", ports.first()));
+    assert_eq!(sandbox.read(FILE), format!("SERVICE_PORT={}\n", ports.first()));
 
     // The same plugin, and one custom section that means nothing: `\0`, its size, a name of one byte.
     let changed = [plugin, b"\0\x02\x01x"].concat();

@@ -30,7 +30,7 @@ pub(crate) struct AddArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &AddArgs) -> CommandResult {
-    let mut shelf = PluginLibrary::new(context)?;
+    let mut shelf = PluginLibrary::new(context)?.keeping();
     let plugin = shelf.engine.examine(&args.file)?;
     let scope = if args.project { Scope::Project(&shelf.project) } else { Scope::User(&shelf.settings.plugins) };
     let added = add(&plugin, scope, &shelf.engine, args.replace, &context.patience())?;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::words;
 use crate::app::{CommandError, CommandResult, Context, Format, PluginLibrary, Table};
+use crate::document::harmless_line;
 use crate::options::OptionsSchema;
 use crate::plugins::{Engine, Examined, Limits};
 
@@ -68,9 +69,10 @@ fn answer(examined: &Examined) -> Value {
 
 fn text(examined: &Examined) -> String {
     let metadata = examined.plugin.metadata();
-    let mut text = format!("{} {}: {}\n", metadata.name, metadata.version, metadata.description);
+    let title = format!("{} {}: {}", metadata.name, metadata.version, metadata.description);
+    let mut text = format!("{}\n", harmless_line(&title));
     let mut line = |name: &str, value: String| {
-        let value = if value.is_empty() { "-".to_owned() } else { value };
+        let value = if value.is_empty() { "-".to_owned() } else { harmless_line(&value) };
         let _ = writeln!(text, "{name:<13} {value}");
     };
     line("file", examined.plugin.origin().path().map_or("built in".to_owned(), |path| path.display().to_string()));
@@ -89,14 +91,17 @@ fn text(examined: &Examined) -> String {
     line("exports", examined.interface.exports.join(", "));
     line("compiled in", words::time(examined.compile_time));
     line("types", metadata.output_types.join(", "));
-    line("usual file", metadata.default_path.clone().unwrap_or_default());
-    line("usual inputs", metadata.default_inputs.join(", "));
+    // What a plugin of others proposes is not done before a config says it.
+    let label =
+        |what| if examined.plugin.origin().is_built_in() { format!("usual {what}") } else { format!("asks: {what}") };
+    line(&label("file"), metadata.default_path.clone().unwrap_or_default());
+    line(&label("inputs"), metadata.default_inputs.join(", "));
     let unchecked = metadata.options_schema.unchecked();
     if !unchecked.is_empty() {
         line("left to it", format!("{} in its options-schema, which portkeeper does not check", unchecked.join(", ")));
     }
     let options = options(&metadata.options_schema);
-    crate::app::sanitise(&options.map_or(text.clone(), |options| format!("{text}\n{options}")))
+    options.map_or(text.clone(), |options| format!("{text}\n{options}"))
 }
 
 /// The options as a table; none when there are none.

@@ -41,7 +41,7 @@ impl<'a> Ports<'a> {
         let requests = selection.requests(&context.default_host()?, &HoldArgs::default())?;
         let file = selection.write_env();
         let keys = keys(env_keys, file.as_ref().map(|file| file.keys.as_slice()), selection.key(), requests.len())?;
-        let machine = context.machine(store);
+        let machine = context.machine(store)?;
         let holder = selection.exact_port().and_then(|_| held_by_holder(store, &machine, &requests[0]).transpose());
         let reserved = match (holder, file) {
             (Some(reservation), _) => vec![taken_over(store, reservation?)?],
@@ -63,7 +63,7 @@ impl<'a> Ports<'a> {
         selection: &SelectionArgs,
         env_keys: &[String],
     ) -> Result<Self, CommandError> {
-        let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store))?;
+        let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store)?)?;
         let keys = keys(env_keys, None, selection.key(), granted.len())?;
         let reserved = held_now(store, granted.into_iter().map(|granted| granted.reservation))?;
         let port = |((reservation, held), mut keys): ((Reservation, HeldPort), Vec<String>)| {
@@ -81,8 +81,8 @@ impl<'a> Ports<'a> {
         path: &Path,
     ) -> Result<Self, CommandError> {
         let config = Config::load(path)?;
-        let stage = PrepareEnv::new(context)?;
-        let machine = context.machine(store);
+        let stage = PrepareEnv::new(context, Mode::Write)?;
+        let machine = context.machine(store)?;
         let report = prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
         let reserved = held_now(store, report.granted.into_iter().map(|granted| granted.reservation))?;
@@ -125,7 +125,7 @@ impl<'a> Ports<'a> {
     /// # Errors
     /// [`RegistryError`].
     pub(super) fn belong_to(&mut self, pid: u32) -> Result<(), RegistryError> {
-        let (child, us) = (os::process_id(pid), os::process_id(std::process::id()));
+        let (child, us) = (os::process_id(pid)?, os::process_id(std::process::id())?);
         self.change(|reservation| {
             if let (Lease::Process(_) | Lease::Held | Lease::Grace { .. }, Some(child)) = (&reservation.lease, child) {
                 reservation.lease = Lease::Process(child);
@@ -152,15 +152,10 @@ impl<'a> Ports<'a> {
         let ports = &mut self.ports;
         self.store.transaction(|transaction| {
             for RunningPort { reservation, .. } in &mut *ports {
-                let Some(index) = transaction.reservations().iter().position(|other| is_same(other, reservation))
-                else {
-                    continue;
-                };
-                let mut changed = transaction.reservations()[index].clone();
-                if change(&mut changed) {
-                    transaction.replace(index, changed);
-                } else {
-                    transaction.remove(|other| is_same(other, reservation));
+                let mut stays = true;
+                transaction.update(reservation.id, |known| stays = change(known));
+                if !stays {
+                    transaction.remove(|other| other.id == reservation.id);
                 }
             }
             Ok(())
@@ -172,10 +167,6 @@ impl RunningPort {
     fn number(&self) -> String {
         self.reservation.port.to_string()
     }
-}
-
-fn is_same(a: &Reservation, b: &Reservation) -> bool {
-    (a.port, a.protocol, a.created, &a.place) == (b.port, b.protocol, b.created, &b.place)
 }
 
 /// What each of the ports is called: as it was asked for, as the file calls it, and with several by number.
@@ -213,7 +204,7 @@ fn new(
     mut requests: Vec<Request>,
 ) -> Result<Vec<(Reservation, HeldPort)>, CommandError> {
     // Ours until the command exists. Where the platform tells nothing of our own process, a grace has to do.
-    let lease = os::process_id(std::process::id()).map_or(Lease::Grace { length: GRACE }, Lease::Process);
+    let lease = os::process_id(std::process::id())?.map_or(Lease::Grace { length: GRACE }, Lease::Process);
     for request in &mut requests {
         request.lease = lease.clone();
         request.hold = Some(kind(request.protocol));
@@ -268,7 +259,7 @@ fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(R
     match claim(kind(*protocol), *protocol, *port, addresses, true)? {
         Claim::Held(held) => Ok((reservation, held)),
         Claim::NotHeld(_) => {
-            let users = Machine::here().occupied_by(*protocol, *port, addresses);
+            let users = Machine::here()?.occupied_by(*protocol, *port, addresses);
             let user = users
                 .first()
                 .map_or_else(|| "something that cannot be seen from here uses it".to_owned(), ToString::to_string);
@@ -290,13 +281,10 @@ fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<
         return Ok(None);
     }
     // The lease must not end with the holder.
-    let this = os::process_id(std::process::id()).ok_or_else(|| io::Error::other("this process cannot see itself"))?;
+    let this = os::process_id(std::process::id())?.ok_or_else(|| io::Error::other("this process cannot see itself"))?;
     let lease = |lease: Lease| {
         store.transaction(|transaction| {
-            if let Some(index) = transaction.reservations().iter().position(|other| is_same(other, reservation)) {
-                let reservation = Reservation { lease: lease.clone(), ..transaction.reservations()[index].clone() };
-                transaction.replace(index, reservation);
-            }
+            transaction.update(reservation.id, |known| known.lease = lease.clone());
             Ok::<_, RegistryError>(())
         })
     };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ports::Ports;
 use crate::app::{Context, Printer};
-use crate::fs::write_atomic;
+use crate::fs::write_to;
 use crate::handover::{Method, RunEvent, RunObserver};
 use crate::model::{Guarantee, Port, Protocol};
 
@@ -68,7 +68,7 @@ impl<'a, 'b> Reporter<'a, 'b> {
     fn write(&self) {
         let Some(path) = &self.path else { return };
         let text = format!("{}\n", self.report());
-        if let Err(error) = write_atomic(path, text.as_bytes(), None) {
+        if let Err(error) = write_to(path, text.as_bytes()) {
             self.printer.warn(format_args!("the report cannot be written: {error}"));
         }
     }

@@ -78,7 +78,8 @@ fn children(pid: u32) -> Option<Vec<u32>> {
 
 /// A process that has ended, but was not waited for yet, has nothing open and shows nothing either.
 fn is_running(pid: u32) -> bool {
-    os::process_id(pid).is_some()
+    // What cannot be looked at counts as running.
+    os::process_id(pid).map_or(true, |found| found.is_some())
 }
 
 fn is_socket(link: &Path, inode: u64) -> bool {

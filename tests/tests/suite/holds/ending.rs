@@ -1,6 +1,6 @@
 //! How holds end, on purpose and otherwise.
 
-use portkeeper_tests::{HolderProcess, Ports};
+use portkeeper_tests::{HolderProcess, Ports, without_checksum};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -92,7 +92,10 @@ fn a_hold_is_found_when_the_registry_is_lost() {
     let (sandbox, ports) = (sandbox(), Ports::take(3));
     let (_, holder) = hold(&sandbox, &format!("--hold --port {}", ports.first()));
     let lose: [&dyn Fn(); 3] = [
-        &|| std::fs::remove_file(sandbox.registry()).unwrap(),
+        &|| {
+            std::fs::remove_file(sandbox.registry()).unwrap();
+            let _ = std::fs::remove_file(sandbox.registry().with_extension("json.prev"));
+        },
         &|| {
             // The former state is from before the hold.
             let whole = std::fs::read(sandbox.registry()).unwrap();
@@ -145,7 +148,8 @@ fn a_process_that_is_not_the_holder_is_never_touched() {
         }
     }
     let text = std::fs::read_to_string(sandbox.registry()).unwrap();
-    let forged = text.replace(&format!("\"pid\":{},", holder.pid()), &format!("\"pid\":{},", bystander.pid()));
+    let forged = without_checksum(&text)
+        .replace(&format!("\"pid\":{},", holder.pid()), &format!("\"pid\":{},", bystander.pid()));
     assert_ne!(text, forged);
     std::fs::write(sandbox.registry(), forged).unwrap();
     let refusal = sandbox.portkeeper(format!("release {}", ports.first())).exits(3);
