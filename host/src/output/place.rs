@@ -33,8 +33,9 @@ impl Place {
     /// outermost first.
     pub(super) fn open(target: &Target, made: &mut Vec<MadeDirectory>) -> Result<Self, Fault> {
         let path = directory_of(&target.real).to_owned();
-        let directory = Arc::new(open_directory(target, made).map_err(|error| or_moved(error, &path))?);
-        let staging = Staging::open(&directory).at(&path)?;
+        let fault = |error| fault_of(error, target);
+        let directory = Arc::new(open_directory(target, made).map_err(fault)?);
+        let staging = Staging::open(&directory).at(&path).map_err(fault)?;
         Ok(Self { directory, staging: Arc::new(staging), path })
     }
 }
@@ -61,9 +62,13 @@ fn open_directory(target: &Target, made: &mut Vec<MadeDirectory>) -> Result<Dire
     at.descend(Path::new("")).at(&path)
 }
 
-/// The fault of an error: that of a link is one of its own.
-pub(super) fn or_moved(error: PathError, directory: &Path) -> Fault {
-    if is_link_error(&error.source) { Fault::Moved(directory.to_owned()) } else { Fault::Io(error) }
+/// The fault of an error with the directory of a target: that of a link is one of its own.
+fn fault_of(error: PathError, target: &Target) -> Fault {
+    if is_link_error(&error.source) {
+        Fault::Moved(directory_of(&target.real).to_owned())
+    } else {
+        Fault::Directory { file: target.real.clone(), error }
+    }
 }
 
 /// Writes a temporary file, with mode and owner of `like` or, for a new file, those that the system gives to one. It is not synced: the

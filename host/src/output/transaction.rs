@@ -62,6 +62,15 @@ pub enum Fault {
     /// The system refused.
     #[error(transparent)]
     Io(#[from] PathError),
+    /// The file's directory could not be opened, made, or written to.
+    #[error("{}: cannot be written: {error}", .file.display())]
+    Directory {
+        /// The file that was to be written.
+        file: PathBuf,
+        /// What was found on the way.
+        #[source]
+        error: PathError,
+    },
     /// Someone else has written the file since it was read.
     #[error("{}: changed by someone else in the meantime, so it was not written; run the command again", .0.display())]
     Changed(PathBuf),

@@ -210,7 +210,10 @@ fn a_failure_in_the_middle_leaves_everything_as_it_was() {
     fs::write(project.path.join("blocked"), "a file where a directory was to be").unwrap();
     let before = project.snapshot();
     let error = files.write().unwrap_err();
-    assert!(matches!(error.fault, Fault::Io(_)) && error.to_string().ends_with("; nothing was changed"), "{error}");
+    assert!(
+        matches!(error.fault, Fault::Directory { .. }) && error.to_string().ends_with("; nothing was changed"),
+        "{error}"
+    );
     assert_eq!(project.snapshot(), before);
 }
 

@@ -134,7 +134,7 @@ fn only_a_file_can_be_a_target() {
         (".", "directory"),
         ("a/..", "directory"),
         ("~/x", "`~`"),
-        ("a\0", "NUL"),
+        ("a\0", "control character"),
     ] {
         assert!(error(path).contains(why), "{path}: {}", error(path));
     }

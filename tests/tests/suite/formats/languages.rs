@@ -49,7 +49,7 @@ fn renders(format: &str, plugin: &Path, file: &str, expected: impl Fn(u16) -> St
     sandbox.write(sandbox.plugins().join(format!("{format}.wasm")), std::fs::read(plugin).unwrap());
     let map = json!({ "PORT": "${SERVICE_PORT}", "URL": "http://localhost:${SERVICE_PORT}" });
     let config = |output: Value| sandbox.write("pk.config.json", one_port(&ports, json!([output])).to_string());
-    config(json!({ "type": format, "map": map }));
+    config(json!({ "type": format, "path": file, "map": map }));
     let first = {
         // Compiling an interpreter takes a processor for a while: one at a time.
         let _alone = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,12 +62,12 @@ fn renders(format: &str, plugin: &Path, file: &str, expected: impl Fn(u16) -> St
     assert_eq!(sandbox.read(file), expected(ports.first()));
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][0]["status"], "unchanged");
     // Its own no, in its own words; and an option that it does not have.
-    config(json!({ "type": format, "map": { "a b": "1" } }));
+    config(json!({ "type": format, "path": file, "map": { "a b": "1" } }));
     sandbox.portkeeper("prepare").refused(2).says("`a b` cannot be the name of");
-    config(json!({ "type": format, "nubmers": true }));
+    config(json!({ "type": format, "path": file, "nubmers": true }));
     sandbox.portkeeper("prepare").refused(2).says("did you mean `numbers`?");
     sandbox.write(file, "mine\n");
-    config(json!({ "type": format, "map": map }));
+    config(json!({ "type": format, "path": file, "map": map }));
     sandbox.portkeeper("prepare").refused(2).says("Move it away");
     assert_eq!(sandbox.read(file), "mine\n");
 }
