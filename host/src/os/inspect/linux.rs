@@ -27,11 +27,27 @@ pub(super) fn working_directory(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
-/// From `status`: the owner of the directory itself is root for a process that may not be dumped (proc_pid(5)).
+/// The effective one.
 pub(super) fn user(pid: u32) -> Option<u32> {
+    users(pid)?.get(1).copied()
+}
+
+pub(super) fn runs_as(pid: u32, uid: u32) -> bool {
+    users(pid).is_some_and(|users| users.contains(&uid))
+}
+
+/// From `status`: the owner of the directory itself is root for a process that may not be dumped (proc_pid(5)).
+fn users(pid: u32) -> Option<Vec<u32>> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    users.split_ascii_whitespace().nth(1)?.parse().ok()
+    users.split_ascii_whitespace().map(|uid| uid.parse().ok()).collect()
+}
+
+/// A file that was replaced meanwhile, as by an update, reads `/usr/bin/dockerd (deleted)`.
+pub(super) fn program(pid: u32) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    Some(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
 }
 
 /// Counted in ticks since the boot; how long ago that was says the clock that counts sleep as well.
