@@ -38,7 +38,7 @@ pub(crate) use prepare_env::PrepareEnv;
 pub(crate) use printer::{Printer, sanitise};
 pub(crate) use progress::ScanProgress;
 pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
-pub(crate) use sections::Sections;
+pub(crate) use sections::{Sections, one_line};
 pub(crate) use table::Table;
 pub(crate) use tokens::fill_in;
 pub(crate) use view::{

@@ -55,7 +55,7 @@ impl fmt::Display for Sections {
 }
 
 /// Without what could drive a terminal or break the line, and not longer than a line should be.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let clean = sanitise(text).replace(['\n', '\t'], " ");
     match clean.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &clean[..end]),

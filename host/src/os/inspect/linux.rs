@@ -65,6 +65,13 @@ pub(super) fn parent_of(pid: u32) -> Option<u32> {
     stat_field(pid, 4).and_then(|parent| u32::try_from(parent).ok()).filter(|&parent| parent != 0)
 }
 
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|&child| parent_of(child) == Some(pid) && command_line(child).is_some_and(|words| !words.is_empty()))
+        .collect()
+}
+
 /// A numeric field of `stat` (proc_pid_stat(5)), counted from 1. The second is the name in parentheses, which may itself hold
 /// spaces and parentheses.
 fn stat_field(pid: u32, number: usize) -> Option<u64> {

@@ -92,6 +92,12 @@ pub fn ancestors(pid: u32) -> Vec<u32> {
     chain
 }
 
+/// The processes that it has started and that still run.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    platform::children(pid)
+}
+
 /// Whether it is this process, or one that this one comes from.
 #[must_use]
 pub fn is_self_or_ancestor(pid: u32) -> bool {
@@ -139,6 +145,12 @@ pub fn manages_services(pid: u32) -> bool {
 #[must_use]
 pub fn runs_as(pid: u32, uid: u32) -> bool {
     platform::runs_as(pid, uid)
+}
+
+/// Whether it is, or was started by, a service of systemd.
+#[must_use]
+pub fn is_service(pid: u32) -> bool {
+    platform::control_groups(pid).is_some_and(|groups| groups.lines().any(|group| group.contains(".service")))
 }
 
 /// Whether it runs the same program file as this process.
