@@ -354,8 +354,9 @@ fn a_server_that_a_loop_starts_again_is_noticed() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
     let stand_in = sandbox.stand_in_run("").command().get_program().to_string_lossy().into_owned();
-    let script = format!("while :; do '{stand_in}' listen 127.0.0.1:{port}; sleep 0.3; done");
+    let script = format!("echo ready; while :; do '{stand_in}' listen 127.0.0.1:{port} >/dev/null; sleep 0.3; done");
     let shell = StandIn::start(sandbox.program("sh").words("-c").arg(script).command());
+    let _ = sandbox.portkeeper(format!("wait {port} --occupied -t 60s")).ok();
     kill(&sandbox, port, "--force --yes").exits(1).says("starts it again");
     shell.kill();
     let _ = kill(&sandbox, port, "--force --yes").run();
