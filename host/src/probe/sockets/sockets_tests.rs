@@ -104,6 +104,6 @@ mod tables {
         let processes = Processes::read();
         assert_eq!(processes.of(inode, None).unwrap().pid, std::process::id());
         assert!(!processes.of(inode, None).unwrap().command.is_empty());
-        assert_eq!(processes.of(0), None, "no socket has this inode");
+        assert_eq!(processes.of(0, None), None, "no socket has this inode");
     }
 }
