@@ -315,7 +315,7 @@ fn engines_and_what_watches_a_container_are_never_killed() {
         std::fs::copy(sandbox.stand_in_run("").command().get_program(), &file).unwrap();
         let words = format!("watching{arguments} listen 127.0.0.1:{}", ports.first());
         let words = words.strip_prefix("watching ").or_else(|| words.strip_prefix("watching")).unwrap().trim_start();
-        let server = StandIn::start(sandbox.program(&file).words(&words).command());
+        let server = StandIn::start(sandbox.program(&file).words(words).command());
         for force in ["", " --force"] {
             kill(&sandbox, ports.first(), &format!("--yes{force}")).refused(1).says(way);
         }
