@@ -175,7 +175,7 @@ fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Plac
         pid: each.pid,
         command: each.command.as_deref(),
         uid: each.uid,
-        ownership: each.pid.map_or(Ownership::Unknown, |pid| ownership(reservation, pid, here)),
+        ownership: each.pid.map_or(Ownership::Unknown, |pid| ownership(reservation, pid, each.uid, here)),
     };
     occupied.iter().map(view).collect()
 }
@@ -184,8 +184,9 @@ fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Plac
 /// only now reserved.
 pub(crate) fn other_user(granted: &Granted) -> Option<&Occupied> {
     let Granted { reservation, occupied_by, existed, .. } = granted;
-    let is_own = |pid| *existed && ownership(reservation, pid, &reservation.place) == Ownership::Own;
-    occupied_by.iter().find(|each| !each.pid.is_some_and(is_own))
+    let is_own =
+        |each: &Occupied, pid| *existed && ownership(reservation, pid, each.uid, &reservation.place) == Ownership::Own;
+    occupied_by.iter().find(|each| !each.pid.is_some_and(|pid| is_own(each, pid)))
 }
 
 impl OccupiedView<'_> {

@@ -3,22 +3,23 @@
 use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Format, duration, port_or_name};
 use crate::explain::{Explanation, Seat, explain};
-use crate::kill::{Ended, How, Plan, Refusal, plan};
+use crate::kill::{Ended, How, Plan, Refusal, Sharer, plan};
 use crate::model::{Port, Protocol};
+use crate::os::inspect;
 use crate::registry::Store;
 
 #[derive(Debug, Args)]
 pub(crate) struct KillArgs {
-    /// The port, or its name in this project
-    #[arg(value_name = "PORT|NAME")]
-    port: String,
+    /// The ports, or their names in this project
+    #[arg(value_name = "PORT|NAME", required = true)]
+    ports: Vec<String>,
 
     /// Whoever it is
     #[arg(long)]
@@ -39,14 +40,31 @@ pub(crate) struct KillArgs {
 
 pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
     let directory = context.current_directory()?;
-    let port = port_or_name(context, &args.port)?;
-    let explained = look(context, port, &directory)?;
-    let plan = plan(&explained, args.protocol, &directory, args.force)?;
-    if !is_wanted(context, args, &plan)? {
+    let mut ports = Vec::new();
+    for word in &args.ports {
+        let port = port_or_name(context, word)?;
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    let (mut plans, mut refusals) = (Vec::new(), Vec::new());
+    for port in ports {
+        match plan(&look(context, port, &directory)?, args.protocol, args.force) {
+            Ok(plan) => plans.push((port, plan)),
+            Err(refusal) => refusals.push(CommandError::from(refusal)),
+        }
+    }
+    if !plans.is_empty() && !is_wanted(context, args, &plans)? {
         return Err(CommandError::no("nothing was ended"));
     }
-    let ended = plan.carry_out(args.timeout)?;
-    for Ended { pid, command, how, .. } in &ended {
+    let mut answers = Vec::new();
+    for (port, plan) in &plans {
+        match plan.carry_out(args.timeout) {
+            Ok(ended) => answers.push((*port, ended)),
+            Err(refusal) => refusals.push(refusal.into()),
+        }
+    }
+    for Ended { pid, command, how, .. } in answers.iter().flat_map(|(_, ended)| ended) {
         if *how == How::Killed {
             let patience = args.timeout.as_secs_f64();
             context
@@ -54,13 +72,42 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
                 .note(format_args!("{command} (pid {pid}) did not end within {patience} s, so it was killed"));
         }
     }
-    report(context, port, args.protocol, &ended)?;
-    // A service manager may have started it again at once.
-    let successor = look(context, port, &directory)?;
-    match holder(&successor, args) {
-        None => Ok(ExitCode::SUCCESS),
-        Some(who) => Err(CommandError::no(format_args!("{} port {port} has {who} now", args.protocol))
-            .hint("something starts it again; stop that instead, see `started by` in `portkeeper explain`")),
+    if !answers.is_empty() {
+        report(context, args, &answers)?;
+    }
+    refusals.extend(successors(context, args, &directory, &answers)?);
+    let last = refusals.pop();
+    refusals.iter().for_each(|refusal| context.printer.error(refusal));
+    last.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// How long something may take to start the server again: systemd waits 100 ms, a loop in a shell as long as it says.
+const REBIRTH: Duration = Duration::from_secs(1);
+
+/// Ports that have a server again, because something has started it anew.
+fn successors(
+    context: &Context,
+    args: &KillArgs,
+    directory: &Path,
+    answers: &[(Port, Vec<Ended>)],
+) -> Result<Vec<CommandError>, CommandError> {
+    let deadline = Instant::now() + REBIRTH;
+    let watched = answers.iter().flat_map(|(_, ended)| ended).any(|ended| ended.may_be_started_again);
+    loop {
+        let mut found = Vec::new();
+        for (port, _) in answers {
+            if let Some(who) = holder(&look(context, *port, directory)?, args) {
+                let again = CommandError::no(format_args!("{} port {port} has {who} now", args.protocol));
+                found
+                    .push(again.hint(
+                        "something starts it again; stop that instead, see `started by` in `portkeeper explain`",
+                    ));
+            }
+        }
+        if !found.is_empty() || !watched || Instant::now() >= deadline {
+            return Ok(found);
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -79,19 +126,23 @@ fn holder(explained: &Explanation, args: &KillArgs) -> Option<String> {
     Some(seat.process.as_ref().map_or_else(|| "a process that cannot be seen".to_owned(), ToString::to_string))
 }
 
-/// Shows whom it is about, and asks.
-fn is_wanted(context: &Context, args: &KillArgs, plan: &Plan) -> Result<bool, CommandError> {
+/// Shows everything that would end, and asks. Each process has one line, whatever it calls itself.
+fn is_wanted(context: &Context, args: &KillArgs, plans: &[(Port, Plan)]) -> Result<bool, CommandError> {
     if args.yes {
         return Ok(true);
     }
-    for victim in &plan.victims {
+    let victims = || plans.iter().flat_map(|(_, plan)| &plan.victims);
+    for victim in victims() {
         context.printer.about(&victim.portrait);
         context.printer.about(format_args!("  {}", victim.portrait.command_line.join(" ")));
+        for Sharer { pid, command } in victim.sharers() {
+            context.printer.about(format_args!("  and {command} (pid {pid}), which shares its socket"));
+        }
     }
     if !io::stdin().is_terminal() {
-        let whom: Vec<_> = plan.victims.iter().map(|victim| format!("pid {}", victim.portrait.pid)).collect();
+        let whom: Vec<_> = victims().map(|victim| format!("pid {}", victim.portrait.pid)).collect();
         return Err(CommandError::usage(format_args!(
-            "without a terminal nobody can be asked: --yes ends {}",
+            "stdin is not a terminal; pass --yes to stop {} without confirmation",
             whom.join(", ")
         )));
     }
@@ -101,16 +152,21 @@ fn is_wanted(context: &Context, args: &KillArgs, plan: &Plan) -> Result<bool, Co
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-fn report(context: &Context, port: Port, protocol: Protocol, ended: &[Ended]) -> io::Result<()> {
+/// One port is answered by an object, several by a list of them.
+fn report(context: &Context, args: &KillArgs, answers: &[(Port, Vec<Ended>)]) -> io::Result<()> {
     let printer = &context.printer;
-    match printer.format() {
-        Format::Table => ended.iter().try_for_each(|Ended { pid, command, processes, .. }| {
+    let all = || answers.iter().flat_map(|(_, ended)| ended);
+    let object =
+        |(port, ended): &(Port, Vec<Ended>)| json!({ "port": port, "protocol": args.protocol, "ended": ended });
+    match (printer.format(), answers) {
+        (Format::Table, _) => all().try_for_each(|Ended { pid, command, processes, .. }| {
             let others =
                 if *processes > 1 { format!(", with {} that shared its socket", processes - 1) } else { String::new() };
             printer.line(format_args!("ended {command} (pid {pid}){others}"))
         }),
-        Format::Jsonl => ended.iter().try_for_each(|ended| printer.json(ended)),
-        Format::Json => printer.json(&json!({ "port": port, "protocol": protocol, "ended": ended })),
+        (Format::Jsonl, _) => all().try_for_each(|ended| printer.json(ended)),
+        (Format::Json, [one]) if args.ports.len() == 1 => printer.json(&object(one)),
+        (Format::Json, several) => printer.json(&several.iter().map(object).collect::<Vec<_>>()),
     }
 }
 
@@ -119,6 +175,9 @@ impl From<Refusal> for CommandError {
         match &refusal {
             Refusal::NotYours { .. } => Self::no(refusal).hint("--force ends it all the same"),
             Refusal::Nobody { .. } => Self::no(refusal).hint("`portkeeper explain PORT` tells more"),
+            Refusal::Unseen { .. } if inspect::current_user() == Some(0) => {
+                Self::no(refusal).hint("its process is in another pid namespace: look from there")
+            }
             Refusal::Unseen { .. } => Self::no(refusal).hint("that user, or root, can end it"),
             Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
             Refusal::Failed { .. } => Self::environment(refusal),

@@ -138,7 +138,7 @@ fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
             }
             None => "by a process that this user may not see".to_owned(),
         }),
-        Some(process) => match who::ownership(reservation, process.pid, here) {
+        Some(process) => match who::ownership(reservation, process.pid, *uid, here) {
             Ownership::Own => Ok(()),
             Ownership::Stranger => Err(format!("by a stranger: {}", ProcessInfo::of(process))),
             Ownership::Unknown => Err(format!("nothing shows that its owner did it: {}", ProcessInfo::of(process))),

@@ -1,7 +1,7 @@
 //! What to do about a port.
 
-use super::{Explanation, Verdict};
-use crate::model::Protocol;
+use super::{Decision, Explanation, Seat, Verdict, Whose};
+use crate::model::{Port, Protocol};
 use crate::os::inspect;
 use crate::who::{Ownership, ProcessInfo};
 
@@ -28,8 +28,18 @@ impl Explanation {
             ),
             Verdict::ReservedForYou => format!("start your server on it, or give it back: portkeeper release {port}"),
             Verdict::Reserved => self.another(),
-            Verdict::Yours => format!("nothing; portkeeper kill {port} ends the server"),
-            Verdict::Kept => format!("portkeeper release {port} gives it back"),
+            Verdict::Yours => match self.holder() {
+                Some(seat) if matches!(seat.decision, Decision::Kill | Decision::KillWithForce(_)) => {
+                    format!("nothing; {} ends the server", seat.way_out(port))
+                }
+                Some(seat) => format!("nothing; to end it: {}", seat.way_out(port)),
+                None => "nothing".to_owned(),
+            },
+            Verdict::Kept => match self.holder() {
+                Some(seat) if seat.decision == Decision::Release => format!("{} gives it back", seat.way_out(port)),
+                Some(seat) => format!("{}; to end it: {}", self.another(), seat.way_out(port)),
+                None => self.another(),
+            },
             Verdict::InUse => format!("wait until the connection ends, or {}", self.another()),
             Verdict::Unseen => {
                 format!("see `docker ps --filter publish={port}` or your firewall, or {}", self.another())
@@ -41,21 +51,15 @@ impl Explanation {
     fn about_the_taker(&self) -> String {
         let another = self.another();
         let Some(seat) = self.holder() else { return another };
-        let protocol = if seat.socket.protocol == Protocol::Udp { " --protocol udp" } else { "" };
-        let end = match &seat.process {
-            None => return format!("{another}; root can see and end it: sudo portkeeper explain {}", self.port),
-            Some(process) => self.how_to_end(process, protocol),
-        };
-        // One's own port has been taken by a stranger.
-        match seat.ownership {
-            Some(Ownership::Stranger) => format!("end it ({end}), or take another: portkeeper release {}", self.port),
-            _ => format!("{another}; to end it: {end}"),
+        let way = seat.way_out(self.port);
+        match (seat.decision, seat.ownership) {
+            (Decision::AskRoot | Decision::LookFromOutside, _) => format!("{another}; {way}"),
+            // One's own port has been taken by a stranger.
+            (_, Some(Ownership::Stranger)) => {
+                format!("end it ({way}), or take another: portkeeper release {}", self.port)
+            }
+            _ => format!("{another}; to end it: {way}"),
         }
-    }
-
-    /// How to end what has the port, without breaking what it belongs to.
-    fn how_to_end(&self, process: &ProcessInfo, protocol: &str) -> String {
-        how_to_stop(process, self.port).unwrap_or_else(|| format!("portkeeper kill {} --force{protocol}", self.port))
     }
 
     fn another(&self) -> String {
@@ -68,26 +72,54 @@ impl Explanation {
     }
 }
 
-/// How to stop a process that must not simply be killed: a container, what listens for one, or a service manager; none when it may.
-#[must_use]
-pub fn how_to_stop(process: &ProcessInfo, port: crate::model::Port) -> Option<String> {
-    if process.container_proxy {
-        return Some(format!(
+impl Seat {
+    /// What ends its use of the port, in words that can be followed.
+    #[must_use]
+    pub fn way_out(&self, port: Port) -> String {
+        let protocol = if self.socket.protocol == Protocol::Udp { " --protocol udp" } else { "" };
+        let process = self.process.as_ref();
+        match self.decision {
+            Decision::Kill => format!("portkeeper kill {port}{protocol}"),
+            Decision::KillWithForce(_) => format!("portkeeper kill {port} --force{protocol}"),
+            Decision::AskRoot => format!("root can see and end it: sudo portkeeper explain {port}"),
+            Decision::Release => match &self.whose {
+                Some(Whose::Other(_)) => format!("portkeeper release {port} --force"),
+                _ => format!("portkeeper release {port}"),
+            },
+            Decision::StopContainer => process.map(|process| stop_container(process, port)).unwrap_or_default(),
+            Decision::StopService => {
+                "stop the service or socket unit that has it: systemctl list-sockets names it".to_owned()
+            }
+            Decision::StopByHand => {
+                "stop that program in its own way: another user has only sent it the socket".to_owned()
+            }
+            Decision::LookFromOutside => {
+                "its process is in another pid namespace: look from there, or from the machine itself".to_owned()
+            }
+            Decision::EndYourself => "end the program that this command runs in".to_owned(),
+        }
+    }
+}
+
+/// How the engine stops the container behind a process.
+fn stop_container(process: &ProcessInfo, port: Port) -> String {
+    if let Some(id) = inspect::watched_container(process.pid) {
+        return format!("podman stop {id}");
+    }
+    let Some(container) = process.container.as_ref().filter(|_| !process.container_proxy) else {
+        return format!(
             "stop its container: docker ps --filter publish={port}, then docker stop ID or docker compose down"
-        ));
+        );
+    };
+    let id = &container.id;
+    match container.engine {
+        "docker" | "buildkit" => format!("docker stop {id}"),
+        "podman" => format!("podman stop {id}"),
+        "nerdctl" | "containerd" => format!("nerdctl stop {id}"),
+        "kubernetes" | "cri-o" => format!("delete its pod, which crictl names: crictl ps --id {id}"),
+        "lxc" => format!("lxc-stop {id}"),
+        engine => format!("stop the container {id} of {engine}"),
     }
-    if let Some(container) = &process.container {
-        let id = &container.id;
-        return Some(match container.engine {
-            "docker" | "buildkit" => format!("docker stop {id}"),
-            "podman" => format!("podman stop {id}"),
-            "nerdctl" | "containerd" => format!("nerdctl stop {id}"),
-            "kubernetes" | "cri-o" => format!("delete its pod, which crictl names: crictl ps --id {id}"),
-            "lxc" => format!("lxc-stop {id}"),
-            engine => format!("stop the container {id} of {engine}"),
-        });
-    }
-    (process.pid == 1).then(|| "stop the service or socket unit that has it: systemctl list-sockets".to_owned())
 }
 
 /// Whether the kernel's limit for low ports does not bind this user.

@@ -5,10 +5,11 @@
 
 mod advice;
 mod claim;
+mod decision;
 mod verdict;
 
-pub use advice::how_to_stop;
 pub use claim::{Claim, Whose};
+pub use decision::{ClaimOf, Decision, Doubt, Occupant, Situation, decide};
 pub use verdict::Verdict;
 
 use std::net::IpAddr;
@@ -17,11 +18,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::model::{Port, PortRange, Protocol, Reservation};
-use crate::os;
+use crate::os::{self, inspect};
 use crate::policy::{KernelPorts, Reason, why_not};
-use crate::probe::{PortState, SocketState, probe};
+use crate::probe::{PortState, SocketState, may_serve, probe};
 use crate::reserve::{Machine, World};
-use crate::who::{OnPort, Ownership, ProcessInfo, Reach, ownership, sockets_on};
+use crate::who::{OnPort, Ownership, ProcessInfo, Reach, ownership, project_directory, sockets_on};
 
 /// Everything that is known about a port.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct Seat {
     pub ownership: Option<Ownership>,
     /// Whose that reservation is.
     pub whose: Option<Whose>,
+    /// What may be done about it.
+    pub decision: Decision,
 }
 
 /// What the kernel's settings say of a port.
@@ -97,7 +100,7 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, dire
     // A server's connections are its own affair. Where there is no server they are what has the port.
     let held = all().any(OnPort::is_held);
     let seats = all().filter(|socket| if held { socket.is_held() } else { socket.state == SocketState::Connected });
-    let sockets: Vec<_> = seats.map(|socket| Seat::of(socket.clone(), &claims, machine)).collect();
+    let sockets: Vec<_> = seats.map(|socket| Seat::of(socket.clone(), &claims, machine, directory)).collect();
     let tcp = sockets.iter().any(|seat| seat.socket.protocol == Protocol::Tcp);
     let unseen = !tcp && is_refused(port);
     let mut explanation = Explanation {
@@ -134,11 +137,56 @@ pub fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach:
 }
 
 impl Seat {
-    fn of(socket: OnPort, claims: &[Claim], machine: &Machine) -> Self {
+    fn of(socket: OnPort, claims: &[Claim], machine: &Machine, directory: &Path) -> Self {
         let claim = claims.iter().find(|claim| claim.is_live() && claim.covers(&socket));
-        let process = socket.process.as_ref();
-        let ownership =
-            claim.zip(process).map(|(claim, process)| ownership(&claim.reservation, process.pid, machine.place()));
-        Self { process: process.map(ProcessInfo::of), ownership, whose: claim.map(|claim| claim.whose.clone()), socket }
+        let ownership = claim
+            .zip(socket.process.as_ref())
+            .map(|(claim, process)| ownership(&claim.reservation, process.pid, socket.uid, machine.place()));
+        let process = socket.process.as_ref().map(ProcessInfo::of);
+        let me = inspect::current_user();
+        let decision = decide(Situation {
+            occupant: occupant(&socket, process.as_ref(), claim),
+            same_user: process.as_ref().is_some_and(|process| process.uid == me),
+            root: me == Some(0),
+            here: process.as_ref().is_some_and(|process| works_in(process, directory)),
+            claim: match claim.map(|claim| &claim.whose) {
+                None => ClaimOf::None,
+                Some(Whose::Project) => ClaimOf::Project,
+                Some(Whose::User) => ClaimOf::User,
+                Some(Whose::Other(_)) => ClaimOf::Other,
+            },
+            ownership: ownership.unwrap_or(Ownership::Unknown),
+        });
+        Self { process, ownership, whose: claim.map(|claim| claim.whose.clone()), decision, socket }
     }
+
+    /// Whether only portkeeper has the socket. It is in nobody's way: what is there beside it is what has the port.
+    #[must_use]
+    pub fn is_guard(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.keeper)
+    }
+}
+
+fn occupant(socket: &OnPort, process: Option<&ProcessInfo>, claim: Option<&Claim>) -> Occupant {
+    let Some(process) = process else { return Occupant::Invisible };
+    let is_recorded = || {
+        let hold = claim.and_then(|claim| claim.reservation.hold);
+        hold.is_some_and(|hold| hold.file.is_some() && hold.holder.pid == process.pid)
+    };
+    match process.pid {
+        pid if inspect::is_self_or_ancestor(pid) => Occupant::Asker,
+        _ if process.keeper && is_recorded() => Occupant::RecordedHold,
+        _ if process.keeper => Occupant::OtherHold,
+        _ if process.container_proxy || process.container.is_some() => Occupant::Container,
+        pid if inspect::manages_services(pid) => Occupant::ServiceManager,
+        pid if !may_serve(pid, socket.uid) => Occupant::Bystander,
+        _ => Occupant::Server,
+    }
+}
+
+fn works_in(process: &ProcessInfo, directory: &Path) -> bool {
+    let Some(theirs) = &process.directory else { return false };
+    // Everything is below the root, which is nobody's project.
+    let below = directory.parent().is_some() && theirs.starts_with(directory);
+    below || (process.project.is_some() && process.project == project_directory(directory))
 }

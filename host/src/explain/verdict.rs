@@ -40,7 +40,7 @@ impl Verdict {
     pub(super) fn of(explained: &Explanation) -> Self {
         let mine = explained.claim().map(|claim| !matches!(claim.whose, Whose::Other(_)));
         match (explained.holder(), mine) {
-            (Some(seat), _) if seat.process.as_ref().is_some_and(|process| process.keeper) => Self::Kept,
+            (Some(seat), _) if seat.is_guard() => Self::Kept,
             (Some(seat), _) if seat.socket.state == SocketState::Connected => Self::InUse,
             (Some(seat), Some(true)) if seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
             (Some(_), _) => Self::Taken,
@@ -89,7 +89,7 @@ impl Explanation {
     pub fn holder(&self) -> Option<&Seat> {
         let protocol = self.protocol();
         let seats = self.sockets.iter().filter(|seat| seat.socket.protocol == protocol);
-        seats.min_by_key(|seat| (seat.socket.state, seat.ownership != Some(Ownership::Stranger)))
+        seats.min_by_key(|seat| (seat.is_guard(), seat.socket.state, seat.ownership != Some(Ownership::Stranger)))
     }
 
     /// How it stands, in a line, for someone in the directory.

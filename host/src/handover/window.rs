@@ -56,10 +56,10 @@ impl HandoverDriver for Window {
             if !closed {
                 unserved.push(port.port);
             }
-            for Occupant { address, inode, .. } in listeners {
+            for Occupant { address, inode, uid, .. } in listeners {
                 let Some(inode) = inode else { continue };
                 if seen.insert(inode) && !self.known.contains(&inode) {
-                    let pid = Processes::read().of(inode).map_or(0, |process| process.pid);
+                    let pid = Processes::read().of(inode, uid).map_or(0, |process| process.pid);
                     let address = SocketAddr::new(address, port.port.get());
                     let (protocol, method, guarantee) = (Protocol::Tcp, Method::Gated, Guarantee::Soft);
                     news(RunEvent::HandedOver { protocol, address, method, guarantee, pid });

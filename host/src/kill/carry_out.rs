@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Plan, Refusal, Victim};
-use crate::os::Handle;
+use super::{Plan, Refusal, Sharer, Victim};
+use crate::os::{Handle, inspect};
 
 /// A server that was ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +18,11 @@ pub struct Ended {
     pub how: How,
     /// How many processes ended, those included that shared its socket.
     pub processes: usize,
+    /// Those of them that shared its socket.
+    pub others: Vec<Sharer>,
+    /// Whether what started it still lives, and may do so again.
+    #[serde(skip)]
+    pub may_be_started_again: bool,
 }
 
 /// How a process ended.
@@ -47,11 +52,15 @@ impl Plan {
 fn end(victim: &Victim, patience: Duration) -> Result<Ended, Refusal> {
     let failed = |source| Refusal::Failed { who: Box::new(victim.portrait.clone()), source };
     let (server, workers) = (&victim.handles[..1], &victim.handles[1..]);
+    let others = victim.sharers();
+    let may_be_started_again = has_a_starter(victim.portrait.pid);
     let ended = |how| Ended {
         pid: victim.portrait.pid,
         command: victim.portrait.command.clone(),
         how,
         processes: victim.handles.len(),
+        others: others.clone(),
+        may_be_started_again,
     };
     server[0].ask_to_end().map_err(failed)?;
     let deadline = Instant::now() + patience;
@@ -68,6 +77,16 @@ fn end(victim: &Victim, patience: Duration) -> Result<Ended, Refusal> {
     victim.handles.iter().try_for_each(Handle::kill).map_err(failed)?;
     all_have_ended(&victim.handles, Instant::now() + LAST_PATIENCE);
     Ok(ended(How::Killed))
+}
+
+/// Whether something may start the process again when it has ended: what started it, unless that waits for this very command, or the
+/// manager of the service that it is.
+fn has_a_starter(pid: u32) -> bool {
+    match inspect::parent_of(pid) {
+        Some(1) => inspect::is_service(pid),
+        Some(parent) => !inspect::is_self_or_ancestor(parent),
+        None => false,
+    }
 }
 
 fn all_have_ended(handles: &[Handle], deadline: Instant) -> bool {

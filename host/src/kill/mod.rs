@@ -8,16 +8,16 @@ mod carry_out;
 pub use carry_out::{Ended, How};
 
 use std::io;
-use std::path::Path;
 
+use serde::Serialize;
 use thiserror::Error;
 
-use crate::explain::{Explanation, Seat, Whose, how_to_stop};
+use crate::explain::{Decision, Doubt, Explanation, Seat, Whose};
 use crate::model::{Port, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
-use crate::probe::Processes;
-use crate::who::{Ownership, ProcessInfo, is_keeper, project_directory};
+use crate::probe::{Process, Processes, may_serve};
+use crate::who::{ProcessInfo, is_keeper};
 
 /// Why nothing is ended.
 #[derive(Debug, Error)]
@@ -49,12 +49,12 @@ pub enum Refusal {
         instead: String,
     },
     /// It is portkeeper.
-    #[error("{who} only keeps the port: portkeeper release {port} gives it back")]
+    #[error("{who} only keeps the port: {instead} gives it back")]
     Keeper {
         /// The process.
         who: Box<ProcessInfo>,
-        /// The port.
-        port: Port,
+        /// What does.
+        instead: String,
     },
     /// It is the process that asks, or the one that it depends on.
     #[error("{who} is what this command runs in")]
@@ -100,17 +100,42 @@ pub struct Victim {
     handles: Vec<os::Handle>,
 }
 
-/// Who would be ended. Without `force` only the listener of a reservation of the project of the directory.
+/// A process that ends with a server, because it has the server's socket as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sharer {
+    /// Its pid.
+    pub pid: u32,
+    /// Its name.
+    pub command: String,
+}
+
+impl Victim {
+    /// All that end with the server.
+    #[must_use]
+    pub fn sharers(&self) -> Vec<Sharer> {
+        let sharer = |handle: &os::Handle| {
+            let pid = handle.id().pid;
+            Sharer { pid, command: inspect::command(pid).unwrap_or_default() }
+        };
+        self.handles.iter().skip(1).map(sharer).collect()
+    }
+}
+
+/// Who would be ended: what `explain` says of it decides. Without `force` only what is known to be the asker's.
 ///
 /// # Errors
 /// [`Refusal`]; then nobody is.
-pub fn plan(explained: &Explanation, protocol: Protocol, directory: &Path, force: bool) -> Result<Plan, Refusal> {
+pub fn plan(explained: &Explanation, protocol: Protocol, force: bool) -> Result<Plan, Refusal> {
     let port = explained.port;
     let mut seats: Vec<&Seat> =
         explained.sockets.iter().filter(|seat| seat.socket.protocol == protocol && seat.socket.is_held()).collect();
     // Without force the reservation decides: what is on other addresses of the port is not meant.
     if !force && seats.iter().any(|seat| seat.whose.is_some()) {
         seats.retain(|seat| seat.whose.is_some());
+    }
+    // What keeps the port beside a server goes on keeping it.
+    if seats.iter().any(|seat| !seat.is_guard()) {
+        seats.retain(|seat| !seat.is_guard());
     }
     if seats.is_empty() {
         return Err(Refusal::Nobody { protocol, port });
@@ -120,11 +145,15 @@ pub fn plan(explained: &Explanation, protocol: Protocol, directory: &Path, force
         let Some(portrait) = &seat.process else {
             return Err(Refusal::Unseen { protocol, port, uid: seat.socket.uid });
         };
-        refuse_untouchable(portrait, port)?;
-        if !force {
-            refuse_foreign(seat, portrait, directory)?;
-        }
+        obey(seat, portrait, port, force)?;
         let handles = take_hold(seat, portrait, port)?;
+        // Behind portkeeper it is the command that ends.
+        let behind = handles.first().map(|first| first.id().pid).filter(|&pid| pid != portrait.pid);
+        let behind = behind.map(|pid| {
+            let command = inspect::command(pid).unwrap_or_default();
+            ProcessInfo::of(&Process { pid, command, sharers: handles.len() })
+        });
+        let portrait = behind.as_ref().unwrap_or(portrait);
         match victims.iter_mut().find(|victim| victim.portrait.pid == portrait.pid) {
             Some(victim) => {
                 let is_new = |handle: &os::Handle| victim.handles.iter().all(|other| other.id() != handle.id());
@@ -137,43 +166,52 @@ pub fn plan(explained: &Explanation, protocol: Protocol, directory: &Path, force
     Ok(Plan { victims })
 }
 
-/// What nobody may kill here, whatever they say.
-fn refuse_untouchable(portrait: &ProcessInfo, port: Port) -> Result<(), Refusal> {
+/// Whether the decision lets the process be ended.
+fn obey(seat: &Seat, portrait: &ProcessInfo, port: Port, force: bool) -> Result<(), Refusal> {
     let who = || Box::new(portrait.clone());
-    if inspect::is_self_or_ancestor(portrait.pid) {
-        return Err(Refusal::Ourselves { who: who() });
-    }
-    if portrait.keeper {
-        return Err(Refusal::Keeper { who: who(), port });
-    }
-    match how_to_stop(portrait, port) {
-        Some(instead) => Err(Refusal::StopInstead { who: who(), instead }),
-        None => Ok(()),
+    match seat.decision {
+        Decision::Kill => Ok(()),
+        Decision::KillWithForce(_) if force => Ok(()),
+        Decision::KillWithForce(doubt) => Err(Refusal::NotYours { who: who(), why: doubt_text(doubt, seat) }),
+        Decision::EndYourself => Err(Refusal::Ourselves { who: who() }),
+        Decision::Release => Err(Refusal::Keeper { who: who(), instead: seat.way_out(port) }),
+        Decision::AskRoot | Decision::LookFromOutside => {
+            Err(Refusal::Unseen { protocol: seat.socket.protocol, port, uid: portrait.uid })
+        }
+        Decision::StopContainer | Decision::StopService | Decision::StopByHand => {
+            Err(Refusal::StopInstead { who: who(), instead: seat.way_out(port) })
+        }
     }
 }
 
-fn refuse_foreign(seat: &Seat, portrait: &ProcessInfo, directory: &Path) -> Result<(), Refusal> {
-    let in_directory = || {
-        let Some(theirs) = &portrait.directory else { return false };
-        let in_one_project = portrait.project.is_some() && portrait.project == project_directory(directory);
-        theirs.starts_with(directory) || in_one_project
-    };
-    let why = match (&seat.whose, seat.ownership) {
-        (None, _) | (_, None) => "the port is not reserved".to_owned(),
-        (Some(Whose::Other(project)), _) => format!("the port is reserved for {}", project.display()),
-        (_, Some(Ownership::Stranger)) => "it works elsewhere, though the port is reserved for you".to_owned(),
-        (Some(Whose::Project), _) | (_, Some(Ownership::Own)) => return Ok(()),
-        (Some(Whose::User), _) if in_directory() => return Ok(()),
-        (Some(Whose::User), _) => "it works elsewhere, and the reservation is for no project".to_owned(),
-    };
-    Err(Refusal::NotYours { who: Box::new(portrait.clone()), why })
+fn doubt_text(doubt: Doubt, seat: &Seat) -> String {
+    match (doubt, &seat.whose) {
+        (Doubt::OtherProject, Some(Whose::Other(project))) => {
+            format!("the port is reserved for {}", project.display())
+        }
+        (Doubt::OtherProject | Doubt::NotReserved, _) => "the port is not reserved".to_owned(),
+        (Doubt::OtherUser, _) => "it is another user's".to_owned(),
+        (Doubt::WorksElsewhere, _) => "it works elsewhere, though the port is reserved for you".to_owned(),
+        (Doubt::NoProject, _) => "it works elsewhere, and the reservation is for no project".to_owned(),
+        (Doubt::Hold, _) => "it keeps the port for another command or registry".to_owned(),
+    }
 }
 
 /// Takes hold of all that have the socket, then makes sure that they still have it: whoever does is who was meant. What only keeps
-/// the socket for the server, and what this command runs in, is left alone.
+/// the socket for the server, what another user was only sent it, and what this command runs in, is left alone.
 fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::Handle>, Refusal> {
     let inode = seat.socket.inode.unwrap_or_default();
-    let spared = |pid: u32| pid == portrait.pid || pid == 1 || is_keeper(pid) || inspect::is_self_or_ancestor(pid);
+    if portrait.keeper {
+        return behind_the_keeper(portrait);
+    }
+    let spared = |pid: u32| {
+        pid == portrait.pid
+            || is_keeper(pid)
+            || inspect::manages_services(pid)
+            || inspect::speaks_for_containers(pid)
+            || inspect::is_self_or_ancestor(pid)
+            || !may_serve(pid, seat.socket.uid)
+    };
     let mut handles = vec![
         os::Handle::open(portrait.pid).map_err(|source| Refusal::Failed { who: Box::new(portrait.clone()), source })?,
     ];
@@ -185,4 +223,12 @@ fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::
         Some(first) if first.id().pid == portrait.pid => Ok(handles),
         _ => Err(Refusal::Nobody { protocol: seat.socket.protocol, port }),
     }
+}
+
+/// Where portkeeper alone has the port: the command that it runs, whose end is its own as well, or the holder itself.
+fn behind_the_keeper(portrait: &ProcessInfo) -> Result<Vec<os::Handle>, Refusal> {
+    let failed = |source| Refusal::Failed { who: Box::new(portrait.clone()), source };
+    let children = inspect::children(portrait.pid);
+    let meant = if children.is_empty() { vec![portrait.pid] } else { children };
+    meant.into_iter().map(|pid| os::Handle::open(pid).map_err(failed)).collect()
 }

@@ -15,7 +15,7 @@ pub(crate) use bind::{Sharing, bind_family, lacks_family, refusal};
 pub use error::ProbeError;
 pub(crate) use port::is_answered;
 pub use port::{PortState, can_bind, probe};
-pub use processes::{Process, Processes};
+pub use processes::{Process, Processes, may_serve};
 pub use sockets::{Occupant, SocketState, Sockets};
 
 /// Every address of the machine, of both families.

@@ -30,17 +30,19 @@ impl Processes {
     /// The process that people mean when they ask for the one behind the socket; none when this user cannot see it.
     ///
     /// Of several that share it, the oldest ancestor: the server, not its workers. What only keeps the socket for a server,
-    /// portkeeper itself and a service manager with pid 1, comes after everyone else.
+    /// portkeeper itself and service managers, comes after everyone else, and so does who was only sent the socket of `uid`.
     #[must_use]
-    pub fn of(&self, inode: u64) -> Option<Process> {
+    pub fn of(&self, inode: u64, uid: Option<u32>) -> Option<Process> {
         let sharers = self.sharers(inode);
-        let keeps = |&&pid: &&u32| pid == 1 || inspect::runs_our_program(pid);
+        let keeps = |&pid: &u32| inspect::runs_our_program(pid) || inspect::manages_services(pid);
         let pid = match sharers {
             [] => return None,
             [only] => *only,
             all => {
-                let servers: Vec<_> = all.iter().filter(|pid| !keeps(pid)).copied().collect();
-                oldest_ancestor(if servers.is_empty() { all } else { &servers })?
+                let owners: Vec<_> = all.iter().filter(|&&pid| may_serve(pid, uid)).copied().collect();
+                let owners = if owners.is_empty() { all } else { &owners };
+                let servers: Vec<_> = owners.iter().filter(|pid| !keeps(pid)).copied().collect();
+                oldest_ancestor(if servers.is_empty() { owners } else { &servers })?
             }
         };
         // It may have ended since.
@@ -52,6 +54,13 @@ impl Processes {
     pub fn sharers(&self, inode: u64) -> &[u32] {
         self.0.get(&inode).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether a process may be the server behind a socket of the user. A socket belongs to who opened it, and can be sent to anyone: another
+/// user's process that has it has not asked for it. Only root gives its privileges away once its sockets are open.
+#[must_use]
+pub fn may_serve(pid: u32, uid: Option<u32>) -> bool {
+    uid.is_none_or(|uid| uid == 0 || inspect::runs_as(pid, uid))
 }
 
 /// Of some processes the one that the others come from. Where there are several (their parent has ended), the one that started

@@ -98,7 +98,7 @@ impl Machine {
     }
 
     fn occupied(&self, port: Port, occupant: &Occupant) -> Occupied {
-        let process = occupant.inode.and_then(|inode| self.processes().of(inode));
+        let process = occupant.inode.and_then(|inode| self.processes().of(inode, occupant.uid));
         Occupied {
             address: SocketAddr::new(occupant.address, port.get()),
             state: occupant.state,

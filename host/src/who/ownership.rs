@@ -22,13 +22,40 @@ pub enum Ownership {
 ///
 /// A process lease: it is that process or comes from it. A name: it works in the name's project, or was started from there.
 /// Other reservations know only who asked for them: what comes from that process is theirs, and nothing is foreign.
+///
+/// Another user's socket (`uid`) is a stranger's wherever that user works, root's aside, unless the running command that the port is for
+/// has opened it. What speaks for containers works in the engine's directory, which proves nothing: on the port of a name it is what the
+/// project has published there.
 #[must_use]
-pub fn ownership(reservation: &Reservation, pid: u32, here: &Place) -> Ownership {
+pub fn ownership(reservation: &Reservation, pid: u32, uid: Option<u32>, here: &Place) -> Ownership {
+    if is_running_command(reservation, pid, here) {
+        return Ownership::Own;
+    }
+    let me = inspect::current_user();
+    if uid.or_else(|| inspect::user(pid)).is_some_and(|uid| uid != 0 && Some(uid) != me) {
+        return Ownership::Stranger;
+    }
+    if inspect::speaks_for_containers(pid) || inspect::container(pid).is_some() {
+        return if reservation.name().is_some() { Ownership::Own } else { Ownership::Unknown };
+    }
     match &reservation.lease {
         Lease::Process(owner) if here.shares_processes_with(&reservation.place) => of_process(owner, pid),
         Lease::Named(LeaseName { project: Some(project), .. }) => of_project(project, pid),
         _ => of_caller(reservation, pid, here),
     }
+}
+
+/// Whether it comes from the process that the port is reserved for, or from the `run` that keeps the port.
+fn is_running_command(reservation: &Reservation, pid: u32, here: &Place) -> bool {
+    let keeper = reservation.hold.filter(|hold| hold.file.is_none()).map(|hold| hold.holder);
+    let owner = match &reservation.lease {
+        Lease::Process(owner) => Some(*owner),
+        _ => None,
+    };
+    here.shares_processes_with(&reservation.place)
+        && [keeper, owner].into_iter().flatten().any(|one| {
+            os::liveness(&one) == Liveness::Alive && one.pid != std::process::id() && comes_from(pid, one.pid)
+        })
 }
 
 fn of_process(owner: &ProcessId, pid: u32) -> Ownership {

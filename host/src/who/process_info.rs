@@ -68,7 +68,7 @@ impl ProcessInfo {
             started: inspect::started(pid),
             parents: inspect::ancestors(pid).into_iter().filter(|&pid| pid != 1).filter_map(parent).collect(),
             container: inspect::container(pid),
-            container_proxy: inspect::is_container_proxy(&process.command),
+            container_proxy: inspect::speaks_for_containers(pid),
             keeper: is_keeper(pid),
             sharers: process.sharers,
         }

@@ -37,7 +37,7 @@ pub fn sockets_on(machine: &Machine, protocol: Protocol, port: Port, addresses: 
             state: occupant.state,
             uid: occupant.uid,
             inode: occupant.inode,
-            process: occupant.inode.and_then(|inode| machine.processes().of(inode)),
+            process: occupant.inode.and_then(|inode| machine.processes().of(inode, occupant.uid)),
         })
         .collect()
 }

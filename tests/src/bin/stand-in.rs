@@ -32,6 +32,8 @@ use socket2::{Domain, Socket, Type};
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1).peekable();
     let user = arguments.next_if(|word| word == "as").and_then(|_| arguments.next()).and_then(|uid| uid.parse().ok());
+    // What `conmon` is told of its container.
+    let _ = arguments.next_if(|word| word == "-c").and_then(|_| arguments.next());
     let mode = arguments.next().unwrap_or_default();
     if mode == "storm" {
         let count = arguments.next().and_then(|count| count.parse().ok()).expect("COUNT");

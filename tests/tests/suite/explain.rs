@@ -286,3 +286,48 @@ fn a_reservation_of_the_other_protocol_is_in_nobodys_way() {
     assert_eq!((&seen["verdict"], &seen["protocol"]), (&json!("reserved-for-you"), &json!("udp")), "{seen}");
     assert_eq!(seen["summary"], format!("{} (udp) is reserved for owner dns, and nobody is there", ports.at(1)));
 }
+
+#[test]
+fn another_users_server_in_the_projects_directory_is_a_stranger() {
+    if !rustix::process::geteuid().is_root() {
+        skipped("ROOT", "only root can start a process of another user");
+        return;
+    }
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let directory = std::env::temp_dir().join(format!("portkeeper-open-{}", std::process::id()));
+    std::fs::create_dir_all(directory.join(".git")).unwrap();
+    let _ = sandbox.portkeeper(format!("port web --port {port}")).within(&directory).ok();
+    let script = "import os,socket,sys;os.setuid(65534);s=socket.create_server(('127.0.0.1',int(sys.argv[1])));print('ready',flush=True);sys.stdin.read()";
+    let server = sandbox.program("/usr/bin/python3").words("-c").arg(script).words(&port.to_string());
+    let server = StandIn::start(server.within(&directory).command());
+    let explained = sandbox.portkeeper("explain web --json").within(&directory).ok().json();
+    assert_eq!(explained["sockets"][0]["ownership"], "stranger", "{explained}");
+    sandbox.portkeeper("wait web --owned -t 0").within(&directory).exits(1).says("by a stranger");
+    sandbox.portkeeper("kill web --yes").within(&directory).refused(1).says("another user's");
+    server.kill();
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn what_a_container_publishes_on_the_port_of_a_name_is_the_projects() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let (shop, engine) = (sandbox.directory("shop/.git"), sandbox.directory("engine/.git"));
+    let (shop, engine) = (shop.parent().unwrap(), engine.parent().unwrap());
+    let _ = sandbox.portkeeper(format!("port web --port {port}")).within(shop).ok();
+    let proxy = sandbox.work().join("docker-proxy");
+    std::fs::copy(sandbox.stand_in_run("").command().get_program(), &proxy).unwrap();
+    // The engine was started in a directory of another project, which says nothing about its containers.
+    let _proxy =
+        StandIn::start(sandbox.program(&proxy).words(&format!("listen 127.0.0.1:{port}")).within(engine).command());
+    let explained = sandbox.portkeeper("explain web --json").within(shop).ok().json();
+    assert_eq!((&explained["verdict"], &explained["sockets"][0]["ownership"]), (&json!("yours"), &json!("own")));
+    assert!(!explained["advice"].as_str().unwrap().contains("portkeeper kill"), "{explained}");
+    let _ = sandbox.portkeeper("wait web --owned -t 0").within(shop).ok();
+    let status = sandbox.portkeeper("status --format table").ok().stdout;
+    assert!(!status.contains("stranger"), "{status}");
+}

@@ -1,6 +1,6 @@
 //! `kill`: ends what has a port, if it may.
 
-use portkeeper_tests::{Ports, Run, Sandbox, StandIn, ipv6_or_skip, program_or_skip};
+use portkeeper_tests::{Ports, Run, Sandbox, Server, StandIn, ipv6_or_skip, program_or_skip, skipped};
 use serde_json::json;
 
 use crate::sandbox;
@@ -33,7 +33,7 @@ fn the_listener_of_this_project_is_ended() {
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{port} [::1]:{port}"));
     let server = StandIn::start(listen.within(&directory).command());
     let answer = kill(&sandbox, port, "--yes --json").within(&directory).ok().json();
-    let ended = json!([{ "pid": server.pid(), "command": "stand-in", "how": "asked", "processes": 1 }]);
+    let ended = json!([{ "pid": server.pid(), "command": "stand-in", "how": "asked", "processes": 1, "others": [] }]);
     assert_eq!(answer["ended"], ended, "{answer}");
     assert!(!is_alive(&server));
     assert_eq!(sandbox.reserved(), [port], "the reservation stays");
@@ -249,4 +249,155 @@ fn a_worktree_inside_of_a_project_is_another_project() {
     sandbox.portkeeper("wait web --occupied -t 0").within(&inner).refused(2).says("no name of a port");
     assert!(is_alive(&server));
     let _ = kill(&sandbox, port, "--yes").within(&directory).ok();
+}
+
+/// What `explain` says to do about the port, without the words around it: `portkeeper kill 8080 --force`.
+fn advised(sandbox: &Sandbox, port: u16) -> String {
+    let explained = sandbox.portkeeper(format!("explain {port} --json")).ok().json();
+    let advice = explained["advice"].as_str().expect("advice").to_owned();
+    let (_, command) = advice.rsplit_once("portkeeper kill").unwrap_or_else(|| panic!("no kill in {advice:?}"));
+    format!("kill{}", command.trim_end_matches(" ends the server"))
+}
+
+#[test]
+fn the_server_under_run_is_ended_as_advised_whatever_its_rung() {
+    for handover in ["auto", "adopt", "fds", "gated", "release"] {
+        let (sandbox, ports) = (sandbox(), Ports::take(1));
+        let port = ports.first();
+        let stand_in = sandbox.stand_in_run("").command().get_program().to_string_lossy().into_owned();
+        let mode = if handover == "fds" { "fds".to_owned() } else { format!("serve 127.0.0.1:{port}") };
+        let run = Server::start(&sandbox, &format!("--port {port} --handover {handover} -- {stand_in} {mode}"));
+        let _ = sandbox.portkeeper(format!("wait {port} --occupied -t 60s")).ok();
+        let advised = advised(&sandbox, port);
+        assert_eq!(advised, format!("kill {port}"), "{handover}");
+        let ended = sandbox.portkeeper(format!("{advised} --yes --json")).ok().json();
+        assert_eq!(ended["ended"][0]["command"], "stand-in", "{handover}: {ended}");
+        let _ = run.ends();
+    }
+}
+
+#[test]
+fn a_run_without_a_server_is_ended_by_its_command() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let run = Server::start(&sandbox, &format!("--port {} -- sleep 600", ports.first()));
+    let _ = run.report();
+    let advised = advised(&sandbox, ports.first());
+    let ended = sandbox.portkeeper(format!("{advised} --yes --json")).ok().json();
+    assert_eq!(ended["ended"][0]["command"], "sleep", "{ended}");
+    let _ = run.ends();
+}
+
+#[test]
+fn a_name_that_a_process_gives_itself_protects_nobody() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let script = "import socket,sys;s=socket.create_server(('127.0.0.1',int(sys.argv[1])));open('/proc/self/comm','w').write('docker-proxy');print('ready',flush=True);sys.stdin.read()";
+    let server = sandbox.program("python3").words("-c").arg(script).words(&ports.first().to_string());
+    let server = StandIn::start(server.command());
+    let answer = kill(&sandbox, ports.first(), "--yes --force --json").ok().json();
+    assert_eq!(answer["ended"][0]["command"], "docker-proxy", "{answer}");
+    assert!(!is_alive(&server));
+}
+
+#[test]
+fn engines_and_what_watches_a_container_are_never_killed() {
+    let id = "0123456789abcdef".repeat(4);
+    for (program, arguments, way) in [
+        ("dockerd", String::new(), "docker ps --filter publish="),
+        ("containerd-shim-runc-v2", String::new(), "docker stop"),
+        ("rootlesskit", String::new(), "docker stop"),
+        ("conmon", format!(" -c {id}"), "podman stop 0123456789ab"),
+    ] {
+        let (sandbox, ports) = (sandbox(), Ports::take(1));
+        let file = sandbox.work().join(program);
+        std::fs::copy(sandbox.stand_in_run("").command().get_program(), &file).unwrap();
+        let words = format!("watching{arguments} listen 127.0.0.1:{}", ports.first());
+        let words = words.strip_prefix("watching ").or_else(|| words.strip_prefix("watching")).unwrap().trim_start();
+        let server = StandIn::start(sandbox.program(&file).words(words).command());
+        for force in ["", " --force"] {
+            kill(&sandbox, ports.first(), &format!("--yes{force}")).refused(1).says(way);
+        }
+        assert!(is_alive(&server), "{program}");
+        let explained = sandbox.portkeeper(format!("explain {} --json", ports.first())).ok().json();
+        assert!(explained["advice"].as_str().unwrap().contains(way), "{explained}");
+        assert!(!explained["advice"].as_str().unwrap().contains("portkeeper kill"), "{explained}");
+    }
+}
+
+#[test]
+fn several_ports_are_ended_in_one_call() {
+    let (sandbox, ports) = (sandbox(), Ports::take(3));
+    let servers = [sandbox.listener("127.0.0.1", ports.at(0)), sandbox.listener("127.0.0.1", ports.at(1))];
+    let all = format!("kill {} {} {} --force --yes --json", ports.at(0), ports.at(1), ports.at(2));
+    let outcome = sandbox.portkeeper(all).exits(1);
+    outcome.says(format!("tcp port {}", ports.at(2)));
+    let answers = outcome.json();
+    let ended: Vec<_> = answers.as_array().unwrap().iter().map(|each| each["port"].clone()).collect();
+    assert_eq!(ended, [json!(ports.at(0)), json!(ports.at(1))], "{answers}");
+    assert!(!servers.iter().any(is_alive));
+}
+
+#[test]
+fn a_server_of_this_very_project_needs_no_reservation() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let directory = sandbox.directory("shop/.git").parent().unwrap().to_owned();
+    let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first()));
+    let server = StandIn::start(listen.within(&directory).command());
+    let _ = kill(&sandbox, ports.first(), "--yes").within(&directory).ok();
+    assert!(!is_alive(&server));
+}
+
+#[test]
+fn a_server_that_a_loop_starts_again_is_noticed() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let stand_in = sandbox.stand_in_run("").command().get_program().to_string_lossy().into_owned();
+    let script = format!("echo ready; while :; do '{stand_in}' listen 127.0.0.1:{port} >/dev/null; sleep 0.3; done");
+    let shell = StandIn::start(sandbox.program("sh").words("-c").arg(script).command());
+    let _ = sandbox.portkeeper(format!("wait {port} --occupied -t 60s")).ok();
+    kill(&sandbox, port, "--force --yes").exits(1).says("starts it again");
+    shell.kill();
+    let _ = kill(&sandbox, port, "--force --yes").run();
+}
+
+#[test]
+fn who_was_only_sent_a_socket_is_left_alone() {
+    if !rustix::process::geteuid().is_root() {
+        skipped("ROOT", "only root can start processes of other users");
+        return;
+    }
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    // The parent is the daemon, of one user; its child opens the socket as another one, and sends it up.
+    let script = "
+import os, socket, sys
+up, down = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+child = os.fork()
+if child == 0:
+    up.close(); os.setuid(65533)
+    s = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+    socket.send_fds(down, [b'x'], [s.fileno()])
+    down.recv(1)
+    os._exit(0)
+down.close()
+os.setuid(65534)
+_, fds, _, _ = socket.recv_fds(up, 1, 1)
+print(child, flush=True)
+sys.stdin.read()
+";
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let daemon = sandbox.program("/usr/bin/python3").words("-c").arg(script).words(&port.to_string());
+    let daemon = StandIn::start(daemon.within("/").command());
+    let explained = sandbox.portkeeper(format!("explain {port} --json")).ok().json();
+    assert_eq!(explained["sockets"][0]["process"]["pid"].to_string(), daemon.said(), "{explained}");
+    let outcome = kill(&sandbox, port, "--force --yes --json").exits(1);
+    assert_eq!(outcome.json()["ended"][0]["pid"].to_string(), daemon.said(), "{outcome}");
+    assert!(is_alive(&daemon), "the daemon was only sent the socket");
+    // Now nobody else has it.
+    kill(&sandbox, port, "--force --yes").refused(1).says("another user has only sent it the socket");
+    assert!(is_alive(&daemon));
 }

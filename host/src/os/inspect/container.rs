@@ -68,27 +68,45 @@ fn long_id(part: &str) -> Option<String> {
     long.then(|| id[..SHORT_ID].to_owned())
 }
 
-/// Programs that listen on behalf of a container. Ended, they leave it running without its port.
-const PROXIES: [&str; 9] = [
+/// Programs that speak for containers, by the name of their file: engines, what they start for each container, and what listens for
+/// one. Ended, they take containers along, or leave them running without their ports.
+const PROGRAMS: [&str; 21] = [
     "docker-proxy",
+    "dockerd",
+    "containerd",
+    "buildkitd",
+    "com.docker.backend",
+    "vpnkit",
+    "conmon",
+    "conmonrs",
+    "podman",
     "rootlessport",
     "rootlesskit",
-    "pasta",
     "slirp4netns",
-    "vpnkit",
-    "com.docker.back",
+    "pasta",
+    "passt",
     "gvproxy",
-    "podman",
+    "crio",
+    "kubelet",
+    "kube-proxy",
+    "k3s",
+    "lxd",
+    "incusd",
 ];
 
-/// Whether a program of this name listens on behalf of containers.
-#[must_use]
-pub fn is_container_proxy(command: &str) -> bool {
-    PROXIES.iter().any(|proxy| {
-        let rest = command.strip_prefix(proxy);
-        // `pasta.avx2`, `rootlessport-child` (cut at 15 bytes), but not `pastafari`.
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']) || *proxy == "com.docker.back")
+/// Whether a program file of this name speaks for containers.
+pub(super) fn is_container_program(file_name: &str) -> bool {
+    PROGRAMS.iter().any(|program| {
+        let rest = file_name.strip_prefix(program);
+        // `pasta.avx2`, `containerd-shim-runc-v2`, `rootlesskit-docker-proxy`, but neither `pastafari` nor `docker-proxy2`.
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
     })
+}
+
+/// The container that a `conmon` watches, from its arguments: what follows `-c` or `--cid`, in short.
+pub(super) fn watched_container(arguments: &[String]) -> Option<String> {
+    let position = arguments.iter().position(|word| word == "-c" || word == "--cid")?;
+    arguments.get(position + 1).and_then(|id| long_id(id))
 }
 
 #[cfg(test)]
@@ -130,14 +148,31 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_known_by_name() {
-        for proxy in
-            ["docker-proxy", "rootlessport", "rootlessport-ch", "pasta.avx2", "slirp4netns", "com.docker.backend"]
-        {
-            assert!(is_container_proxy(proxy), "{proxy}");
+    fn programs_are_known_by_their_file() {
+        for program in [
+            "docker-proxy",
+            "dockerd",
+            "containerd-shim-runc-v2",
+            "conmon",
+            "rootlesskit-docker-proxy",
+            "rootlessport",
+            "pasta.avx2",
+            "slirp4netns",
+            "com.docker.backend",
+        ] {
+            assert!(is_container_program(program), "{program}");
         }
-        for other in ["pastafari", "node", "docker-proxy2", "dockerd"] {
-            assert!(!is_container_proxy(other), "{other}");
+        for other in ["pastafari", "node", "docker-proxy2", "docker", "dockerdd"] {
+            assert!(!is_container_program(other), "{other}");
         }
+    }
+
+    #[test]
+    fn conmon_names_its_container() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let conmon = words(&format!("conmon --api-version 1 -c {ID} -u {ID} -r /usr/bin/crun"));
+        assert_eq!(watched_container(&conmon).as_deref(), Some("0123456789ab"));
+        assert_eq!(watched_container(&words("conmon -c")), None);
+        assert_eq!(watched_container(&words("conmon -c ../../x")), None);
     }
 }

@@ -27,11 +27,27 @@ pub(super) fn working_directory(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
-/// From `status`: the owner of the directory itself is root for a process that may not be dumped (proc_pid(5)).
+/// The effective one.
 pub(super) fn user(pid: u32) -> Option<u32> {
+    users(pid)?.get(1).copied()
+}
+
+pub(super) fn runs_as(pid: u32, uid: u32) -> bool {
+    users(pid).is_some_and(|users| users.contains(&uid))
+}
+
+/// From `status`: the owner of the directory itself is root for a process that may not be dumped (proc_pid(5)).
+fn users(pid: u32) -> Option<Vec<u32>> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    users.split_ascii_whitespace().nth(1)?.parse().ok()
+    users.split_ascii_whitespace().map(|uid| uid.parse().ok()).collect()
+}
+
+/// A file that was replaced meanwhile, as by an update, reads `/usr/bin/dockerd (deleted)`.
+pub(super) fn program(pid: u32) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    Some(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
 }
 
 /// Counted in ticks since the boot; how long ago that was says the clock that counts sleep as well.
@@ -47,6 +63,13 @@ pub(super) fn started(pid: u32) -> Option<Timestamp> {
 pub(super) fn parent_of(pid: u32) -> Option<u32> {
     // 0: it has none in this pid namespace.
     stat_field(pid, 4).and_then(|parent| u32::try_from(parent).ok()).filter(|&parent| parent != 0)
+}
+
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|&child| parent_of(child) == Some(pid) && command_line(child).is_some_and(|words| !words.is_empty()))
+        .collect()
 }
 
 /// A numeric field of `stat` (proc_pid_stat(5)), counted from 1. The second is the name in parentheses, which may itself hold

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-pub use container::{Container, is_container_proxy};
+pub use container::Container;
 
 /// How long a chain of parents may be. Longer ones are not followed to their end.
 const LONGEST_CHAIN: usize = 64;
@@ -92,6 +92,12 @@ pub fn ancestors(pid: u32) -> Vec<u32> {
     chain
 }
 
+/// The processes that it has started and that still run.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    platform::children(pid)
+}
+
 /// Whether it is this process, or one that this one comes from.
 #[must_use]
 pub fn is_self_or_ancestor(pid: u32) -> bool {
@@ -105,6 +111,46 @@ pub fn container(pid: u32) -> Option<Container> {
     let of = |groups: Option<String>| Container::from_control_groups(&groups?);
     let theirs = of(platform::control_groups(pid))?;
     (of(platform::control_groups(std::process::id())).as_ref() != Some(&theirs)).then_some(theirs)
+}
+
+/// The name of its program's file, which a process cannot choose as it can its own name; none where this user may not see it.
+#[must_use]
+pub fn program(pid: u32) -> Option<String> {
+    platform::program(pid)
+}
+
+/// Whether it speaks for containers: an engine, what an engine starts for each container, or what listens for one. The program's file
+/// decides. Only where that cannot be seen the process' own name has to do.
+#[must_use]
+pub fn speaks_for_containers(pid: u32) -> bool {
+    program(pid).or_else(|| command(pid)).is_some_and(|name| container::is_container_program(&name))
+}
+
+/// The id of the container that a `conmon` watches, in short; none for every other program.
+#[must_use]
+pub fn watched_container(pid: u32) -> Option<String> {
+    program(pid).filter(|program| program == "conmon")?;
+    container::watched_container(&command_line(pid)?)
+}
+
+/// Whether it manages services, and keeps sockets for them: pid 1, and those that have a process of their own for it.
+#[must_use]
+pub fn manages_services(pid: u32) -> bool {
+    const MANAGERS: [&str; 9] =
+        ["systemd", "init", "launchd", "dinit", "runsv", "runsvdir", "s6-supervise", "s6-svscan", "s6-fdholderd"];
+    pid == 1 || program(pid).is_some_and(|name| MANAGERS.contains(&name.as_str()))
+}
+
+/// Whether the user is one of those that it runs as: real, effective, saved, or of the file system.
+#[must_use]
+pub fn runs_as(pid: u32, uid: u32) -> bool {
+    platform::runs_as(pid, uid)
+}
+
+/// Whether it is, or was started by, a service of systemd.
+#[must_use]
+pub fn is_service(pid: u32) -> bool {
+    platform::control_groups(pid).is_some_and(|groups| groups.lines().any(|group| group.contains(".service")))
 }
 
 /// Whether it runs the same program file as this process.

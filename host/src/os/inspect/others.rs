@@ -38,6 +38,20 @@ pub(super) fn user(_: u32) -> Option<u32> {
     None
 }
 
+/// Nothing but Linux knows who has a port, so nobody asks.
+pub(super) fn children(_: u32) -> Vec<u32> {
+    Vec::new()
+}
+
+pub(super) fn runs_as(pid: u32, uid: u32) -> bool {
+    user(pid) == Some(uid)
+}
+
+pub(super) fn program(pid: u32) -> Option<String> {
+    let what = ProcessRefreshKind::nothing().with_exe(UpdateKind::Always);
+    with(pid, what, |process| Some(process.exe()?.file_name()?.to_string_lossy().into_owned()))
+}
+
 /// In whole seconds of the wall clock; 0 is what sysinfo gives when the system does not tell.
 pub(super) fn started(pid: u32) -> Option<Timestamp> {
     let seconds = with(pid, ProcessRefreshKind::nothing(), |process| Some(process.start_time()))?;

@@ -102,8 +102,8 @@ mod tables {
         assert_eq!(occupants[0].uid, Some(rustix::process::geteuid().as_raw()));
         let inode = occupants[0].inode.unwrap();
         let processes = Processes::read();
-        assert_eq!(processes.of(inode).unwrap().pid, std::process::id());
-        assert!(!processes.of(inode).unwrap().command.is_empty());
-        assert_eq!(processes.of(0), None, "no socket has this inode");
+        assert_eq!(processes.of(inode, None).unwrap().pid, std::process::id());
+        assert!(!processes.of(inode, None).unwrap().command.is_empty());
+        assert_eq!(processes.of(0, None), None, "no socket has this inode");
     }
 }
