@@ -1,8 +1,13 @@
 //! The map as a list of places in a document, and what shall stand at each: for formats whose documents are trees, such as JSON,
 //! YAML and TOML.
 //!
-//! A key of the map may be a path, `"server.port"`; `\.` is a dot that separates nothing. A key that the document has literally,
-//! dot and all, is meant before the path.
+//! A key of the map may be a path, `"server.port"`, into lists as well: `"servers.0.url"` or `"servers[0].url"` is an item by its index, and
+//! `"configurations[name=Launch].port"` the only one whose `name` says so. Several fields are separated by commas, and a field may lie deeper:
+//! `[kind=Service,metadata.name=web]`. A backslash takes the meaning from a dot and a bracket. A key that the document has literally, dot and
+//! all, is meant before the path. What could be one thing or another is refused.
+//!
+//! A format shows its document as a [`Tree`], gets the [`Change`]s that all leaves want from [`plan`], and writes each at its place: so
+//! JSON, YAML and TOML agree about paths, types and lists.
 //!
 //! ```
 //! use portkeeper_plugin_sdk::Request;
@@ -14,8 +19,18 @@
 //! assert_eq!(names, ["server.port", "log.level"]);
 //! ```
 
+mod path;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use plan::{Change, Planned, plan, whole};
+pub use tree::{Shape, Tree};
+
 use crate::Failure;
 use crate::json::{Map, Value};
+use path::Part;
 
 /// How deep a place may lie. Nobody's configuration comes near, and what is written must be readable again.
 const DEEPEST: usize = 100;
@@ -27,7 +42,7 @@ const EXACT_DIGITS: usize = 15;
 #[derive(Debug)]
 pub struct Leaf<'a> {
     /// The keys of the map from the outside in, each split at its dots.
-    keys: Vec<Vec<String>>,
+    keys: Vec<Vec<Part>>,
     /// What shall stand there.
     pub value: &'a Value,
 }
@@ -55,7 +70,7 @@ impl Leaf<'_> {
     /// The place as people write it.
     #[must_use]
     pub fn name(&self) -> String {
-        self.keys.concat().join(".")
+        self.keys.iter().flat_map(|parts| texts(parts)).collect::<Vec<_>>().join(".")
     }
 
     /// The value for a place that has none yet. `numbers`: a text that is a whole number becomes one, in lists and objects as well.
@@ -69,8 +84,8 @@ impl Leaf<'_> {
     pub fn walk<N: Copy>(&self, root: N, child: impl Fn(N, &str) -> Option<N>) -> Walk<N> {
         let mut walk = Walk { node: root, found: Vec::new(), missing: Vec::new() };
         for (index, parts) in self.keys.iter().enumerate() {
-            let literal = parts.join(".");
-            let path = if child(walk.node, &literal).is_some() { vec![literal] } else { parts.clone() };
+            let literal = literal(parts);
+            let path = if child(walk.node, &literal).is_some() { vec![literal] } else { texts(parts).collect() };
             for (at, part) in path.iter().enumerate() {
                 match child(walk.node, part) {
                     Some(node) => {
@@ -78,7 +93,8 @@ impl Leaf<'_> {
                         walk.found.push(part.clone());
                     }
                     None => {
-                        walk.missing = [&path[at..], &self.keys[index + 1..].concat()].concat();
+                        let inner = self.keys[index + 1..].iter().flat_map(|parts| texts(parts));
+                        walk.missing = path[at..].iter().cloned().chain(inner).collect();
                         return walk;
                     }
                 }
@@ -132,10 +148,10 @@ pub fn whole_number(text: &str) -> Option<Value> {
     if usual && fits { text.parse::<i64>().ok().map(Value::from) } else { None }
 }
 
-fn collect<'a>(map: &'a Map, outer: &[Vec<String>], found: &mut Vec<Leaf<'a>>) -> Result<(), Failure> {
+fn collect<'a>(map: &'a Map, outer: &[Vec<Part>], found: &mut Vec<Leaf<'a>>) -> Result<(), Failure> {
     for (key, value) in map.iter() {
         let mut keys = outer.to_vec();
-        keys.push(split(key)?);
+        keys.push(path::parts(key)?);
         if keys.iter().map(Vec::len).sum::<usize>() > DEEPEST {
             return Err(Failure::bad_map(format!("the map is nested deeper than {DEEPEST} levels")));
         }
@@ -147,30 +163,21 @@ fn collect<'a>(map: &'a Map, outer: &[Vec<String>], found: &mut Vec<Leaf<'a>>) -
     Ok(())
 }
 
-/// The parts of a dotted key. A backslash takes the next dot's or backslash's meaning away.
-fn split(key: &str) -> Result<Vec<String>, Failure> {
-    let mut parts = vec![String::new()];
-    let mut chars = key.chars().peekable();
-    while let Some(c) = chars.next() {
-        let last = parts.len() - 1;
-        match c {
-            '.' => parts.push(String::new()),
-            '\\' => parts[last].push(chars.next_if(|next| matches!(next, '.' | '\\')).unwrap_or('\\')),
-            c => parts[last].push(c),
-        }
-    }
-    if parts.iter().any(String::is_empty) {
-        return Err(Failure::bad_map(format!("the map's key `{key}` has an empty part"))
-            .help("A dot separates the keys of a path. Write `\\.` for a dot that is part of a key."));
-    }
-    Ok(parts)
+/// The parts as the documents have them that make a key of each.
+fn texts(parts: &[Part]) -> impl Iterator<Item = String> {
+    parts.iter().map(|part| part.text.clone())
+}
+
+/// All parts as one key.
+fn literal(parts: &[Part]) -> String {
+    texts(parts).collect::<Vec<_>>().join(".")
 }
 
 /// Two values for one place, or a value where another key wants an object, would make the result a matter of order.
 fn refuse_conflicts(leaves: &[Leaf<'_>]) -> Result<(), Failure> {
     // By their names: the document may have the key with the dot, which both would mean then.
-    let names: Vec<_> = leaves.iter().map(Leaf::name).collect();
-    let mut paths: Vec<Vec<_>> = names.iter().map(|name| name.split('.').collect()).collect();
+    let steps = |leaf: &Leaf<'_>| leaf.keys.iter().flatten().flat_map(Part::steps).collect();
+    let mut paths: Vec<Vec<_>> = leaves.iter().map(steps).collect();
     // What begins with a path comes right after it.
     paths.sort_unstable();
     let clash = paths.windows(2).find(|pair| pair[1].starts_with(&pair[0]));
@@ -181,50 +188,4 @@ fn refuse_conflicts(leaves: &[Leaf<'_>]) -> Result<(), Failure> {
     } else {
         format!("the map gives `{outer}` a value, and `{inner}` needs it to be an object")
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(json: &str) -> Map {
-        crate::request::object(json).unwrap()
-    }
-
-    #[test]
-    fn a_walk_prefers_the_key_with_the_dot_and_says_what_is_missing() {
-        let document = crate::json::parse(r#"{"a.b": {"c": 1}, "a": {"b": {}}}"#).unwrap();
-        let map = map(r#"{"a.b": {"c": 2, "x.y": 3}, "new": 4}"#);
-        let child = |node, key: &str| {
-            let node: &Value = node;
-            node.as_object()?.get(key)
-        };
-        let walks: Vec<_> = leaves(&map).unwrap().iter().map(|leaf| leaf.walk(&document, child)).collect();
-        assert_eq!((walks[0].node, walks[0].key(), walks[0].missing.len()), (&Value::from(1), "c", 0));
-        assert_eq!((walks[1].key(), &walks[1].missing[..]), ("a.b", &["x".to_owned(), "y".to_owned()][..]));
-        assert_eq!((walks[2].key(), &walks[2].missing[..]), ("", &["new".to_owned()][..]));
-    }
-
-    #[test]
-    fn a_map_that_is_no_tree_is_refused() {
-        for (json, word) in [
-            (r#"{"a..b": 1}"#, "empty part"),
-            (r#"{"a": {"b": 1}, "a.b": 2}"#, "twice"),
-            (r#"{"a": 1, "a.b": 2}"#, "needs it to be an object"),
-        ] {
-            let failure = leaves(&map(json)).unwrap_err();
-            assert_eq!(failure.code, "bad-map");
-            assert!(failure.message.contains(word), "{}", failure.message);
-        }
-        assert_eq!(leaves(&map(r#"{"a\\.b": 1}"#)).unwrap()[0].keys, [["a.b"]]);
-    }
-
-    #[test]
-    fn whole_numbers_are_those_that_everybody_keeps() {
-        assert_eq!(whole_number("8888"), Some(Value::from(8888)));
-        assert_eq!(whole_number("-1"), Some(Value::from(-1)));
-        for text in ["", "-", "08", "1.0", "1e3", "+1", "1234567890123456"] {
-            assert_eq!(whole_number(text), None, "{text}");
-        }
-    }
 }

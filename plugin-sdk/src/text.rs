@@ -67,6 +67,15 @@ pub fn splice(text: &str, range: Range<usize>, edits: &[(Range<usize>, String)])
     new
 }
 
+/// The text with each of the places replaced by its new text. What goes to the same place keeps the order that it comes in. None when
+/// two places overlap.
+#[must_use]
+pub fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> Option<String> {
+    edits.sort_by_key(|(place, _)| place.start);
+    let overlap = edits.windows(2).any(|pair| pair[0].0.end > pair[1].0.start);
+    (!overlap).then(|| splice(text, 0..text.len(), &edits))
+}
+
 /// The number of the line that holds this byte, counted from 1.
 #[must_use]
 pub fn line_of(text: &str, offset: usize) -> usize {
@@ -94,6 +103,14 @@ mod tests {
     fn lines_come_with_and_without_their_end() {
         let all: Vec<_> = lines("a\r\nb\nc").collect();
         assert_eq!(all, [("a", "a\r\n"), ("b", "b\n"), ("c", "c")]);
+    }
+
+    #[test]
+    fn edits_keep_their_order_and_never_overlap() {
+        let edits =
+            |edits: &[(Range<usize>, &str)]| edits.iter().map(|(at, new)| (at.clone(), (*new).to_owned())).collect();
+        assert_eq!(apply("abcd", edits(&[(2..2, "x"), (0..1, "y"), (2..2, "z")])).as_deref(), Some("ybxzcd"));
+        assert_eq!(apply("abcd", edits(&[(0..2, "x"), (1..3, "y")])), None);
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Value {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 
+    /// The entries of an object, to be changed.
+    pub(crate) fn as_object_mut(&mut self) -> Option<&mut Map> {
+        if let Self::Object(map) = self { Some(map) } else { None }
+    }
+
     /// The entries of an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&Map> {
@@ -116,6 +121,21 @@ impl Map {
         match self.0.iter_mut().find(|(name, _)| *name == key) {
             Some((_, old)) => *old = value,
             None => self.0.push((key, value)),
+        }
+    }
+
+    /// Gives the place that the keys lead to its value, in objects that are made where there are none. False, and nothing is done, when
+    /// something stands there or on the way.
+    pub(crate) fn put(&mut self, keys: &[String], value: Value) -> bool {
+        let Some((key, inner)) = keys.split_first() else { return false };
+        let at = self.0.iter().position(|(name, _)| name == key);
+        match (at.map(|at| &mut self.0[at].1), inner) {
+            (Some(Value::Object(map)), [_, ..]) => map.put(inner, value),
+            (Some(_), _) => false,
+            (None, _) => {
+                self.0.push((key.clone(), crate::leaf::nested(inner, value)));
+                true
+            }
         }
     }
 
