@@ -44,12 +44,13 @@ enum Command {
     ///
     /// The port is the server's from before it starts until it ends: no other program can take it, not even while the server restarts.
     /// In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are {PORT1},
-    /// {PORT2} and so on, with a config each key: {SERVICE_PORT}. Signals are passed on, and the command's exit code comes back; 125 means that
-    /// portkeeper itself failed, 126 that the command cannot be run, 127 that there is none, 128+n that signal n has ended it.
+    /// {PORT2} and so on, with a config each key: {SERVICE_PORT}. Signals are passed on, what the command leaves behind ends with it, and
+    /// its exit code comes back; 125 means that portkeeper itself failed, 126 that the command cannot be run, 127 that there is none,
+    /// 128+n that signal n has ended it.
     ///
     /// Unless --handover says otherwise, the server is handed the port in the best way that works:
     ///
-    ///   adopt    the server's own bind gets a socket that listens already. Any server; the port is never free, early clients wait
+    ///   adopt    the server's own bind gets portkeeper's socket. Any server; the port is never free, clients wait while it restarts
     ///   fds      the sockets are passed as systemd does: for servers that take LISTEN_FDS. The same guarantee
     ///   gated    the server binds beside sockets that keep everyone else out. Early clients are refused
     ///   release  the port is let go just before the server starts. No guarantee

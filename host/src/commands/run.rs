@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::{CommandError, CommandResult, Context, NameArgs, SelectionArgs, duration, env_key, fill_in};
+use crate::config::Config;
 use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
 use ports::Ports;
 use report::Reporter;
@@ -37,9 +38,21 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = handover)]
     handover: Handover,
 
-    /// How long clients wait for the server, while it starts and while it starts again, before they are refused
+    /// Let clients queue before the server has bound its port: for servers that do not connect to it first themselves
+    #[arg(long)]
+    queue_early: bool,
+
+    /// How long clients wait for the server while it starts again, and with --queue-early while it starts, before they are refused
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     ready_timeout: Duration,
+
+    /// How long what the command leaves behind has to end, when it has ended, before it is killed (Linux)
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    stop_timeout: Duration,
+
+    /// Let what the command leaves behind go on when it has ended; daemons with sessions of their own always do (Linux)
+    #[arg(long)]
+    keep_children: bool,
 
     /// Write into this file, as JSON, how the server got the port and what that guarantees
     #[arg(long, value_name = "FILE")]
@@ -68,12 +81,15 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
     }
     args.names.check()?;
     let store = context.store()?;
-    let mut ports = match &args.config {
-        Some(path) => Ports::of_config(context, &store, path)?,
-        None if !args.names.names.is_empty() => {
-            Ports::of_names(context, &store, &args.names, &args.selection, &args.env_key)?
+    let (mut ports, queue_early) = match &args.config {
+        Some(path) => {
+            let config = Config::load(path)?;
+            (Ports::of_config(context, &store, &config)?, args.queue_early || config.queue_early)
         }
-        None => Ports::of_selection(context, &store, &args.selection, &args.env_key)?,
+        None if !args.names.names.is_empty() => {
+            (Ports::of_names(context, &store, &args.names, &args.selection, &args.env_key)?, args.queue_early)
+        }
+        None => (Ports::of_selection(context, &store, &args.selection, &args.env_key)?, args.queue_early),
     };
     let values = ports.values();
     let run = Run {
@@ -81,9 +97,12 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
         environment: values.iter().map(|(key, value)| (key.into(), value.into())).collect(),
         ports: ports.take_held(),
         handover: args.handover.0,
+        queue_early,
         ready_timeout: args.ready_timeout,
+        stop_timeout: args.stop_timeout,
+        keep_children: args.keep_children,
     };
-    let mut reporter = Reporter::new(context, &mut ports, args.report.as_deref(), &run.command[0]);
+    let mut reporter = Reporter::new(context, &mut ports, args.report.as_deref(), &run);
     let ended = handover::run(run, &mut reporter);
     if let Err(error) = ports.end() {
         // The command has ended, and its code matters more; the reservations end with their process.

@@ -32,6 +32,11 @@ pub(super) struct Document {
     #[serde(default)]
     #[schemars(schema_with = "schema::hold")]
     pub(super) hold: Option<HoldKind>,
+    /// Whether `portkeeper run` lets clients queue before the server has bound its port. Not for servers that connect to their own
+    /// port first to see whether it is free. Default: false
+    #[serde(default, deserialize_with = "or_default")]
+    #[schemars(with = "Option<bool>")]
+    pub(super) queue_early: bool,
     /// The ports to reserve, all of them or none.
     #[schemars(length(min = 1))]
     pub(super) ports: Vec<PortEntry>,
@@ -118,7 +123,8 @@ pub struct PluginSource {
     pub sha256: Option<String>,
 }
 
-pub(super) const DOCUMENT_FIELDS: &[&str] = &["ports", "outputs", "host", "owner", "hold", "plugins", "$schema"];
+pub(super) const DOCUMENT_FIELDS: &[&str] =
+    &["ports", "outputs", "host", "owner", "hold", "queue_early", "plugins", "$schema"];
 pub(super) const PORT_FIELDS: &[&str] = &["key", "preferred", "range", "host", "owner", "protocol", "hold"];
 pub(super) const PLUGIN_FIELDS: &[&str] = &["path", "sha256"];
 

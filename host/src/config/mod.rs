@@ -47,6 +47,8 @@ pub struct Config {
     pub owner: Option<String>,
     /// How every port is held that does not say so itself.
     pub hold: Option<HoldKind>,
+    /// Whether clients may queue before the server that `run` starts has bound its port.
+    pub queue_early: bool,
     /// The ports to reserve. Never empty; every key once.
     pub ports: Vec<PortEntry>,
     /// The files to write.
@@ -77,9 +79,9 @@ impl Config {
             // The text is sound, so it can be walked again.
             fields_of(tree).map_err(|fault| Fault { position: locate::locate(&source, &fault.field), ..fault })
         });
-        let Document { schema: _, host, owner, hold, ports, outputs, plugins } =
+        let Document { schema: _, host, owner, hold, queue_early, ports, outputs, plugins } =
             read.map_err(|fault| fault.in_file(path))?;
-        Ok(Self { path: path.to_owned(), host, owner, hold, ports, outputs, plugins, source })
+        Ok(Self { path: path.to_owned(), host, owner, hold, queue_early, ports, outputs, plugins, source })
     }
 
     /// The directory that the config's paths are relative to.

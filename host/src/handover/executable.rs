@@ -61,8 +61,15 @@ pub(crate) fn unfit(path: &Path) -> Option<String> {
     if !rustix::process::geteuid().is_root() && (metadata.mode() & SET_ID != 0 || capabilities()) {
         return Some(format!("{shown} gets privileges when it starts, which a watched program does not"));
     }
+    let file = match File::open(path) {
+        // A program that cannot be read cannot be looked into when it runs either (ptrace(2)).
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Some(format!("{shown} cannot be read by this user, and so it cannot be watched"));
+        }
+        file => file.ok()?,
+    };
     let mut header = [0; 20];
-    File::open(path).ok()?.read_exact_at(&mut header, 0).ok()?;
+    file.read_exact_at(&mut header, 0).ok()?;
     is_foreign(&header).then(|| format!("{shown} is a 32-bit program, whose calls are not watched"))
 }
 

@@ -12,6 +12,8 @@ use std::path::Path;
 
 use rustix::io::fcntl_dupfd_cloexec;
 
+use super::activation::VARIABLES;
+
 /// The first descriptor (`SD_LISTEN_FDS_START`).
 pub(crate) const FIRST: RawFd = 3;
 
@@ -60,7 +62,7 @@ impl Passed {
         let beyond = FIRST + sockets.len() as RawFd;
         let own = [("LISTEN_FDS", sockets.len().to_string()), ("LISTEN_FDNAMES", names.to_owned())];
         let own = own.map(|(key, value)| (OsString::from(key), OsString::from(value)));
-        let replaced = |key: &OsString| key == "LISTEN_PID" || own.iter().any(|(name, _)| name == key);
+        let replaced = |key: &OsString| VARIABLES.iter().any(|name| key == name);
         let environment = environment.filter(|(key, _)| !replaced(key)).chain(own.clone());
         Ok(Self {
             sockets: sockets

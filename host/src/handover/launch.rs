@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use super::fds::Passed;
-use super::{Run, signals};
+use super::{Run, activation, signals};
 
 /// Installs something in the child, and returns a descriptor for us. Runs between fork and exec.
 pub(crate) type Install = fn() -> Result<OwnedFd, Errno>;
@@ -38,6 +38,9 @@ const DESCRIPTOR_FOLLOWS: i32 = -1;
 pub(crate) fn command(run: &Run, program: &Path) -> Command {
     let mut command = Command::new(program);
     let (own, arguments) = run.command.split_first().expect("a command has a program");
+    for key in activation::VARIABLES {
+        command.env_remove(key);
+    }
     command.arg0(own).args(arguments).envs(run.environment.iter().map(|(key, value)| (key, value)));
     command
 }

@@ -2,17 +2,19 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
-use super::adopt::{Adoption, INTERVAL, install};
+use super::activation;
+use super::adopt::{Adoption, install};
 use super::driver::Nothing;
 use super::fds::{FIRST, Passed};
+use super::inherited::Inherited;
 use super::kept::{GuardedPort, Server};
 use super::launch::{Waiting, command, launch};
+use super::leftovers::{self, Place};
 use super::signals::Signals;
-use super::supervise::supervise;
+use super::supervise::Supervisor;
 use super::window::Window;
 use super::{Ended, HandoverDriver, HandoverError, Method, Run, RunEvent, RunObserver, RunPort, executable, failed};
 use crate::hold::HeldPort;
@@ -23,7 +25,7 @@ struct Ready {
     child: Waiting,
     method: Method,
     guarantee: Guarantee,
-    keeper: Box<dyn HandoverDriver>,
+    driver: Box<dyn HandoverDriver>,
     /// What is let go just before its program runs.
     released: Vec<HeldPort>,
 }
@@ -33,14 +35,16 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
     let mut signals = Signals::catch().map_err(failed("signals cannot be caught"))?;
     // Orphans stay our descendants, whose sockets we may see, and are waited for.
     set_child_subreaper(Some(getpid())).map_err(|error| failed("orphans cannot be inherited")(error.into()))?;
+    activation::keep_to_ourselves();
+    let places = places(&run);
     let ready = match run.handover {
         None | Some(Method::Adopt | Method::Gated) => watched(&mut run, &program, witness)?,
         Some(Method::Fds) => passed(&mut run, &program)?,
         Some(Method::Release) => released(&mut run, &program)?,
     };
-    let Ready { child, method, guarantee, mut keeper, released } = ready;
+    let Ready { child, method, guarantee, mut driver, released } = ready;
     let pid = child.pid;
-    if let Err(refused) = witness.before_exec(pid) {
+    if let Err(refused) = witness.before_exec(pid, guarantee) {
         child.abandon();
         return Err(HandoverError::Refused(refused));
     }
@@ -48,9 +52,32 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
     drop(released);
     child.go().map_err(|source| HandoverError::NotExecutable { program: program.display().to_string(), source })?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a pid");
-    let ended = supervise(pid, &mut signals, keeper.as_mut(), &mut |news| witness.news(news));
-    keeper.end();
-    ended.map_err(failed("the command cannot be waited for"))
+    let news = &mut |news| witness.news(news);
+    let mut supervisor = Supervisor::new(pid, &mut signals, driver.as_mut(), news);
+    let ended = supervisor.until_it_ends().map_err(failed("the command cannot be waited for"))?;
+    if !run.keep_children {
+        leftovers::end(&mut supervisor, run.stop_timeout)
+            .map_err(failed("what the command left cannot be waited for"))?;
+    }
+    let origin = supervisor.origin();
+    let never_bound = !driver.was_bound() && matches!(ended, Ended::Code(code) if code != 0);
+    // Ours must not be among the sockets that are found to have the ports.
+    driver.end();
+    if never_bound {
+        news(RunEvent::NeverBound { ports: places.iter().map(|place| place.port).collect() });
+    }
+    for left in leftovers::remaining(origin, &places, run.keep_children) {
+        news(RunEvent::Left(left));
+    }
+    Ok(ended)
+}
+
+/// What will be looked at in the end.
+fn places(run: &Run) -> Vec<Place> {
+    let addresses = |held: &HeldPort| held.sockets.iter().map(|socket| socket.address).collect();
+    let place =
+        |RunPort { held, .. }: &RunPort| Place { protocol: held.protocol, port: held.port, addresses: addresses(held) };
+    run.ports.iter().map(place).collect()
 }
 
 /// The child asks before it binds, and gets the port then.
@@ -66,11 +93,11 @@ fn watched(run: &mut Run, program: &Path, witness: &mut dyn RunObserver) -> Resu
         }
     };
     let (ports, advertised) = take(run).map_err(failed("the ports cannot be kept"))?;
-    if early {
+    if early && run.queue_early {
         listen_early(&ports, &advertised)?;
     }
     adoption.keep(ports);
-    Ok(Ready { child, method, guarantee: method.guarantee(), keeper: Box::new(adoption), released: Vec::new() })
+    Ok(Ready { child, method, guarantee: method.guarantee(), driver: Box::new(adoption), released: Vec::new() })
 }
 
 /// A child that asks before it binds; or why there is none.
@@ -104,14 +131,14 @@ fn unwatched(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
             child,
             method: Method::Release,
             guarantee: Guarantee::Advisory,
-            keeper: Box::new(Nothing),
+            driver: Box::new(Nothing),
             released,
         });
     }
     run.ports = ports;
     let (ports, _) = take(run).map_err(failed("the ports cannot be kept"))?;
     let window = Window::open(ports, run.ready_timeout).map_err(failed("the gate cannot be opened"))?;
-    Ok(Ready { child, method: Method::Gated, guarantee: Guarantee::Soft, keeper: Box::new(window), released })
+    Ok(Ready { child, method: Method::Gated, guarantee: Guarantee::Soft, driver: Box::new(window), released })
 }
 
 /// The child starts with the sockets.
@@ -134,23 +161,18 @@ fn passed(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     let mut number = FIRST..;
     for (port, advertised) in ports.iter_mut().zip(&advertised) {
         for kept in port.sockets.iter_mut().filter(|kept| advertised.contains(&kept.address.ip())) {
-            kept.given_to(Server::new(child.pid, number.next().unwrap_or_default()), false);
+            kept.given_to(Server::new(child.pid, number.next().unwrap_or_default()), None, false);
         }
     }
-    Ok(Ready {
-        child,
-        method: Method::Fds,
-        guarantee: Guarantee::Exclusive,
-        keeper: Box::new(Inherited { ports, patience: run.ready_timeout }),
-        released: Vec::new(),
-    })
+    let driver = Box::new(Inherited::new(run, ports, child.pid));
+    Ok(Ready { child, method: Method::Fds, guarantee: Guarantee::Exclusive, driver, released: Vec::new() })
 }
 
 /// The child finds the port free, as anyone would.
 fn released(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     let child = launch(command(run, program), None, None).map_err(failed("no process can be started"))?;
     let released = std::mem::take(&mut run.ports).into_iter().map(|port| port.held).collect();
-    Ok(Ready { child, method: Method::Release, guarantee: Guarantee::Advisory, keeper: Box::new(Nothing), released })
+    Ok(Ready { child, method: Method::Release, guarantee: Guarantee::Advisory, driver: Box::new(Nothing), released })
 }
 
 /// Takes over what keeps the ports, and on which of their addresses clients may come early.
@@ -168,18 +190,4 @@ fn listen_early(ports: &[GuardedPort], advertised: &[Vec<IpAddr>]) -> Result<(),
         .zip(advertised)
         .try_for_each(|(port, advertised)| port.listen_early(advertised))
         .map_err(failed("the ports cannot be listened on"))
-}
-
-/// Sockets that the child was started with. Should all that had them close them, clients are refused.
-#[derive(Debug)]
-struct Inherited {
-    ports: Vec<GuardedPort>,
-    patience: Duration,
-}
-
-impl HandoverDriver for Inherited {
-    fn look(&mut self, now: Instant, _: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
-        self.ports.iter_mut().for_each(|port| port.refuse_unserved(now, self.patience, self.patience));
-        Some(INTERVAL)
-    }
 }

@@ -12,8 +12,8 @@ use crate::model::Guarantee;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// The server binds as always, and finds our listening socket in the place of its own (Linux). The port is never free, and early
-    /// clients wait in its queue. Any server can have it that way.
+    /// The server binds as always, and finds our socket in the place of its own (Linux). The port is never free, and clients wait in its
+    /// queue while the server starts again. Any server can have it that way.
     Adopt,
     /// The server is passed our listening sockets, as systemd does (sd_listen_fds(3)). The same guarantee, for servers that know how
     /// to take them.

@@ -3,18 +3,28 @@
 //! Whoever frees a port and then starts a server loses it to whoever is faster. So the port is kept by sockets from before the server
 //! starts until after it ends, and the server gets it in the best way that it and the system allow ([`Method`]).
 
+#[cfg(unix)]
+mod activation;
 #[cfg(target_os = "linux")]
 mod adopt;
 #[cfg(unix)]
 mod driver;
 #[cfg(unix)]
 mod executable;
+#[cfg(target_os = "linux")]
+mod family;
 #[cfg(unix)]
 mod fds;
+#[cfg(target_os = "linux")]
+mod gate;
+#[cfg(target_os = "linux")]
+mod inherited;
 #[cfg(target_os = "linux")]
 mod kept;
 #[cfg(unix)]
 mod launch;
+#[cfg(target_os = "linux")]
+mod leftovers;
 mod method;
 #[cfg(target_os = "linux")]
 mod orphans;
@@ -61,8 +71,15 @@ pub struct Run {
     pub ports: Vec<RunPort>,
     /// How it shall get them; none: the best way that is safe for it here.
     pub handover: Option<Method>,
-    /// How long clients wait for a server, while it starts and while it starts again, before they are refused.
+    /// Whether clients may queue before the command has bound anything. A server that connects to its own port first, to see
+    /// whether it is free, meets that queue and takes the port for used; so this is for servers that are known not to.
+    pub queue_early: bool,
+    /// How long clients wait for a server that starts again (and, with `queue_early`, for the first one) before they are refused.
     pub ready_timeout: Duration,
+    /// How long what the command leaves behind has to end, once it was asked to (Linux).
+    pub stop_timeout: Duration,
+    /// Whether what the command leaves behind stays (Linux).
+    pub keep_children: bool,
 }
 
 /// A port for a command.
@@ -108,6 +125,29 @@ pub enum RunEvent {
         guarantee: Guarantee,
         /// The server.
         pid: u32,
+        /// Why it was not by a better way; none: there is none, or another was asked for.
+        why: Option<String>,
+    },
+    /// From now on these ports are kept less well than was said.
+    SteppedDown {
+        /// The ports.
+        ports: Vec<Port>,
+        /// What it is worth now.
+        guarantee: Guarantee,
+        /// Why.
+        why: String,
+    },
+    /// While a server of this port was away, the command itself was among the clients that waited for it. From now on none wait.
+    NoQueue {
+        /// The port.
+        port: Port,
+        /// The process that connected to it.
+        pid: u32,
+    },
+    /// The sockets were passed to the command, which is no server but has started other programs.
+    PassedThrough {
+        /// The command.
+        pid: u32,
     },
     /// Nothing has taken these ports in the time that there was.
     NotReady {
@@ -116,6 +156,35 @@ pub enum RunEvent {
         /// The time.
         after: Duration,
     },
+    /// The command failed, and none of its processes had bound one of these ports.
+    NeverBound {
+        /// The ports.
+        ports: Vec<Port>,
+    },
+    /// Something that the command had left behind did not end when it was asked to, and was killed.
+    Killed {
+        /// The process.
+        pid: u32,
+        /// Its name.
+        command: String,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The command has ended, and this goes on.
+    Left(LeftProcess),
+}
+
+/// A process that outlives the command and portkeeper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftProcess {
+    /// Its pid.
+    pub pid: u32,
+    /// Its name.
+    pub command: String,
+    /// Whether it has left the session of the command.
+    pub own_session: bool,
+    /// The ports that it, or another process of its session, still has; nothing keeps them any more.
+    pub ports: Vec<Port>,
 }
 
 /// How a command ended.
@@ -167,11 +236,12 @@ pub enum HandoverError {
 
 /// Whoever runs a command, and hears of it.
 pub trait RunObserver {
-    /// The child exists, but does not run its program yet: the moment to write down whose the ports are from now on.
+    /// The child exists, but does not run its program yet: the moment to write down whose the ports are from now on, and what that
+    /// is worth.
     ///
     /// # Errors
     /// Whatever went wrong; then the program is not run.
-    fn before_exec(&mut self, pid: u32) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    fn before_exec(&mut self, pid: u32, guarantee: Guarantee) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
     /// Something happened.
     fn news(&mut self, news: RunEvent);

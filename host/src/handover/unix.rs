@@ -7,7 +7,7 @@ use super::driver::Nothing;
 use super::fds::Passed;
 use super::launch::{command, environment, launch};
 use super::signals::Signals;
-use super::supervise::supervise;
+use super::supervise::Supervisor;
 use super::{Ended, HandoverError, Method, Run, RunEvent, RunObserver, executable, failed};
 
 pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, HandoverError> {
@@ -20,6 +20,7 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
             return Err(HandoverError::Impossible { method, why: "only Linux has what it takes".to_owned() });
         }
     };
+    super::activation::keep_to_ourselves();
     let mut passed = None;
     if method == Method::Fds {
         let mut sockets = Vec::new();
@@ -38,7 +39,7 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
     }
     let child = launch(command(&run, &program), None, passed).map_err(failed("no process can be started"))?;
     let pid = child.pid;
-    if let Err(refused) = witness.before_exec(pid) {
+    if let Err(refused) = witness.before_exec(pid, method.guarantee()) {
         child.abandon();
         return Err(HandoverError::Refused(refused));
     }
@@ -48,7 +49,8 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
     }
     child.go().map_err(|source| HandoverError::NotExecutable { program: program.display().to_string(), source })?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a pid");
-    supervise(pid, &mut signals, &mut Nothing, &mut |news| witness.news(news))
+    Supervisor::new(pid, &mut signals, &mut Nothing, &mut |news| witness.news(news))
+        .until_it_ends()
         .map_err(failed("the command cannot be waited for"))
 }
 

@@ -11,7 +11,8 @@ pub(super) fn run(run: Run, witness: &mut dyn RunObserver) -> Result<Ended, Hand
     }
     let Run { command, environment, ports, .. } = run;
     // There is no moment between a process and its program.
-    witness.before_exec(std::process::id()).map_err(HandoverError::Refused)?;
+    let guarantee = Method::Release.guarantee();
+    witness.before_exec(std::process::id(), guarantee).map_err(HandoverError::Refused)?;
     drop(ports);
     let program = command[0].to_string_lossy().into_owned();
     let child = Command::new(&command[0]).args(&command[1..]).envs(environment).spawn();
@@ -19,12 +20,8 @@ pub(super) fn run(run: Run, witness: &mut dyn RunObserver) -> Result<Ended, Hand
         std::io::ErrorKind::NotFound => HandoverError::NotFound { program },
         _ => HandoverError::NotExecutable { program, source },
     })?;
-    witness.before_exec(child.id()).map_err(HandoverError::Refused)?;
-    witness.news(RunEvent::Starting {
-        pid: child.id(),
-        method: Method::Release,
-        guarantee: Method::Release.guarantee(),
-    });
+    witness.before_exec(child.id(), guarantee).map_err(HandoverError::Refused)?;
+    witness.news(RunEvent::Starting { pid: child.id(), method: Method::Release, guarantee });
     let status = child.wait().map_err(failed("the command cannot be waited for"))?;
     Ok(Ended::Code(status.code().unwrap_or_default()))
 }

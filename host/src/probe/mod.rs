@@ -16,6 +16,8 @@ pub use error::ProbeError;
 pub(crate) use port::is_answered;
 pub use port::{PortState, can_bind, probe};
 pub use processes::{Process, Processes, may_serve};
+#[cfg(target_os = "linux")]
+pub(crate) use sockets::clients;
 pub use sockets::{Occupant, SocketState, Sockets};
 
 /// Every address of the machine, of both families.

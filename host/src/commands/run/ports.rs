@@ -1,7 +1,6 @@
 //! The ports of a run: reserved, held, and given back in the end.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::rc::Rc;
 
 use super::super::prepare::tell;
@@ -10,11 +9,11 @@ use crate::app::{CommandError, Context, HoldArgs, NameArgs, PrepareEnv, Selectio
 use crate::config::Config;
 use crate::handover::RunPort;
 use crate::hold::{Claim, HeldPort, InProcess, claim};
-use crate::model::{Hold, HoldKind, Lease, Protocol, Reservation};
+use crate::model::{Guarantee, Hold, HoldKind, Lease, Port, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::prepare::{Job, Mode, prepare};
 use crate::registry::{FileStore, RegistryError, Store};
-use crate::reserve::{GRACE, Machine, Request, World, reserve};
+use crate::reserve::{GRACE, Machine, Request, ReserveError, World, reserve};
 
 /// The ports of a run, in the order in which they were asked for. Never empty.
 pub(super) struct Ports<'a> {
@@ -78,12 +77,11 @@ impl<'a> Ports<'a> {
     pub(super) fn of_config(
         context: &Context,
         store: &'a FileStore<'static>,
-        path: &Path,
+        config: &Config,
     ) -> Result<Self, CommandError> {
-        let config = Config::load(path)?;
         let stage = PrepareEnv::new(context, Mode::Write)?;
         let machine = context.machine(store)?;
-        let report = prepare(&Job::of_config(&config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
+        let report = prepare(&Job::of_config(config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
         let reserved = held_now(store, report.granted.into_iter().map(|granted| granted.reservation))?;
         let port = |(reservation, held): (Reservation, HeldPort)| {
@@ -120,18 +118,34 @@ impl<'a> Ports<'a> {
         self.ports.iter_mut().filter_map(run_port).collect()
     }
 
-    /// Writes down that the ports are this process' now, and held by us: a name stays a name.
+    /// Writes down that the ports are this process' now, and how they are held by us: a name stays a name.
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub(super) fn belong_to(&mut self, pid: u32) -> Result<(), RegistryError> {
+    pub(super) fn belong_to(&mut self, pid: u32, guarantee: Guarantee) -> Result<(), RegistryError> {
         let (child, us) = (os::process_id(pid)?, os::process_id(std::process::id())?);
         self.change(|reservation| {
             if let (Lease::Process(_) | Lease::Held | Lease::Grace { .. }, Some(child)) = (&reservation.lease, child) {
                 reservation.lease = Lease::Process(child);
             }
-            let kind = kind(reservation.protocol);
-            reservation.hold = us.map(|holder| Hold { kind, holder, file: None });
+            let hold = |kind| us.map(|holder| Hold { kind, holder, file: None });
+            reservation.hold = kind_under(guarantee, reservation.protocol).and_then(hold);
+            true
+        })
+    }
+
+    /// Writes down that these ports are held less well from now on.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub(super) fn weaken(&mut self, weakened: &[Port], guarantee: Guarantee) -> Result<(), RegistryError> {
+        self.change(|reservation| {
+            if weakened.contains(&reservation.port)
+                && let Some(hold) = reservation.hold.take()
+            {
+                let kind = kind_under(guarantee, reservation.protocol);
+                reservation.hold = kind.map(|kind| Hold { kind, ..hold });
+            }
             true
         })
     }
@@ -210,10 +224,21 @@ fn new(
         request.hold = Some(kind(request.protocol));
     }
     let keeper = Rc::new(InProcess::new());
-    let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests)?;
+    let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests).map_err(in_use)?;
     context.tell_notices(&outcome.notices);
     tell_users(context, &outcome.granted);
     Ok(outcome.granted.into_iter().map(|granted| granted.reservation).zip(keeper.take()).collect())
+}
+
+/// A port that a process uses, perhaps one that an earlier run has left: that can be found out and ended.
+fn in_use(error: ReserveError) -> CommandError {
+    match &error {
+        ReserveError::NotFree { port, .. } if error.reserved_by().is_none() => {
+            let hint = format!("`portkeeper explain {port}` says whose it is, and which command ends it");
+            CommandError::from(error).hint(hint)
+        }
+        _ => error.into(),
+    }
 }
 
 /// How a port is held that is about to be handed over.
@@ -221,6 +246,16 @@ fn kind(protocol: Protocol) -> HoldKind {
     match protocol {
         Protocol::Tcp if cfg!(target_os = "linux") => HoldKind::Gated,
         _ => HoldKind::Exclusive,
+    }
+}
+
+/// How a port is held while its command runs; none: not at all.
+fn kind_under(guarantee: Guarantee, protocol: Protocol) -> Option<HoldKind> {
+    match guarantee {
+        Guarantee::Advisory => None,
+        // UDP has no gate that could be open.
+        Guarantee::Soft => (protocol == Protocol::Tcp).then_some(HoldKind::Soft),
+        Guarantee::Gated | Guarantee::Exclusive => Some(kind(protocol)),
     }
 }
 
@@ -264,7 +299,9 @@ fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(R
                 .first()
                 .map_or_else(|| "something that cannot be seen from here uses it".to_owned(), ToString::to_string);
             let name = reservation.name().map(|name| format!(" of {}", name.name)).unwrap_or_default();
-            Err(CommandError::no(format_args!("port {port}{name} is in use: {user}")).hint("end that program first"))
+            let target = reservation.name().map_or_else(|| port.to_string(), |name| name.name.clone());
+            let hint = format!("end that program first: portkeeper kill {target}");
+            Err(CommandError::no(format_args!("port {port}{name} is in use: {user}")).hint(hint))
         }
     }
 }

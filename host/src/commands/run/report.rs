@@ -1,7 +1,6 @@
 //! What a run tells: one line for each port on stderr, or a file for programs.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -9,8 +8,12 @@ use serde_json::{Value, json};
 use super::ports::Ports;
 use crate::app::{Context, Printer};
 use crate::fs::write_to;
-use crate::handover::{Method, RunEvent, RunObserver};
+use crate::handover::{LeftProcess, Method, Run, RunEvent, RunObserver};
 use crate::model::{Guarantee, Port, Protocol};
+use crate::os::inspect;
+
+/// What an open gate means.
+const RIVAL: &str = "until the server listens, any program that sets SO_REUSEADDR can take the port";
 
 /// Writes down whose the ports are, and tells what happens to them.
 pub(super) struct Reporter<'a, 'b> {
@@ -18,6 +21,7 @@ pub(super) struct Reporter<'a, 'b> {
     ports: &'a mut Ports<'b>,
     path: Option<PathBuf>,
     program: String,
+    queue_early: bool,
     pid: u32,
     /// What has become of each port.
     states: Vec<State>,
@@ -34,14 +38,16 @@ struct State {
 }
 
 impl<'a, 'b> Reporter<'a, 'b> {
-    pub(super) fn new(context: &'a Context, ports: &'a mut Ports<'b>, path: Option<&Path>, program: &OsStr) -> Self {
-        let name = Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned();
+    pub(super) fn new(context: &'a Context, ports: &'a mut Ports<'b>, path: Option<&Path>, run: &Run) -> Self {
+        let program = &run.command[0];
+        let name = Path::new(program).file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
         Self {
             printer: &context.printer,
             ports,
             // The command may run elsewhere; we stay where we are.
             path: path.map(Path::to_owned),
             program: name,
+            queue_early: run.queue_early,
             pid: 0,
             states: Vec::new(),
             told: HashSet::new(),
@@ -49,13 +55,67 @@ impl<'a, 'b> Reporter<'a, 'b> {
         }
     }
 
-    /// Who has an address, and how they got it: one line, and only once, because servers come again.
-    fn tell(&mut self, address: String, method: Method, guarantee: Guarantee, pid: u32) {
-        let (program, promise) = (&self.program, promise(guarantee, method));
-        let line = format!("{address} is {program}'s (process {pid}) by {method}: {promise}");
-        if self.path.is_none() && self.told.insert((address, method)) {
-            self.printer.note(line);
+    /// Who has an address, how they got it, and why it was not by a better way: one line, and only once, because servers come again.
+    fn tell(&mut self, address: &str, method: Method, guarantee: Guarantee, pid: u32, why: Option<&str>) {
+        if !self.told.insert((address.to_owned(), method)) {
+            return;
         }
+        let program = inspect::command(pid).unwrap_or_else(|| self.program.clone());
+        let promise = self.promise(guarantee, method);
+        let reason = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        self.notes.extend(why.map(|why| format!("{address} is {program}'s by {method}: {why}")));
+        if self.path.is_none() {
+            self.printer.note(format!("{address} is {program}'s (process {pid}) by {method}: {promise}{reason}"));
+        }
+    }
+
+    /// A guarantee in a few words.
+    fn promise(&self, guarantee: Guarantee, method: Method) -> &'static str {
+        match guarantee {
+            Guarantee::Exclusive if method == Method::Adopt && !self.queue_early => {
+                "never free, and clients wait while it restarts"
+            }
+            Guarantee::Exclusive => "never free, and early clients wait",
+            Guarantee::Gated => "never free for others",
+            Guarantee::Soft => "not free while it listens",
+            Guarantee::Advisory if method == Method::Release => "let go just before it started",
+            Guarantee::Advisory => "no guarantee",
+        }
+    }
+
+    /// Something that matters to who reads along, and to who reads the report.
+    fn note(&mut self, note: String) {
+        self.printer.note(&note);
+        self.notes.push(note);
+        // Before the start there is nothing else to report yet.
+        if !self.states.is_empty() {
+            self.write();
+        }
+    }
+
+    /// A port that is kept less well than was said, in the report and in the registry.
+    fn step_down(&mut self, ports: &[Port], guarantee: Guarantee, why: &str) {
+        let method = if guarantee == Guarantee::Advisory { Method::Release } else { Method::Gated };
+        for (state, port) in self.states.iter_mut().zip(&self.ports.ports) {
+            if ports.contains(&port.reservation.port) && guarantee < state.guarantee {
+                *state = State { method, guarantee, server: state.server };
+            }
+        }
+        if let Err(error) = self.ports.weaken(ports, guarantee) {
+            self.printer.warn(error);
+        }
+        let consequence = if guarantee == Guarantee::Advisory { "so the port was let go" } else { RIVAL };
+        self.note(format!("{}: {why}. {}", list(ports), capitalized(consequence)));
+    }
+
+    /// What goes on when the command has ended.
+    fn tell_left(&self, left: &LeftProcess) {
+        let LeftProcess { pid, command, own_session, ports } = left;
+        self.printer.note(match (ports.is_empty(), own_session) {
+            (false, _) => format!("{command} (pid {pid}) still listens on {}; nothing keeps it now", list(ports)),
+            (true, true) => format!("{command} (pid {pid}) has a session of its own and goes on"),
+            (true, false) => format!("{command} (pid {pid}) could not be ended and goes on"),
+        });
     }
 
     fn position(&self, protocol: Protocol, port: Port) -> Option<usize> {
@@ -97,17 +157,14 @@ impl<'a, 'b> Reporter<'a, 'b> {
 }
 
 impl RunObserver for Reporter<'_, '_> {
-    fn before_exec(&mut self, pid: u32) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.ports.belong_to(pid)?)
+    fn before_exec(&mut self, pid: u32, guarantee: Guarantee) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.ports.belong_to(pid, guarantee)?)
     }
 
     fn news(&mut self, news: RunEvent) {
         match news {
             RunEvent::FellBack { from, why } => {
-                let rival = "Until the server listens, any program that sets SO_REUSEADDR can take the port";
-                let note = format!("no {from} here: {why}. {rival}");
-                self.printer.note(&note);
-                self.notes.push(note);
+                self.note(format!("no {from} here: {why}. {}", capitalized(RIVAL)));
             }
             RunEvent::Starting { pid, method, guarantee } => {
                 self.pid = pid;
@@ -115,13 +172,13 @@ impl RunObserver for Reporter<'_, '_> {
                 self.states = vec![State { method, guarantee, server }; self.ports.ports.len()];
                 if matches!(method, Method::Fds | Method::Release) {
                     for address in self.addresses() {
-                        self.tell(address, method, guarantee, pid);
+                        self.tell(&address, method, guarantee, pid, None);
                     }
                 }
                 self.write();
             }
-            RunEvent::HandedOver { protocol, address, method, guarantee, pid } => {
-                self.tell(address.to_string(), method, guarantee, pid);
+            RunEvent::HandedOver { protocol, address, method, guarantee, pid, why } => {
+                self.tell(&address.to_string(), method, guarantee, pid, why.as_deref());
                 if let Some(index) = Port::new(address.port()).and_then(|port| self.position(protocol, port)) {
                     let state = &mut self.states[index];
                     let first = state.server.is_none();
@@ -132,16 +189,45 @@ impl RunObserver for Reporter<'_, '_> {
                     self.write();
                 }
             }
-            RunEvent::NotReady { ports, after } => {
-                let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
-                self.printer.warn(format_args!(
-                    "after {} s {} still does not listen on {}: clients are refused until it does. Is it told its port \
-                     ({{PORT}}, or the environment's PORT)?",
-                    after.as_secs_f64(),
-                    self.program,
-                    ports.join(", "),
+            RunEvent::SteppedDown { ports, guarantee, why } => self.step_down(&ports, guarantee, &why),
+            RunEvent::NoQueue { port, pid } => {
+                let program = inspect::command(pid).unwrap_or_else(|| self.program.clone());
+                self.note(format!(
+                    "{program} (pid {pid}) connects to {port} itself while it starts, so clients no longer wait there while it restarts"
                 ));
             }
+            RunEvent::PassedThrough { pid } => {
+                let program = &self.program;
+                self.note(format!(
+                    "the sockets are meant for {program} (pid {pid}, LISTEN_PID): a server that it starts ignores them, and finds its \
+                     port in use. Start the server without {program}, or leave out --handover fds"
+                ));
+            }
+            RunEvent::NotReady { ports, after } => {
+                let advice = if self.queue_early {
+                    "Does it connect to the port first to see whether it is free? Then leave out --queue-early"
+                } else {
+                    "Is it told its port ({PORT}, or the environment's PORT)?"
+                };
+                self.printer.warn(format_args!(
+                    "after {} s {} still does not listen on {}: clients are refused until it does. {advice}",
+                    after.as_secs_f64(),
+                    self.program,
+                    list(&ports),
+                ));
+            }
+            RunEvent::NeverBound { ports } => {
+                let (program, ports) = (&self.program, list(&ports));
+                self.note(format!(
+                    "{program} failed, and none of its processes had bound {ports}, which this run kept. If a daemon binds it (docker), \
+                     use --handover release"
+                ));
+            }
+            RunEvent::Killed { pid, command, after } => self.printer.note(format_args!(
+                "{command} (pid {pid}) did not end within {} s, so it was killed",
+                after.as_secs_f64()
+            )),
+            RunEvent::Left(left) => self.tell_left(&left),
         }
     }
 }
@@ -153,13 +239,12 @@ impl Reporter<'_, '_> {
     }
 }
 
-/// A guarantee in a few words.
-fn promise(guarantee: Guarantee, method: Method) -> &'static str {
-    match guarantee {
-        Guarantee::Exclusive => "never free, and early clients wait",
-        Guarantee::Gated => "never free for others",
-        Guarantee::Soft => "not free while it listens",
-        Guarantee::Advisory if method == Method::Release => "let go just before it started",
-        Guarantee::Advisory => "no guarantee",
-    }
+fn list(ports: &[Port]) -> String {
+    ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The text as a sentence of its own.
+fn capitalized(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }

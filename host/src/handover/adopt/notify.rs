@@ -3,6 +3,8 @@
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use libc::{
     O_CLOEXEC, SECCOMP_ADDFD_FLAG_SETFD, SECCOMP_IOCTL_NOTIF_ADDFD, SECCOMP_IOCTL_NOTIF_ID_VALID,
@@ -10,11 +12,41 @@ use libc::{
     seccomp_notif_addfd, seccomp_notif_resp,
 };
 use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 /// Where notifications come from. As long as it is open, every thread that calls bind(2) waits for our answer; once it is closed,
 /// these calls fail with ENOSYS.
 #[derive(Debug)]
-pub(crate) struct Listener(OwnedFd);
+pub(crate) struct Listener {
+    fd: OwnedFd,
+    current: Current,
+}
+
+/// The notification that is being answered, in memory that this process shares with its deputy; 0: none. Should it be killed in the
+/// middle of an answer, the kernel would let that thread wait for as long as anyone has the descriptor.
+#[derive(Debug)]
+struct Current(*const AtomicU64);
+
+#[expect(unsafe_code, reason = "memory that two processes share")]
+// SAFETY: it points to an atomic number, which is never unmapped.
+unsafe impl Send for Current {}
+
+impl Current {
+    #[expect(unsafe_code, reason = "memory that two processes share")]
+    fn new() -> io::Result<Self> {
+        let length = size_of::<AtomicU64>();
+        // SAFETY: a new mapping, which nothing else knows; zero is a value for the number in it.
+        let memory =
+            unsafe { mmap_anonymous(null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED)? };
+        Ok(Self(memory.cast()))
+    }
+
+    #[expect(unsafe_code, reason = "memory that two processes share")]
+    fn number(&self) -> &AtomicU64 {
+        // SAFETY: it is mapped, aligned to a page, and never unmapped.
+        unsafe { &*self.0 }
+    }
+}
 
 /// A thread that has called bind(2), and waits.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +62,9 @@ pub(crate) struct Notification {
     pub(crate) length: u64,
 }
 
+/// A notification that nobody ever got.
+const NOBODY: Notification = Notification { id: 0, thread: 0, fd: 0, address: 0, length: 0 };
+
 /// What the thread hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -42,8 +77,10 @@ pub(crate) enum Answer {
 }
 
 impl Listener {
-    pub(crate) fn new(fd: OwnedFd) -> Self {
-        Self(fd)
+    /// # Errors
+    /// No memory.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self { fd, current: Current::new()? })
     }
 
     /// The next notification. Blocks: ask only when poll(2) says that there is one.
@@ -55,6 +92,7 @@ impl Listener {
         // SAFETY: all of its fields are integers or arrays of them, for which zero is a value.
         let mut notif: seccomp_notif = unsafe { zeroed() };
         self.ioctl(SECCOMP_IOCTL_NOTIF_RECV as _, &mut notif)?;
+        self.current.number().store(notif.id, Ordering::SeqCst);
         let [fd, address, length, ..] = notif.data.args;
         // The kernel takes an int (bind(2)); the upper half of the register means nothing.
         Ok(Notification { id: notif.id, thread: notif.pid, fd: fd as RawFd, address, length: length as u32 as u64 })
@@ -89,33 +127,36 @@ impl Listener {
             Answer::Failed(errno) => (-errno.raw_os_error(), 0),
         };
         let mut response = seccomp_notif_resp { id: notification.id, val: 0, error, flags };
-        self.ioctl(SECCOMP_IOCTL_NOTIF_SEND as _, &mut response).is_ok()
+        let answered = self.ioctl(SECCOMP_IOCTL_NOTIF_SEND as _, &mut response).is_ok();
+        self.current.number().store(0, Ordering::SeqCst);
+        answered
+    }
+
+    /// Lets the bind pass that a process that is no more was about to answer, if there is one.
+    pub(crate) fn let_pass_interrupted(&self) {
+        let id = self.current.number().load(Ordering::SeqCst);
+        if id != 0 {
+            self.answer(&Notification { id, ..NOBODY }, Answer::Continue);
+        }
     }
 
     /// Whether the kernel can do all that is needed. A notification that nobody ever got is unknown to one that can, and the request
     /// to one that cannot.
     pub(crate) fn can_replace(&self) -> bool {
-        let nobody = Notification { id: 0, thread: 0, fd: 0, address: 0, length: 0 };
-        let error = self.replace(&nobody, self.0.as_fd(), true).err();
+        let error = self.replace(&NOBODY, self.fd.as_fd(), true).err();
         error.and_then(|error| Errno::from_io_error(&error)) == Some(Errno::NOENT)
     }
 
     fn ioctl<T>(&self, request: u64, argument: &mut T) -> io::Result<i32> {
         #[expect(unsafe_code, reason = "rustix has none of seccomp's requests")]
         // SAFETY: each request of this file comes with the structure that its number says, which outlives the call.
-        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), request as _, &raw mut *argument) };
+        let result = unsafe { libc::ioctl(self.fd.as_raw_fd(), request as _, &raw mut *argument) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl From<Listener> for OwnedFd {
-    fn from(listener: Listener) -> Self {
-        listener.0
+        self.fd.as_fd()
     }
 }

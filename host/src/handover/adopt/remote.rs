@@ -2,9 +2,11 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 
+use rustix::fs::{Mode, OFlags, RawDir, open, readlinkat_raw};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::Socket;
 
@@ -16,13 +18,56 @@ const SHORTEST_V6: usize = 24;
 /// `struct sockaddr_in6`.
 const LONGEST: usize = 28;
 
-/// The address that the thread wants to bind to, read from its memory; none when it is no address of IP, or cannot be read.
-pub(crate) fn address(notification: &Notification) -> Option<SocketAddr> {
+/// The address that the thread wants to bind to, read from its memory; none when it is no address of IP, or in no memory at all.
+///
+/// # Errors
+/// What the system says of the memory.
+pub(crate) fn address(notification: &Notification) -> Result<Option<SocketAddr>, Errno> {
     let mut bytes = [0; LONGEST];
-    let length = usize::try_from(notification.length).ok()?.min(LONGEST);
-    let memory = File::open(format!("/proc/{}/mem", notification.thread)).ok()?;
-    memory.read_exact_at(&mut bytes[..length], notification.address).ok()?;
-    parse(&bytes, length)
+    let length = usize::try_from(notification.length).unwrap_or(LONGEST).min(LONGEST);
+    match peek(notification.thread, notification.address, &mut bytes[..length]) {
+        Ok(()) => Ok(parse(&bytes, length)),
+        // The kernel will say the same.
+        Err(Errno::FAULT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Reads memory of a thread: by process_vm_readv(2), which is one call, and where a filter forbids that, from `/proc/TID/mem`.
+///
+/// # Errors
+/// EFAULT where there is none; EPERM or EACCES where it may not be read (ptrace(2), access mode checking).
+pub(crate) fn peek(thread: u32, address: u64, bytes: &mut [u8]) -> Result<(), Errno> {
+    let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+    let pid = libc::pid_t::try_from(thread).map_err(|_| Errno::SRCH)?;
+    #[expect(unsafe_code, reason = "rustix has no process_vm_readv(2)")]
+    // SAFETY: the kernel writes at most as many bytes as the slice has; what it reads is another process' memory.
+    let read = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(read) {
+        Ok(read) if read == bytes.len() => Ok(()),
+        Ok(_) => Err(Errno::FAULT),
+        Err(_) => match last_error() {
+            Errno::PERM | Errno::NOSYS => peek_file(thread, address, bytes),
+            errno => Err(errno),
+        },
+    }
+}
+
+fn peek_file(thread: u32, address: u64, bytes: &mut [u8]) -> Result<(), Errno> {
+    let memory = File::open(format!("/proc/{thread}/mem")).map_err(|error| errno(&error))?;
+    memory.read_exact_at(bytes, address).map_err(|error| match errno(&error) {
+        Errno::IO => Errno::FAULT,
+        other => other,
+    })
+}
+
+fn last_error() -> Errno {
+    errno(&std::io::Error::last_os_error())
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// The layout is that of ip(7) and ipv6(7): the family in the machine's byte order, the port in the network's.
@@ -42,17 +87,24 @@ fn parse(bytes: &[u8; LONGEST], length: usize) -> Option<SocketAddr> {
 }
 
 /// The process that a thread belongs to (`Tgid`, proc_pid_status(5)).
-pub(crate) fn process_of(thread: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok())
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn process_of(thread: u32) -> Result<u32, Errno> {
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).map_err(|error| errno(&error))?;
+    status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok()).ok_or(Errno::SRCH)
 }
 
 /// A copy of a descriptor of the process: the same open socket (pidfd_getfd(2), Linux 5.6). Whoever may trace the process may have
-/// it: the same user, and with Yama an ancestor.
-pub(crate) fn socket(pid: u32, fd: RawFd) -> rustix::io::Result<Socket> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(rustix::io::Errno::SRCH)?;
+/// it: the same user, and with Yama an ancestor. With it comes what becomes readable when the process ends.
+///
+/// # Errors
+/// What the system says; EBADF: there is no such descriptor.
+pub(crate) fn socket(pid: u32, fd: RawFd) -> Result<(OwnedFd, Socket), Errno> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
     let process = pidfd_open(pid, PidfdFlags::empty())?;
-    pidfd_getfd(process.as_fd(), fd, PidfdGetfdFlags::empty()).map(Socket::from)
+    let socket = pidfd_getfd(process.as_fd(), fd, PidfdGetfdFlags::empty())?;
+    Ok((process, Socket::from(socket)))
 }
 
 /// What the thread's descriptor table says of one descriptor.
@@ -65,21 +117,44 @@ pub(crate) struct Descriptor {
     pub(crate) exchangeable: bool,
 }
 
-/// Looks at a descriptor; none when the thread's table cannot be read.
-pub(crate) fn descriptor(thread: u32, fd: RawFd) -> Option<Descriptor> {
-    let link = |fd: RawFd| fs::read_link(format!("/proc/{thread}/fd/{fd}")).ok();
-    let info = |fd: RawFd| fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).ok();
-    let own = link(fd)?;
-    let others = fs::read_dir(format!("/proc/{thread}/fd")).ok()?;
-    let others = others.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let exchangeable = others.filter(|&other| other != fd).all(|other| match link(other) {
-        Some(target) if target == own => false,
-        Some(target) if target.as_os_str() == "anon_inode:[eventpoll]" => {
-            info(other).is_some_and(|info| !watches(&info, fd))
+/// Looks at a descriptor, and at all others of the thread. There may be thousands, so each costs one call, relative to their directory.
+///
+/// # Errors
+/// What the system says of the thread's table; EBADF: there is no such descriptor.
+pub(crate) fn descriptor(thread: u32, fd: RawFd) -> Result<Descriptor, Errno> {
+    let info = |fd: RawFd| fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).map_err(|error| errno(&error));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let table = open(format!("/proc/{thread}/fd"), flags, Mode::empty())?;
+    let absent = |errno| if errno == Errno::NOENT { Errno::BADF } else { errno };
+    let (mut own, mut other) = ([0; LINK], [0; LINK]);
+    let own = link(&table, fd.to_string().as_bytes(), &mut own).map_err(absent)?;
+    let mut space = Vec::with_capacity(TABLE);
+    let mut entries = RawDir::new(&table, space.spare_capacity_mut());
+    let mut exchangeable = true;
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        let Some(number) = str::from_utf8(name).ok().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
+        exchangeable &= number == fd
+            || match link(&table, name, &mut other) {
+                Ok(target) if target == own => false,
+                Ok(target) if target == b"anon_inode:[eventpoll]" => info(number).is_ok_and(|info| !watches(&info, fd)),
+                _ => true,
+            };
+        if !exchangeable {
+            break;
         }
-        _ => true,
-    });
-    Some(Descriptor { cloexec: closes_on_exec(&info(fd)?), exchangeable })
+    }
+    Ok(Descriptor { cloexec: closes_on_exec(&info(fd)?), exchangeable })
+}
+
+/// Longer than any link that matters here: sockets and event polls have short ones. Of others the beginning is enough.
+const LINK: usize = 64;
+/// For a thousand entries or so in one call.
+const TABLE: usize = 32 * 1024;
+
+fn link<'a>(table: &OwnedFd, name: &[u8], space: &'a mut [u8; LINK]) -> Result<&'a [u8], Errno> {
+    readlinkat_raw(table, name, &mut space[..]).map(|length| &space[..length])
 }
 
 /// `flags:` is octal (proc_pid_fdinfo(5)).
@@ -140,8 +215,8 @@ mod tests {
     #[test]
     fn a_descriptor_can_be_had_twice() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let same = socket(std::process::id(), listener.as_raw_fd()).unwrap();
+        let (_, same) = socket(std::process::id(), listener.as_raw_fd()).unwrap();
         assert_eq!(same.local_addr().unwrap().as_socket(), Some(listener.local_addr().unwrap()));
-        assert_eq!(process_of(std::process::id()), Some(std::process::id()));
+        assert_eq!(process_of(std::process::id()), Ok(std::process::id()));
     }
 }

@@ -9,11 +9,13 @@
 
 mod port;
 mod reach;
+mod self_test;
 mod server;
 mod socket;
 
 pub(crate) use port::GuardedPort;
 pub(crate) use reach::Reach;
+pub(crate) use self_test::self_test;
 pub(crate) use server::Server;
 pub(crate) use socket::GuardSocket;
 

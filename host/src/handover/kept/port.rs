@@ -116,6 +116,23 @@ impl GuardedPort {
         Ok(self.sockets.len() - 1)
     }
 
+    /// Binds a socket to the address beside the others, and listens on it, without keeping it: when the server closes it, clients are
+    /// refused immediately, and the others still keep the port.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub(crate) fn let_in(&mut self, socket: Socket, address: SocketAddr) -> io::Result<()> {
+        let newcomer = GuardSocket::new(socket, address, true)?;
+        let was_address = newcomer.socket.reuse_address()?;
+        let others: Vec<_> = self.sockets.iter().filter(|kept| kept.reach().overlaps(newcomer.reach())).collect();
+        let bind = || newcomer.socket.bind(&address.into()).and_then(|()| newcomer.listen());
+        let bound = alone_with(&newcomer, &others, Key::ReuseAddress, bind);
+        if bound.is_err() {
+            newcomer.socket.set_reuse_address(was_address)?;
+        }
+        bound
+    }
+
     /// Refuses the clients of every socket that has had no server for too long: `first` where there never was one, `again` where
     /// one went away.
     pub(crate) fn refuse_unserved(&mut self, now: Instant, first: Duration, again: Duration) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::handover::family::{descendants, socket_inode};
 use crate::os;
 
 /// A descriptor of another process.
@@ -56,26 +57,6 @@ impl Server {
     }
 }
 
-/// All processes that come from this one (`/proc/PID/task/TID/children`, proc_tid_children(5)); none where the kernel does not tell.
-fn descendants(pid: u32) -> Option<Vec<u32>> {
-    let mut found = children(pid)?;
-    let mut next = 0;
-    while let Some(&pid) = found.get(next) {
-        found.extend(children(pid).unwrap_or_default());
-        next += 1;
-    }
-    Some(found)
-}
-
-fn children(pid: u32) -> Option<Vec<u32>> {
-    let mut children = Vec::new();
-    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
-        let line = fs::read_to_string(thread.path().join("children")).ok()?;
-        children.extend(line.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    Some(children)
-}
-
 /// A process that has ended, but was not waited for yet, has nothing open and shows nothing either.
 fn is_running(pid: u32) -> bool {
     // What cannot be looked at counts as running.
@@ -83,9 +64,7 @@ fn is_running(pid: u32) -> bool {
 }
 
 fn is_socket(link: &Path, inode: u64) -> bool {
-    let target = fs::read_link(link).ok();
-    let number = target.as_deref().and_then(Path::to_str).and_then(|target| target.strip_prefix("socket:["));
-    number.and_then(|number| number.strip_suffix(']')?.parse().ok()) == Some(inode)
+    fs::read_link(link).is_ok_and(|target| socket_inode(&target) == Some(inode))
 }
 
 /// Whether the process was started by the other one, directly or through others. Orphans stay in the line, because whoever hands

@@ -2,10 +2,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Socket, Type};
 
 use super::Reach;
@@ -34,6 +35,8 @@ pub(crate) struct GuardSocket {
     inode: u64,
     /// The process that was last seen to have it.
     server: Option<Server>,
+    /// What becomes readable when that process ends.
+    process: Option<OwnedFd>,
     /// Whether that server lets others of its kind in (`SO_REUSEPORT`, socket(7)).
     pub(crate) shared: bool,
     /// Whether any process ever had it.
@@ -59,6 +62,7 @@ impl GuardSocket {
             joined,
             inode,
             server: None,
+            process: None,
             shared: false,
             had_server: false,
             alone_since: Instant::now(),
@@ -127,8 +131,9 @@ impl GuardSocket {
     }
 
     /// Notes that this process has it, from now on.
-    pub(crate) fn given_to(&mut self, server: Server, shared: bool) {
+    pub(crate) fn given_to(&mut self, server: Server, process: Option<OwnedFd>, shared: bool) {
         self.server = Some(server);
+        self.process = process;
         self.had_server = true;
         self.shared = shared;
     }
@@ -149,6 +154,34 @@ impl GuardSocket {
             self.alone_since = now;
         }
         self.server.is_some()
+    }
+
+    /// What to watch: the end of its server, and while there is none its queue (if wanted).
+    pub(crate) fn waits_for(&self, queue: bool) -> Option<BorrowedFd<'_>> {
+        match &self.process {
+            Some(process) => Some(process.as_fd()),
+            None => (queue && self.might_queue()).then(|| self.socket.as_fd()),
+        }
+    }
+
+    /// Whether the process has ended that it was given to. Then it need not be watched any more; another may have it still.
+    pub(crate) fn server_has_ended(&mut self) -> bool {
+        self.process.take_if(|process| is_readable(process.as_fd())).is_some()
+    }
+
+    /// Whether clients wait in its queue for a server.
+    pub(crate) fn has_queue(&self) -> bool {
+        self.might_queue() && is_readable(self.socket.as_fd())
+    }
+
+    /// Whether clients wait here for the next server, if there are any.
+    fn might_queue(&self) -> bool {
+        self.had_server && self.is_unserved() && self.is_tcp() && self.listens()
+    }
+
+    /// Whether no process but this one had it when it was last looked.
+    pub(crate) fn is_unserved(&self) -> bool {
+        self.server.is_none()
     }
 
     /// Whether it was ours from the beginning.
@@ -187,6 +220,11 @@ pub(super) fn patiently<T>(attempt: impl Fn() -> io::Result<T>) -> io::Result<T>
         result = attempt();
     }
     result
+}
+
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 fn is_in_use<T>(result: &io::Result<T>) -> bool {

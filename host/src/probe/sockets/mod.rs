@@ -18,6 +18,8 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 pub use platform::Sockets;
+#[cfg(target_os = "linux")]
+pub(crate) use platform::clients;
 
 /// A socket on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

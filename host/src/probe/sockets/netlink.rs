@@ -39,6 +39,14 @@ pub(super) fn read_listeners(protocol: Protocol) -> io::Result<Vec<Row>> {
     read_states(protocol, if protocol == Protocol::Tcp { LISTENING } else { ALL_STATES })
 }
 
+/// TCP sockets that are connected, `TCP_ESTABLISHED` (1) and `TCP_CLOSE_WAIT` (8).
+///
+/// # Errors
+/// As for [`read`].
+pub(super) fn read_connected() -> io::Result<Vec<Row>> {
+    read_states(Protocol::Tcp, StateFlags::from_bits_retain(1 << 1 | 1 << 8))
+}
+
 fn read_states(protocol: Protocol, states: StateFlags) -> io::Result<Vec<Row>> {
     let kernel = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
     let mut rows = Vec::new();
@@ -114,6 +122,7 @@ fn row(socket: &InetResponseHeader) -> Row {
     Row {
         address: socket.socket_id.source_address,
         port: socket.socket_id.source_port,
+        peer_port: socket.socket_id.destination_port,
         state: socket.state,
         inode: socket.inode.into(),
         uid: socket.uid,

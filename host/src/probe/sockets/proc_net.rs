@@ -25,9 +25,11 @@ pub(super) fn read(protocol: Protocol) -> io::Result<Vec<Row>> {
 fn row(line: &str) -> Option<Row> {
     let fields: Vec<_> = line.split_ascii_whitespace().collect();
     let (address, port) = fields.get(1)?.split_once(':')?;
+    let (_, peer_port) = fields.get(2)?.split_once(':')?;
     Some(Row {
         address: self::address(address)?,
         port: u16::from_str_radix(port, 16).ok()?,
+        peer_port: u16::from_str_radix(peer_port, 16).ok()?,
         state: u8::from_str_radix(fields.get(3)?, 16).ok()?,
         uid: fields.get(7)?.parse().ok()?,
         inode: fields.get(9)?.parse().ok()?,

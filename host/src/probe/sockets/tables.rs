@@ -15,11 +15,22 @@ pub struct Sockets(Vec<(u16, Occupant)>);
 pub(super) struct Row {
     pub(super) address: IpAddr,
     pub(super) port: u16,
+    /// The port at the other end; 0: none.
+    pub(super) peer_port: u16,
     /// A number of include/net/tcp_states.h, for UDP as well.
     pub(super) state: u8,
     /// 0: no file refers to it.
     pub(super) inode: u64,
     pub(super) uid: u32,
+}
+
+/// The sockets that are connected to the port, wherever that is: the clients' ends, by inode.
+///
+/// # Errors
+/// When the tables are closed.
+pub(crate) fn clients(port: Port) -> io::Result<Vec<u64>> {
+    let rows = netlink::read_connected().or_else(|_| proc_net::read(Protocol::Tcp))?;
+    Ok(rows.into_iter().filter(|row| row.peer_port == port.get()).map(|row| row.inode).collect())
 }
 
 impl Sockets {
