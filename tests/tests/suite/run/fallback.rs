@@ -167,7 +167,7 @@ open('bound', 'w').close()
     );
     sandbox.write("late.py", late);
     let script = "python3 late.py <&- >/dev/null 2>&1 &";
-    let outcome = sandbox.portkeeper(format!("run --port {} -- sh -c", ports.first())).arg(script).ok();
+    let outcome = sandbox.portkeeper(format!("run --keep-children --port {} -- sh -c", ports.first())).arg(script).ok();
     outcome.is_silent();
     assert_eq!(sandbox.reserved(), [0_u16; 0]);
     sandbox.write("go", "");

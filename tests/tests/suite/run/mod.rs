@@ -4,10 +4,14 @@ mod binds;
 mod command;
 mod fallback;
 mod fds;
+mod left;
 mod rivals;
+mod self_tests;
 mod servers;
 mod signals;
 mod terminal;
+mod truth;
+mod unseen;
 
 use std::net::SocketAddr;
 

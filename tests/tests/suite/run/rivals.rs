@@ -1,5 +1,7 @@
 //! While a server starts, runs, is killed and starts again, nobody else gets its port.
 
+use std::net::TcpStream;
+
 use portkeeper_tests::{HolderProcess, Loop, Ports, Server, ask};
 use rustix::process::Signal;
 
@@ -8,11 +10,31 @@ use crate::sandbox;
 
 const RESTARTS: usize = 10;
 
-/// A server that is told its address, through ten restarts, under load.
+/// A server that is told its address, through ten restarts, under load: clients are refused before its first bind, and never after.
 #[test]
-fn adopted_it_is_never_free_and_no_client_is_refused() {
+fn adopted_it_is_never_free_and_clients_are_refused_only_before_its_first_bind() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let words = format!("--port {} --handover adopt", ports.first());
+    let server = Server::prepare(&sandbox, &words, &restarting(&sandbox, "127.0.0.1"));
+    let rival = rival(&ports, &EVERYWHERE);
+    for ip in ["127.0.0.1", "::1"] {
+        assert!(TcpStream::connect(address(ip, &ports)).is_err(), "nothing listens before the command does");
+    }
+    server.go();
+    let _ = server.ready();
+    let clients = Loop::of_clients(address("127.0.0.1", &ports));
+    server.restart(RESTARTS, Signal::KILL);
+    assert_eq!(server.report()["guarantee"], "exclusive");
+    assert_nobody_refused("adopt", clients);
+    assert_never_won("adopt", rival);
+    assert!(!server.stop(Signal::TERM).success());
+}
+
+/// The same with a queue from the beginning.
+#[test]
+fn with_an_early_queue_no_client_is_ever_refused() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let words = format!("--port {} --handover adopt --queue-early", ports.first());
     let server = Server::prepare(&sandbox, &words, &restarting(&sandbox, "127.0.0.1"));
     let clients = Loop::of_clients(address("127.0.0.1", &ports));
     let rival = rival(&ports, &EVERYWHERE);

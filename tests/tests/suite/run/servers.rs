@@ -31,11 +31,11 @@ fn answer(ports: &Ports, question: &str) -> String {
     String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
-/// A server that binds the very address that it is told: clients wait while it starts, and starts again.
+/// A server that binds the very address that it is told: clients that may queue early wait while it starts, and starts again.
 #[track_caller]
 fn is_adopted(name: &str, sandbox: &Sandbox, script: &str, question: &str, expected: &str) {
     let ports = Ports::take(1);
-    let server = Server::prepare(sandbox, &format!("--port {}", ports.first()), script);
+    let server = Server::prepare(sandbox, &format!("--queue-early --port {}", ports.first()), script);
     let clients = Loop::of_clients(address("127.0.0.1", &ports));
     let rival = rival(&ports, &EVERYWHERE);
     server.go();

@@ -10,11 +10,11 @@ const LISTEN: &str = "
 import signal, sys, time
 def note(number, _):
     with open('signals', 'a') as file:
-        file.write(signal.Signals(number).name + '\\n')
+        file.write({known.value: known.name for known in signal.Signals}.get(number, str(number)) + '\\n')
     if number == signal.SIGTERM:
         sys.exit(9)
-for name in ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGTSTP', 'SIGALRM', 'SIGTERM']:
-    signal.signal(getattr(signal, name), note)
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+    signal.signal(number, note)
 open('signals', 'w').close()
 # Not pause(2): a signal just before it would be noted only after the next.
 while True:
@@ -53,6 +53,15 @@ fn state_of(pid: u32) -> String {
     stat.rsplit(')').next().unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
+/// The real-time signal with this number. The first two are the C library's own.
+fn real_time(number: i32) -> Signal {
+    #[expect(unsafe_code, reason = "rustix names the first 31 signals only")]
+    // SAFETY: it is a signal that programs may send, and none that the C library keeps to itself.
+    unsafe {
+        Signal::from_raw_unchecked(34 + number)
+    }
+}
+
 /// Whether this process ignores the signal, as under nohup(1). Then what it starts does so, too, and portkeeper leaves it at that.
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -77,6 +86,22 @@ fn each_signal_is_passed_on_once() {
         (Signal::WINCH, "SIGWINCH"),
         (Signal::CONT, "SIGCONT"),
         (Signal::ALARM, "SIGALRM"),
+        // What servers and process managers know besides: more workers and fewer (gunicorn, puma), a dump, a power failure.
+        (Signal::TTIN, "SIGTTIN"),
+        (Signal::TTOU, "SIGTTOU"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::POWER, "SIGPWR"),
+        (Signal::PROF, "SIGPROF"),
+        (Signal::IO, "SIGIO"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
+        (Signal::VTALARM, "SIGVTALRM"),
+        (Signal::STKFLT, "SIGSTKFLT"),
+        (Signal::URG, "SIGURG"),
+        // systemd asks its own kind to halt with the fourth of the real-time signals.
+        (real_time(0), "SIGRTMIN"),
+        (real_time(3), "37"),
+        (real_time(30), "SIGRTMAX"),
     ];
     for (signal, name) in signals {
         if is_ignored(signal) {

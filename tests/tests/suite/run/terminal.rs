@@ -41,6 +41,25 @@ fn an_interrupt_key_reaches_the_command_once() {
     assert_eq!(screen.matches("interrupt").count(), 3, "{screen}");
 }
 
+/// It is not in the group that the terminal sends its signals to.
+#[test]
+fn an_interrupt_key_reaches_a_command_with_a_session_of_its_own() {
+    if program_or_skip("python3").is_none() || program_or_skip("setsid").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    sandbox.write("count.py", COUNT);
+    let run = format!("exec setsid --ctty --wait portkeeper run --port {} -- setsid python3 count.py", ports.first());
+    let mut terminal = Terminal::start(&sandbox.shell(&run));
+    terminal.shows("started", 1);
+    for count in 1..=3 {
+        terminal.types("\x03");
+        terminal.shows(&format!("interrupt {count}"), 1);
+    }
+    let (status, screen) = terminal.ends();
+    assert_eq!(status.code(), Some(4), "{screen}");
+}
+
 #[test]
 fn a_shell_can_stop_it_and_let_it_go_on() {
     if program_or_skip("python3").is_none() || program_or_skip("setsid").is_none() || program_or_skip("bash").is_none()

@@ -1,0 +1,170 @@
+//! What run started ends with run, and what does not is named.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use portkeeper_tests::{HolderProcess, Ports, Sandbox, Server, ask, program_or_skip};
+use rustix::process::Signal;
+
+use super::address;
+use crate::sandbox;
+
+/// A server in the background, and a look whether it is there.
+fn background(sandbox: &Sandbox) -> String {
+    sandbox.write("server.py", "import os, socket, time\nserver = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))\nopen('pid', 'w').write(str(os.getpid()))\nwhile True:\n    server.accept()[0].close()\n");
+    "python3 server.py & until [ -s pid ]; do sleep 0.01; done".to_owned()
+}
+
+/// The process that has written down its pid.
+#[track_caller]
+fn written(sandbox: &Sandbox) -> HolderProcess {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let pid = if sandbox.has("pid") { sandbox.read("pid").trim().parse().ok() } else { None };
+        match pid {
+            Some(pid) => return HolderProcess::with_pid(pid).expect("a process"),
+            None => assert!(Instant::now() < deadline, "no pid"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[track_caller]
+fn is_free(ports: &Ports) {
+    let bound = TcpListener::bind(address("127.0.0.1", ports));
+    assert!(bound.is_ok(), "{bound:?}");
+}
+
+/// The guide's recipe: `portkeeper run -- sh -c './server & npm test'`.
+#[test]
+fn the_server_of_a_test_ends_with_the_test() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let script = format!("{}; exit 7", background(&sandbox));
+    let outcome = sandbox.portkeeper(format!("run -q --port {} -- sh -c", ports.first())).arg(script).exits(7);
+    outcome.is_silent();
+    is_free(&ports);
+    assert_eq!(sandbox.reserved(), [0_u16; 0]);
+}
+
+#[test]
+fn what_a_signal_leaves_of_a_stack_ends_too() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let script = format!("{}; wait", background(&sandbox));
+    let server = Server::prepare(&sandbox, &format!("--port {}", ports.first()), &script);
+    server.go();
+    let _ = server.ready();
+    let background = written(&sandbox);
+    assert_eq!(server.stop(Signal::TERM).code(), Some(128 + 15));
+    assert!(!background.runs());
+    is_free(&ports);
+}
+
+#[test]
+fn what_does_not_end_is_killed_and_that_is_said() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let deaf = "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen('pid', 'w').write(str(os.getpid()))\nwhile True:\n    time.sleep(60)\n";
+    sandbox.write("deaf.py", deaf);
+    let script = "python3 deaf.py & until [ -s pid ]; do sleep 0.01; done";
+    let run = sandbox.portkeeper(format!("run --stop-timeout 300ms --port {} -- sh -c", ports.first()));
+    run.arg(script).ok().says("did not end within 0.3 s, so it was killed");
+    let pid = sandbox.read("pid").parse().unwrap();
+    assert!(HolderProcess::with_pid(pid).is_none_or(|process| !process.runs()));
+}
+
+#[test]
+fn a_daemon_is_left_and_named() {
+    if program_or_skip("python3").is_none() || program_or_skip("setsid").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let script =
+        background(&sandbox).replace("python3 server.py &", "setsid python3 server.py </dev/null >/dev/null 2>&1 &");
+    let outcome = sandbox.portkeeper(format!("run --port {} -- sh -c", ports.first())).arg(script).ok();
+    let daemon = written(&sandbox);
+    outcome.says(format!("(pid {}) still listens on {}; nothing keeps it now", daemon.pid(), ports.first()));
+    assert!(daemon.runs());
+    ask(address("127.0.0.1", &ports)).expect("it serves still");
+    daemon.kill();
+
+    let idle = "rm pid; setsid sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 600' </dev/null >/dev/null 2>&1 & \
+                until [ -s pid ]; do sleep 0.01; done";
+    let outcome = sandbox.portkeeper(format!("run --port {} -- sh -c", ports.first())).arg(idle).ok();
+    outcome.says("has a session of its own and goes on");
+    written(&sandbox).kill();
+}
+
+#[test]
+fn children_are_kept_if_that_is_asked_for() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let script = background(&sandbox).replace('&', "</dev/null >/dev/null 2>&1 &");
+    let run = sandbox.portkeeper(format!("run --keep-children --port {} -- sh -c", ports.first()));
+    let outcome = run.arg(script).ok();
+    let kept = written(&sandbox);
+    outcome.says(format!("(pid {}) still listens on {}; nothing keeps it now", kept.pid(), ports.first()));
+    assert!(kept.runs());
+    kept.kill();
+}
+
+/// Binds any port whenever it is asked to, and says how long that took.
+const BIND_WHEN_ASKED: &str = "
+import os, socket, time
+server = socket.create_server(('127.0.0.1', int(os.environ['PORT'])))
+open('pid', 'w').write(str(os.getpid()))
+while not os.path.exists('go'):
+    time.sleep(0.01)
+socket.create_server(('127.0.0.1', 0)).close()
+open('bound', 'w').close()
+while True:
+    time.sleep(60)
+";
+
+/// How many children a process with one thread has.
+fn children(pid: u32) -> usize {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    line.split_whitespace().count()
+}
+
+/// A server under a portkeeper that is not there any more, or does not run, is not in its hands.
+#[test]
+fn a_server_goes_on_when_portkeeper_is_killed_or_stopped() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    for signal in [Signal::KILL, Signal::STOP] {
+        let (sandbox, ports) = (sandbox(), Ports::take(1));
+        sandbox.write("server.py", BIND_WHEN_ASKED);
+        let server = Server::start(&sandbox, &format!("--port {} -- python3 server.py", ports.first()));
+        let process = written(&sandbox);
+        let _ = server.ready();
+        // The server, and the process that answers in portkeeper's place.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while children(server.pid()) < 2 {
+            assert!(Instant::now() < deadline, "nothing stands by");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        server.signal(signal);
+        sandbox.write("go", "");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !sandbox.has("bound") {
+            assert!(Instant::now() < deadline, "{signal:?}: it could not bind");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        process.kill();
+        if signal == Signal::STOP {
+            server.signal(Signal::CONT);
+            let _ = server.ends();
+        }
+    }
+}
