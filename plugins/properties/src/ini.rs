@@ -1,8 +1,12 @@
 //! INI files: sections of keys and values, as systemd, PHP, git, MySQL and Python's configparser read them.
 //!
-//! They agree on little. So what they read differently is refused: a new value that some take for one with a comment, and a change of
-//! a value that may go on in the next line. A key that stands there several times is a list, as in systemd's units (an empty value begins
-//! it anew), and wants a list in the map.
+//! They agree on little. Lines are read as systemd and configparser do: a line is a key with a value, whatever quotes it has. A comment behind a
+//! value is one, and what stands between double quotes is no comment, as for PHP and git. What they read differently is refused: a new value
+//! that some take for one with a comment, and a change of a value that may go on in the next line, or of lines that are in the middle
+//! of a text to PHP, because a quote is open above them. A key that stands there several times is a list, as in systemd's units (an empty
+//! value begins it anew), and wants a list in the map.
+
+mod read;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,6 +15,7 @@ use portkeeper_plugin_sdk::Failure;
 use portkeeper_plugin_sdk::json::Value;
 use portkeeper_plugin_sdk::text;
 
+use self::read::{read, scan};
 use crate::Meaning;
 use crate::edits::{Edits, Plan};
 use crate::path::{self, Place};
@@ -55,6 +60,8 @@ struct Ini {
     style: Option<(String, String)>,
     /// Where the first section's header stands, with the comments right above it.
     first_header: Option<usize>,
+    /// From quotes that are not closed on their line to where a later line closes them.
+    open: Vec<Range<usize>>,
 }
 
 /// New keys of sections that are not there yet, section by section.
@@ -163,16 +170,16 @@ impl Ini {
         }
         let mut written = Vec::new();
         for (entry, value) in counted.iter().zip(values) {
-            written.push(replace(old, plan, entry, value, asked)?);
+            written.push(self.replace(old, plan, entry, value, asked)?);
         }
         for entry in counted.iter().skip(values.len()) {
-            refuse_going_on(entry, asked)?;
+            self.refuse_ambiguous(old, entry, asked)?;
             plan.edits.replace(entry.whole.clone(), String::new());
         }
         let added = values.iter().skip(counted.len());
         for value in added {
             let value = encode(value, None).ok_or_else(|| unwritable(asked))?;
-            self.add(old, plan, new_sections, place, all.last(), &value)?;
+            self.add(old, plan, new_sections, place, (all.last(), asked), &value)?;
             written.push(value);
         }
         let expected = plan.expected.entry(place.clone()).or_default();
@@ -188,7 +195,7 @@ impl Ini {
         plan: &mut Plan,
         new_sections: &mut NewSections,
         (section, key): &(String, String),
-        last: Option<&Entry>,
+        (last, asked): (Option<&Entry>, &Place<'_>),
         value: &str,
     ) -> Result<(), Failure> {
         let special = |c: char| c.is_control() || matches!(c, '=' | ':' | '[' | ']');
@@ -203,6 +210,7 @@ impl Ini {
         let indent = if known.is_some_and(|section| section.style.is_some()) { indent } else { "" };
         let line = format!("{indent}{key}{separator}{value}");
         let place = last.map(|entry| entry.whole.end).or_else(|| known.map(|section| section.end));
+        self.refuse_in_quotes(old, place.unwrap_or(old.len()), asked)?;
         match place {
             Some(at) => plan.edits.insert_line(at, line),
             None if section.is_empty() && self.first_header.is_some() => {
@@ -220,26 +228,42 @@ impl Ini {
     }
 }
 
-/// Plans the value in the place of the old one, and says how it is written.
-fn replace(old: &str, plan: &mut Plan, entry: &Entry, value: &str, asked: &Place<'_>) -> Result<String, Failure> {
-    let written = &old[entry.span.clone()];
-    if unquoted(written) == value || written == value {
-        return Ok(written.to_owned());
+impl Ini {
+    /// Plans the value in the place of the old one, and says how it is written.
+    fn replace(
+        &self,
+        old: &str,
+        plan: &mut Plan,
+        entry: &Entry,
+        value: &str,
+        asked: &Place<'_>,
+    ) -> Result<String, Failure> {
+        let written = &old[entry.span.clone()];
+        if unquoted(written) == value || written == value {
+            return Ok(written.to_owned());
+        }
+        self.refuse_ambiguous(old, entry, asked)?;
+        let new = encode(value, Some(written)).ok_or_else(|| unwritable(asked).line(entry.line))?;
+        let gap = if entry.separator.is_empty() { "=" } else { "" };
+        plan.edits.replace(entry.span.clone(), format!("{gap}{new}"));
+        Ok(new)
     }
-    refuse_going_on(entry, asked)?;
-    let new = encode(value, Some(written)).ok_or_else(|| unwritable(asked).line(entry.line))?;
-    let gap = if entry.separator.is_empty() { "=" } else { "" };
-    plan.edits.replace(entry.span.clone(), format!("{gap}{new}"));
-    Ok(new)
-}
 
-fn refuse_going_on(entry: &Entry, asked: &Place<'_>) -> Result<(), Failure> {
-    if !entry.goes_on {
-        return Ok(());
+    fn refuse_ambiguous(&self, old: &str, entry: &Entry, asked: &Place<'_>) -> Result<(), Failure> {
+        self.refuse_in_quotes(old, entry.whole.start, asked)?;
+        if !entry.goes_on {
+            return Ok(());
+        }
+        Err(Failure::bad_target(format!("the value of `{}` may go on in the next line", asked.name()))
+            .line(entry.line)
+            .help("Write it in one line, close its quotes there, and do not indent the next one deeper."))
     }
-    Err(Failure::bad_target(format!("the value of `{}` may go on in the next line", asked.name()))
-        .line(entry.line)
-        .help("Write it in one line, and do not indent the next one deeper."))
+
+    fn refuse_in_quotes(&self, old: &str, at: usize, asked: &Place<'_>) -> Result<(), Failure> {
+        let Some(open) = self.open.iter().find(|open| open.start < at && at < open.end) else { return Ok(()) };
+        let message = format!("`{}` would be written into a text to some readers: a quote is open here", asked.name());
+        Err(Failure::bad_target(message).line(text::line_of(old, open.start)).help("Close the quote on its line."))
+    }
 }
 
 fn unwritable(asked: &Place<'_>) -> Failure {
@@ -253,7 +277,7 @@ fn unwritable(asked: &Place<'_>) -> Failure {
 /// The value in the manner of the old one.
 fn encode(value: &str, old: Option<&str>) -> Option<String> {
     let printable = value.chars().all(|c| c == '\t' || !c.is_control());
-    let quote = old.and_then(quote_of).filter(|quote| !value.contains([*quote, '\\']));
+    let quote = old.and_then(quote_of).filter(|quote| !value.contains(['"', *quote, '\\']));
     match quote {
         _ if !printable => None,
         Some(quote) => Some(format!("{quote}{value}{quote}")),
@@ -261,7 +285,8 @@ fn encode(value: &str, old: Option<&str>) -> Option<String> {
             let is_plain = value.trim() == value
                 && !value.starts_with([';', '#'])
                 && !value.ends_with('\\')
-                && comment_at(value).is_none();
+                && comment_at(value).is_none()
+                && scan(value) == (value.len(), None);
             is_plain.then(|| value.to_owned())
         }
     }
@@ -278,115 +303,7 @@ fn unquoted(written: &str) -> &str {
     if quote_of(written).is_some() { &written[1..written.len() - 1] } else { written }
 }
 
-/// Where a comment starts behind a value.
+/// Where a comment starts behind a value, to a reader that knows no quotes.
 fn comment_at(value: &str) -> Option<usize> {
     value.match_indices([';', '#']).map(|(at, _)| at).find(|&at| value[..at].ends_with([' ', '\t']))
-}
-
-fn read(text: &str) -> Result<Ini, Failure> {
-    let mut ini = Ini::default();
-    let mut section = String::new();
-    let (mut at, mut block) = (0, 0);
-    // The key that the line before belongs to, and whether a backslash joins the two.
-    let mut open: Option<((String, String), bool)> = None;
-    for (line, (content, whole)) in (1..).zip(text::lines(text)) {
-        let next = at + whole.len();
-        let words = content.trim();
-        let joined = open.as_ref().is_some_and(|(_, joined)| *joined);
-        if joined {
-            let goes_on = content.ends_with('\\');
-            if let Some((key, joined)) = &mut open {
-                *joined = goes_on;
-                ini.extend(key, next);
-            }
-        } else if words.is_empty() {
-            (open, block) = (None, next);
-        } else if words.starts_with(['#', ';']) {
-            // A comment belongs to what follows it.
-        } else if words.starts_with('[') {
-            let Some(end) = words.rfind(']').filter(|&end| end > 1) else {
-                return Err(Failure::bad_target("this looks like a section and has no end")
-                    .line(line)
-                    .help("Write `[name]`."));
-            };
-            ini.first_header.get_or_insert(block);
-            words[1..end].trim().clone_into(&mut section);
-            let style = ini.sections.remove(&section).and_then(|section| section.style);
-            ini.sections.insert(section.clone(), Section { end: next, style });
-            open = None;
-        } else {
-            let indent = content.len() - content.trim_start().len();
-            if let Some((key, _)) = &open {
-                ini.mark_deeper(key, indent);
-            }
-            let (key, entry) = entry(content, at, next, line, indent);
-            let place = (section.clone(), key);
-            if !entry.separator.is_empty() {
-                let style = (content[..indent].to_owned(), text[entry.separator.clone()].to_owned());
-                ini.style = Some(style.clone());
-                ini.sections.insert(section.clone(), Section { end: next, style: Some(style) });
-            } else if let Some(known) = ini.sections.get_mut(&section) {
-                known.end = next;
-            }
-            open = Some((place.clone(), entry.goes_on));
-            ini.entries.entry(place).or_default().push(entry);
-        }
-        if !words.starts_with(['#', ';']) && !words.starts_with('[') {
-            block = next;
-        }
-        at = next;
-    }
-    Ok(ini)
-}
-
-impl Ini {
-    /// A joined line belongs to the last entry of the key.
-    fn extend(&mut self, key: &(String, String), end: usize) {
-        if let Some(entry) = self.entries.get_mut(key).and_then(|entries| entries.last_mut()) {
-            entry.whole.end = end;
-        }
-        if let Some(section) = self.sections.get_mut(&key.0) {
-            section.end = end;
-        }
-    }
-
-    /// A line that is indented deeper than the key above may belong to its value (configparser).
-    fn mark_deeper(&mut self, key: &(String, String), indent: usize) {
-        if let Some(entry) = self.entries.get_mut(key).and_then(|entries| entries.last_mut()) {
-            entry.goes_on |= indent > entry.indent;
-        }
-    }
-}
-
-/// The key and value of a line. One without a separator is a key without a value.
-fn entry(content: &str, at: usize, next: usize, line: usize, indent: usize) -> (String, Entry) {
-    let found = content.find(['=', ':']).filter(|&separator| separator > indent);
-    let key = content[..found.unwrap_or(content.len())].trim().to_owned();
-    let key_end = indent + key.len();
-    let start = found.map_or(content.trim_end().len(), |separator| {
-        let rest = &content[separator + 1..];
-        separator + 1 + rest.len() - rest.trim_start().len()
-    });
-    let value = &content[start..];
-    let closed = value.chars().next().filter(|c| matches!(c, '"' | '\'')).and_then(|quote| {
-        let end = value[1..].find(quote)? + 2;
-        let rest = value[end..].trim_start();
-        (rest.is_empty() || rest.starts_with([';', '#'])).then_some(end)
-    });
-    let comment = if value.starts_with([';', '#']) && content[..start].ends_with([' ', '\t']) {
-        Some(0)
-    } else {
-        comment_at(value)
-    };
-    let length = closed.unwrap_or_else(|| value[..comment.unwrap_or(value.len())].trim_end().len());
-    let separator = if found.is_some() { at + key_end..at + start } else { at + start..at + start };
-    let entry = Entry {
-        span: at + start..at + start + length,
-        separator,
-        whole: at..next,
-        line,
-        indent,
-        goes_on: content.ends_with('\\'),
-    };
-    (key, entry)
 }

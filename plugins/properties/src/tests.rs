@@ -130,6 +130,32 @@ fn what_ini_readers_take_differently_is_refused() {
 }
 
 #[test]
+fn a_quote_that_is_open_is_no_comments_end_and_nothing_is_written_into_it() {
+    // PHP's text goes on to the next quote, to git it is an error, and systemd and configparser read lines.
+    let old = "[a]\nb = \"x ; y\nc = 1\n[d]\ne = z\"\nf = 2\n";
+    for (map, line) in [
+        (r#"{"a.b": "w"}"#, 2),
+        (r#"{"a.c": 2}"#, 2),
+        (r#"{"a.new": 2}"#, 2),
+        (r#"{"d.e": 2}"#, 2),
+        (r#"{"d.f": "5\" disk"}"#, 6),
+        (r#"{"d.f": "'tis"}"#, 6),
+    ] {
+        let failure = refused("ini", old, map);
+        assert_eq!(failure.line, Some(line), "{map}: {failure}");
+    }
+    assert_eq!(set("ini", old, r#"{"a.b": "\"x ; y", "d.f": 3, "d.g": 4}"#), old.replace("f = 2\n", "f = 3\ng = 4\n"));
+    // No quote closes it: its lines are lines.
+    let old = "b = \"x\nc = 1\n";
+    assert_eq!(set("ini", old, r#"{"c": 2}"#), "b = \"x\nc = 2\n");
+    assert_eq!(refused("ini", old, r#"{"b": 2}"#).line, Some(1));
+    // An apostrophe is no quote, and what stands between quotes is no comment.
+    let old = "b = it's ; c\nExec=sh -c \"a ; b\" # d\n";
+    assert_eq!(set("ini", old, r#"{"b": "x", "Exec": "sh -c \"a ; b\""}"#), old.replace("it's", "x"));
+    assert_eq!(set("ini", old, r#"{"Exec": "sh"}"#), "b = it's ; c\nExec=sh # d\n");
+}
+
+#[test]
 fn flags_and_gits_indentation_are_read() {
     let git = "[core]\n\tbare\n\teditor = vim\n[remote \"origin\"]\n\turl = https://h:1/x.git\n";
     assert_eq!(
