@@ -69,24 +69,20 @@ impl EnvFile {
         }
     }
 
-    /// The lines that assign the key, counted from 1.
+    /// The keys that more than one line assigns, each with its lines, counted from 1, in the order of the text.
     #[must_use]
-    pub fn lines_of(&self, key: &str) -> Vec<usize> {
-        let places = self.places.get(key).map_or(&[][..], Vec::as_slice);
-        let mut lines = Vec::new();
-        let (mut line, mut at) = (1, 0);
-        for &place in places {
-            line += self.statements[at..place].iter().map(|one| one.text().matches('\n').count()).sum::<usize>();
-            at = place;
-            lines.push(line);
+    pub fn repeated(&self) -> HashMap<&str, Vec<usize>> {
+        let mut found: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut line = 1;
+        for statement in &self.statements {
+            if let Some(key) =
+                statement.key().filter(|key| self.places.get(*key).is_some_and(|places| places.len() > 1))
+            {
+                found.entry(key).or_default().push(line);
+            }
+            line += statement.text().matches('\n').count();
         }
-        lines
-    }
-
-    /// Whether more than one line assigns the key.
-    #[must_use]
-    pub fn is_repeated(&self, key: &str) -> bool {
-        self.places.get(key).is_some_and(|places| places.len() > 1)
+        found
     }
 
     /// Adds a line. A file without a final line end keeps having none.

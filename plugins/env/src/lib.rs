@@ -25,20 +25,15 @@ impl Plugin for Env {
             file.set(key, value)?;
         }
         let response = Response::target(request, file.to_string());
-        Ok(request
-            .entries
-            .iter()
-            .filter_map(|(key, _)| duplicate(&file, key, request))
-            .fold(response, Response::diagnostic))
+        let repeated = file.repeated();
+        let duplicates =
+            request.entries.iter().filter_map(|(key, _)| duplicate(key, repeated.get(key.as_str())?, request));
+        Ok(duplicates.fold(response, Response::diagnostic))
     }
 }
 
 /// What to say about a key that stands in the file more than once.
-fn duplicate(file: &EnvFile, key: &str, request: &Request) -> Option<Diagnostic> {
-    if !file.is_repeated(key) {
-        return None;
-    }
-    let lines = file.lines_of(key);
+fn duplicate(key: &str, lines: &[usize], request: &Request) -> Option<Diagnostic> {
     let [.., earlier, last] = lines[..] else { return None };
     let message =
         format!("`{key}` stands here too; the one in line {last} counts, and only that one is kept up to date");
