@@ -24,9 +24,11 @@ mod plan;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod untouched;
 
 pub use plan::{Change, Planned, plan, whole};
 pub use tree::{Shape, Tree};
+pub use untouched::{Rest, Spans, not_possible};
 
 use crate::Failure;
 use crate::json::{Map, Value};

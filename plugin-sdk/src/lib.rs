@@ -40,7 +40,9 @@
 //! documents, `schema` for the schema of options out of their type.
 
 pub mod block;
+pub mod brackets;
 pub mod context;
+pub mod edits;
 pub mod env_file;
 pub mod json;
 #[cfg(feature = "jsonc")]

@@ -4,87 +4,115 @@
 //! a number or a boolean in the document stays one when the new text reads as one. Nothing is replaced that would be lost, such
 //! as an object by a single value.
 //!
+//! The document is parsed once; all changes are planned on what the parser says about places, and made together; then the new text is
+//! parsed, and says what the map says and otherwise what the old one said, or it is not handed out.
+//!
+//! The parser is jsonc-parser. What was compared (2026-11, 6,000 lines with 50 changes, native): its AST takes 1.4 ms, its CST, which
+//! can change a document itself, 33 ms and twice the size in WebAssembly (74 KB instead of 39 KB).
+//!
 //! ```
-//! use portkeeper_plugin_sdk::jsonc::Document;
+//! use portkeeper_plugin_sdk::jsonc;
 //! use portkeeper_plugin_sdk::leaf::leaves;
 //!
-//! let mut document = Document::read("{\n\t// the server\n\t\"port\": 1,\n}\n").unwrap();
+//! let old = "{\n\t// the server\n\t\"port\": 1,\n}\n";
 //! let map = r#"{"port": "8888", "url.base": "/api"}"#;
 //! let map = portkeeper_plugin_sdk::Request { map: map.to_owned(), ..Default::default() }.json_map().unwrap();
-//! for leaf in &leaves(&map).unwrap() {
-//!     document.set(leaf, false).unwrap();
-//! }
+//! let new = jsonc::merge(old, &leaves(&map).unwrap(), false).unwrap();
 //! let expected = "{\n\t// the server\n\t\"port\": 8888,\n\t\"url\": {\n\t\t\"base\": \"/api\"\n\t},\n}\n";
-//! assert_eq!(document.to_string(), expected);
+//! assert_eq!(new, expected);
 //! ```
 
-mod insert;
+mod place;
+mod tree;
 mod value;
 
-use std::fmt;
-
+use self::place::Style;
+use self::tree::Document;
+use crate::edits::{Edited, Edits};
 use crate::json::Value;
-use crate::leaf::{self, Leaf};
+use crate::leaf::{self, Change, Leaf, Planned, Rest};
 use crate::text::{self, LineEnd};
 use crate::{Failure, log};
-use jsonc_parser::ast::{Object, ObjectProp, Value as Node};
+use jsonc_parser::ast::{Object, Value as Node};
 use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-/// A JSON document, with or without comments.
-#[derive(Debug, Clone)]
-pub struct Document {
-    mark: String,
-    text: String,
+/// The text of a file with each leaf's value at its place. Without a value in it the document is an empty object, after the comments if
+/// there are some. `numbers`: new whole numbers are written as numbers.
+///
+/// # Errors
+/// `bad-target` with the line of what is no JSON, would be lost, or is not there or several; `bad-map` for two values for one place.
+pub fn merge(text: &str, leaves: &[Leaf<'_>], numbers: bool) -> Result<String, Failure> {
+    let (mark, body) = text::split_mark(text);
+    let Some(root) = parse(body)? else {
+        return Ok(format!("{mark}{}", merge(&with_object(body), leaves, numbers)?));
+    };
+    let Some((edited, rest)) = edit(body, &root, leaves, numbers)? else { return Ok(text.to_owned()) };
+    // Two large documents would not fit into a plugin's memory.
+    drop(root);
+    let places = edited.places.into_iter().map(|(_, new)| new).collect();
+    let root = parse(&edited.text).ok().flatten().ok_or_else(|| leaf::not_possible(&leaves[0].name()))?;
+    rest.check(&Document::new(&edited.text, &root), &root, leaves, places)?;
+    Ok(format!("{mark}{}", edited.text))
 }
 
-/// A piece of text to put in the place of another.
-#[derive(Debug)]
-struct Edit {
-    start: usize,
-    end: usize,
-    text: String,
+/// A text without a value with an empty object behind its comments.
+fn with_object(text: &str) -> String {
+    let end = LineEnd::of(text).as_str();
+    let comments = text.trim();
+    if comments.is_empty() { format!("{{}}{end}") } else { format!("{comments}{end}{{}}{end}") }
 }
 
-impl Document {
-    /// Reads a file's text. Without a value in it the document is an empty object, after the comments if there are some.
-    ///
-    /// # Errors
-    /// `bad-target` with the line of what is no JSON, or when the document is no object.
-    pub fn read(text: &str) -> Result<Self, Failure> {
-        let (mark, body) = text::split_mark(text);
-        let mut text = body.to_owned();
-        if parse(body)?.is_none() {
-            let end = LineEnd::of(body).as_str();
-            let comments = body.trim();
-            text = if comments.is_empty() { format!("{{}}{end}") } else { format!("{comments}{end}{{}}{end}") };
+/// The text with what the leaves want, and what it says beyond that; none when it says so already.
+fn edit<'a>(
+    text: &'a str,
+    root: &Node<'a>,
+    leaves: &[Leaf<'_>],
+    numbers: bool,
+) -> Result<Option<(Edited, Rest)>, Failure> {
+    let style = Style::of(text, object(root)?);
+    let tree = Document::new(text, root);
+    let planned = leaf::plan(&tree, root, leaves, numbers)?;
+    let Some(first) = planned.first() else { return Ok(None) };
+    let mut edits = Edits::default();
+    planned.iter().for_each(|planned| write(&style, planned, &mut edits));
+    log::debug(&format!("{} changes, the first one for `{}`", planned.len(), first.leaf.name()));
+    let edited = edits.apply(text).ok_or_else(|| leaf::not_possible(&first.leaf.name()))?;
+    let places = edited.places.iter().map(|(old, _)| old.clone()).collect();
+    let rest = Rest::before(&tree, root, &planned, places);
+    Ok(Some((edited, rest)))
+}
+
+fn write<'a>(style: &Style<'a>, planned: &Planned<'_, &Node<'a>>, edits: &mut Edits) {
+    match &planned.change {
+        Change::Replace { node, value } => {
+            let text = value::in_place_of(node, value);
+            let text = text.unwrap_or_else(|| value::write(value, &style.layout_at(node.range().start)));
+            edits.replace(node.range().start..node.range().end, text);
         }
-        let document = Self { mark: mark.to_owned(), text };
-        root(parse(&document.text)?.as_ref())?;
-        Ok(document)
-    }
-
-    /// Gives the leaf's place its value. `numbers`: new whole numbers are written as numbers.
-    ///
-    /// # Errors
-    /// `bad-target` with the line of what would be lost.
-    pub fn set(&mut self, leaf: &Leaf<'_>, numbers: bool) -> Result<(), Failure> {
-        let ast = parse(&self.text)?;
-        let (document, root) = root(ast.as_ref())?;
-        let edit = Editor { text: &self.text, document, root, leaf, numbers }.edit()?;
-        drop(ast);
-        if let Some(Edit { start, end, text }) = edit {
-            log::debug(&format!("{}: {text}", leaf.name()));
-            self.text.replace_range(start..end, &text);
+        Change::Fill { node, value } => match &**value {
+            Value::Array(items) if node.as_array().is_some() => {
+                let (place, text) = style.append(node, items);
+                edits.replace(place, text);
+            }
+            value => {
+                let layout = style.layout_at(node.range().start);
+                edits.replace(node.range().start..node.range().end, value::write(value, &layout));
+            }
+        },
+        Change::Insert { map, entries } => {
+            if let Node::Object(object) = map {
+                let (place, text) = style.insert(object, entries);
+                edits.replace(place, text);
+            }
         }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Document {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.mark)?;
-        f.write_str(&self.text)
+        Change::Append { list, items } => {
+            let (place, text) = style.append(list, items);
+            edits.replace(place, text);
+        }
+        Change::Truncate { list, keep } => {
+            style.truncate(list, *keep).into_iter().for_each(|(place, text)| edits.replace(place, text));
+        }
     }
 }
 
@@ -116,69 +144,10 @@ fn parse(text: &str) -> Result<Option<Node<'_>>, Failure> {
     }
 }
 
-/// The document's value, and the same as the object that it is.
-fn root<'a, 'b>(node: Option<&'b Node<'a>>) -> Result<(&'b Node<'a>, &'b Object<'a>), Failure> {
-    node.and_then(|node| Some((node, node.as_object()?))).ok_or_else(|| {
+/// The object that the document is.
+fn object<'a, 'b>(node: &'b Node<'a>) -> Result<&'b Object<'a>, Failure> {
+    node.as_object().ok_or_else(|| {
         Failure::bad_target("the document is not an object, so there is no place for keys")
             .help("Choose another `path`, or make the file's value an object: { ... }.")
     })
-}
-
-/// Finds out what to change for one leaf.
-struct Editor<'a> {
-    text: &'a str,
-    document: &'a Node<'a>,
-    /// The same as the object that it is.
-    root: &'a Object<'a>,
-    leaf: &'a Leaf<'a>,
-    numbers: bool,
-}
-
-impl Editor<'_> {
-    fn edit(&self) -> Result<Option<Edit>, Failure> {
-        let child = |node, key: &str| Some(&find(Node::as_object(node)?, key)?.value);
-        let walk = self.leaf.walk(self.document, child);
-        let new = self.leaf.new_value(self.numbers);
-        match (walk.node, walk.missing.split_first()) {
-            (node, None) => self.replacement(node, walk.key()),
-            (Node::Object(object), Some((name, inner))) => {
-                Ok(Some(insert::property(self.text, self.root, object, name, &leaf::nested(inner, new))))
-            }
-            (Node::NullKeyword(null), Some(_)) => {
-                let layout = insert::layout_at(self.text, self.root, null.range.start);
-                let text = value::write(&leaf::nested(&walk.missing, new), &layout);
-                Ok(Some(Edit { start: null.range.start, end: null.range.end, text }))
-            }
-            (node, Some(_)) => Err(self.clash(node, walk.key(), "an object")),
-        }
-    }
-
-    fn replacement(&self, old: &Node<'_>, key: &str) -> Result<Option<Edit>, Failure> {
-        let new = self.leaf.value;
-        match (old, new) {
-            (Node::Object(_), Value::Object(_)) => return Ok(None),
-            (Node::Object(_), _) => return Err(self.clash(old, key, "a single value")),
-            (Node::NullKeyword(_), _) => {}
-            (_, Value::Object(_)) => return Err(self.clash(old, key, "an object")),
-            _ => {}
-        }
-        let range = old.range();
-        let layout = insert::layout_at(self.text, self.root, range.start);
-        let text = value::in_place_of(self.text, old, new, &layout);
-        Ok(text.map(|text| Edit { start: range.start, end: range.end, text }))
-    }
-
-    fn clash(&self, node: &Node<'_>, key: &str, wanted: &str) -> Failure {
-        let found = match node {
-            Node::Object(_) => "an object",
-            Node::Array(_) => "an array",
-            _ => "a single value",
-        };
-        self.leaf.clash(key, found, wanted).line(text::line_of(self.text, node.range().start))
-    }
-}
-
-/// The property that a reader takes: the last of that name.
-fn find<'a, 'b>(object: &'b Object<'a>, name: &str) -> Option<&'b ObjectProp<'a>> {
-    object.properties.iter().rfind(|property| property.name.as_str() == name)
 }

@@ -8,9 +8,8 @@
 //! dot and all, is meant before the path. A value that is a number or a boolean in the document stays one when
 //! the new text reads as one.
 
-use portkeeper_plugin_sdk::jsonc::Document;
 use portkeeper_plugin_sdk::leaf::leaves;
-use portkeeper_plugin_sdk::{Failure, Metadata, Plugin, Request, Response, export_plugin};
+use portkeeper_plugin_sdk::{Failure, Metadata, Plugin, Request, Response, export_plugin, jsonc};
 use serde::Deserialize;
 
 /// The format.
@@ -51,12 +50,8 @@ impl Plugin for Json {
     fn render(request: &Request) -> Result<Response, Failure> {
         let options: Options = request.options()?;
         let map = request.json_map()?;
-        let leaves = leaves(&map)?;
-        let mut document = Document::read(request.old_text())?;
-        for leaf in &leaves {
-            document.set(leaf, options.numbers)?;
-        }
-        Ok(Response::target(request, document.to_string()))
+        let new = jsonc::merge(request.old_text(), &leaves(&map)?, options.numbers)?;
+        Ok(Response::target(request, new))
     }
 }
 

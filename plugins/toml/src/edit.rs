@@ -1,174 +1,249 @@
-//! What to change in a document for one leaf of the map.
-
-use std::ops::Range;
+//! From changes to places in the text.
 
 use portkeeper_plugin_sdk::Failure;
-use portkeeper_plugin_sdk::json::Value as Json;
-use portkeeper_plugin_sdk::leaf::Leaf;
-use portkeeper_plugin_sdk::text::{self, LineEnd};
+use portkeeper_plugin_sdk::brackets::{Between, Brackets, Comments};
+use portkeeper_plugin_sdk::edits::Edits;
+use portkeeper_plugin_sdk::json::{Map, Value as Json};
+use portkeeper_plugin_sdk::leaf::{Change, Planned, Tree};
+use portkeeper_plugin_sdk::text::LineEnd;
 
 use crate::document::{Document, Entry, Form, Id, ROOT, Table, Value};
+use crate::sections::Sections;
 use crate::value;
 
-/// The text with the leaf's value at its place. `numbers`: new whole numbers are written as numbers.
-pub(crate) fn set(text: &str, leaf: &Leaf<'_>, numbers: bool) -> Result<String, Failure> {
-    let document = Document::read(text)?;
-    let edit = Editor { document: &document, leaf, numbers }.edit()?;
-    let mut new = text.to_owned();
-    if let Some((place, written)) = edit {
-        new.replace_range(place, &written);
-    }
-    Ok(new)
-}
+/// How deep an item of an array stands that has a line of its own.
+const INDENT: &str = "    ";
 
-/// What to put in the place of what.
-type Edit = (Range<usize>, String);
-
-struct Editor<'a> {
+/// Collects the edits of all changes.
+pub(crate) struct Editor<'a> {
     document: &'a Document<'a>,
-    leaf: &'a Leaf<'a>,
-    numbers: bool,
+    end: &'static str,
+    /// Where the first `[header]` stands.
+    first_header: Option<usize>,
+    /// What to change in the text.
+    pub(crate) edits: Edits,
+    /// What to put behind it.
+    pub(crate) sections: Sections,
 }
 
-impl Editor<'_> {
-    fn edit(&self) -> Result<Option<Edit>, Failure> {
-        let walk = self.leaf.walk(ROOT, |id, key| self.document.child(id, key));
-        match (self.document.table(walk.node), walk.missing.is_empty()) {
-            (_, true) => self.replacement(walk.node, walk.key()),
-            (Some(table), false) => self.insertion(walk.node, table, &walk.missing).map(Some),
-            (None, false) => Err(self.clash(walk.node, walk.key(), "a table")),
-        }
+impl<'a> Editor<'a> {
+    pub(crate) fn new(document: &'a Document<'a>) -> Self {
+        let starts = document.nodes.iter().skip(1).map(|node| node.span.start);
+        let first_header =
+            starts.filter(|&at| document.text[at..].starts_with('[') && starts_line(document.text, at)).min();
+        let end = LineEnd::of(document.text).as_str();
+        Self { document, end, first_header, edits: Edits::default(), sections: Sections::default() }
     }
 
-    fn replacement(&self, id: Id, key: &str) -> Result<Option<Edit>, Failure> {
-        let node = self.document.node(id);
-        match (&node.value, self.leaf.value) {
-            (Value::Table(_), Json::Object(_)) => Ok(None),
-            (Value::Table(_) | Value::Tables(_), _) => Err(self.clash(id, key, "a single value")),
-            (_, Json::Object(_)) => Err(self.clash(id, key, "a table")),
-            (_, new) => {
-                let written = value::in_place_of(self.document, id, new)?;
-                Ok(written.map(|written| (node.span.clone(), written)))
+    pub(crate) fn write(&mut self, planned: &Planned<'_, Id>) -> Result<(), Failure> {
+        match &planned.change {
+            Change::Replace { node, value } => {
+                let Value::Scalar(old) = &self.document.node(*node).value else { return Ok(()) };
+                self.edits.replace(self.document.node(*node).span.clone(), value::in_place_of(old, value)?);
             }
+            Change::Fill { node, value } => self.fill(*node, value)?,
+            Change::Insert { map, entries } => self.insert(*map, entries)?,
+            Change::Append { list, items } => self.append(planned, *list, items)?,
+            Change::Truncate { list, keep } => self.truncate(planned, *list, *keep)?,
         }
+        Ok(())
     }
 
-    fn insertion(&self, id: Id, table: &Table, missing: &[String]) -> Result<Edit, Failure> {
-        let value = value::write(&self.leaf.new_value(self.numbers))?;
-        let dotted = || missing.iter().map(|key| value::key(key)).collect::<Vec<_>>().join(".");
-        match (table.form, missing) {
-            (Form::Inline, _) => Ok(self.in_braces(id, table, &dotted(), &value)),
-            (Form::Dotted, _) | (Form::Header, [_]) => Ok(self.line(id, table, &dotted(), &value)),
-            (Form::Header | Form::Implied, _) => Ok(self.section(table, missing, &value)),
+    /// Items of an array that has none. A comment in it needs a line of its own.
+    fn fill(&mut self, id: Id, value: &Json) -> Result<(), Failure> {
+        let brackets = self.brackets(id);
+        let items = written(value.as_array().unwrap_or_default())?;
+        let outer = indent_of(self.document.text, brackets.span.start);
+        let indent = format!("{outer}{INDENT}");
+        let has_comment = self.document.text[brackets.span.clone()].contains('#');
+        let lines = Between::Lines { end: self.end, indent: &indent };
+        let between = if has_comment { lines } else { Between::Line(", ") };
+        let (place, text) = brackets.fill(&items, between, outer);
+        self.edits.replace(place, text);
+        Ok(())
+    }
+
+    fn append(&mut self, planned: &Planned<'_, Id>, list: Id, items: &[Json]) -> Result<(), Failure> {
+        let text = self.document.text;
+        match &self.document.node(list).value {
+            Value::Array(old) => {
+                let [first, .., last] = [old.first(), old.last()].map(|id| id.map(|&id| &self.document.node(id).span));
+                let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
+                let between = if starts_line(text, first.start) {
+                    Between::Lines { end: self.end, indent: indent_of(text, first.start) }
+                } else {
+                    Between::Line(", ")
+                };
+                let (place, text) = self.brackets(list).append(last.end, &written(items)?, between);
+                self.edits.replace(place, text);
+            }
+            Value::Tables(tables) => {
+                let path = tables.first().and_then(|&id| self.document.table(id)).map(|table| table.path.clone());
+                for item in items {
+                    let Json::Object(entries) = item else { return Err(self.clash(planned, list, "tables only")) };
+                    self.sections.item(path.as_deref().unwrap_or_default(), entries)?;
+                }
+            }
+            _ => {}
         }
+        Ok(())
+    }
+
+    fn truncate(&mut self, planned: &Planned<'_, Id>, list: Id, keep: usize) -> Result<(), Failure> {
+        let Value::Array(items) = &self.document.node(list).value else {
+            // What stands below a header may be anywhere in the file.
+            return Err(self.clash(planned, list, "shorter"));
+        };
+        let end_of = |id: &Id| self.document.node(*id).span.end;
+        let Some(last) = items.last() else { return Ok(()) };
+        let kept = keep.checked_sub(1).and_then(|at| items.get(at)).map(end_of);
+        let edits = self.brackets(list).truncate(kept, end_of(last));
+        edits.into_iter().for_each(|(place, text)| self.edits.replace(place, text));
+        Ok(())
+    }
+
+    fn brackets(&self, id: Id) -> Brackets<'a> {
+        let span = self.document.node(id).span.clone();
+        Brackets { text: self.document.text, span, comments: Comments::Hash }
+    }
+
+    fn clash(&self, planned: &Planned<'_, Id>, id: Id, wanted: &str) -> Failure {
+        planned.clash(self.document.in_words(id), wanted, self.document.line(id))
+    }
+
+    /// New keys of a table, in its own manner.
+    fn insert(&mut self, id: Id, entries: &Map) -> Result<(), Failure> {
+        let Some(table) = self.document.table(id) else { return Ok(()) };
+        match table.form {
+            Form::Inline => {
+                let keys = dotted(entries)?;
+                self.in_braces(id, table, &keys);
+            }
+            // A header would not say which of several tables it means.
+            Form::Header if table.is_one_of_several => self.lines(id, table, &dotted(entries)?),
+            Form::Dotted => self.lines(id, table, &dotted(entries)?),
+            Form::Header => {
+                let (lines, tables): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, value)| !is_table(value));
+                if !lines.is_empty() {
+                    let lines: Map = lines.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+                    self.lines(id, table, &dotted(&lines)?);
+                }
+                for (key, value) in tables {
+                    let path = [table.path.as_slice(), &[key.to_owned()]].concat();
+                    self.sections.table(&path, value.as_object().unwrap_or(&Map::new()))?;
+                }
+            }
+            Form::Implied => self.sections.table(&table.path, entries)?,
+        }
+        Ok(())
     }
 
     /// ` key = value` after the last one in the braces.
-    fn in_braces(&self, id: Id, table: &Table, key: &str, value: &str) -> Edit {
+    fn in_braces(&mut self, id: Id, table: &Table, keys: &[(String, String)]) {
         let text = self.document.text;
+        let depth = table.path.len();
         match &table.last {
             Some(last) => {
-                (last.end..last.end, format!(", {}{key}{}{value}", &text[last.prefix.clone()], self.equals(last)))
+                let (prefix, equals) = (&text[last.prefix.clone()], self.equals(last));
+                let written = keys.iter().map(|(key, value)| format!(", {prefix}{key}{equals}{value}"));
+                self.edits.insert(last.end..last.end, written.collect(), depth);
             }
             None => {
                 let span = &self.document.node(id).span;
-                (span.start + 1..span.end - 1, format!(" {key} = {value} "))
+                let written: Vec<_> = keys.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                self.edits.insert(span.start + 1..span.end - 1, format!(" {} ", written.join(", ")), depth);
             }
         }
     }
 
-    /// A line below the last one of the table, and like it.
-    fn line(&self, id: Id, table: &Table, key: &str, value: &str) -> Edit {
+    /// Lines below the last one of the table, and like it.
+    fn lines(&mut self, id: Id, table: &Table, keys: &[(String, String)]) {
         let text = self.document.text;
+        let depth = table.path.len();
         if let Some(last) = &table.last {
-            let prefix = &text[last.prefix.clone()];
-            let written = format!("{}{prefix}{key}{}{value}", indent_of(text, last.prefix.start), self.equals(last));
-            return below(text, last.end, &written);
+            let (prefix, equals) = (&text[last.prefix.clone()], self.equals(last));
+            let indent = indent_of(text, last.prefix.start);
+            let lines = keys.iter().map(|(key, value)| format!("{indent}{prefix}{key}{equals}{value}"));
+            return self.below(last.end, lines, depth);
         }
-        let written = format!("{key} = {value}");
+        let lines = keys.iter().map(|(key, value)| format!("{key} = {value}"));
         if id != ROOT {
             let header = &self.document.node(id).span;
-            return below(text, header.end, &format!("{}{written}", indent_of(text, header.start)));
+            let indent = indent_of(text, header.start);
+            return self.below(header.end, lines.map(|line| format!("{indent}{line}")), depth);
         }
-        match self.first_header() {
+        match self.first_header {
             // What stands after a header belongs to its table.
             Some(header) => {
-                let end = LineEnd::of(text).as_str();
-                match above_comments(text, header) {
+                let lines: String = lines.map(|line| line + self.end).collect();
+                let (at, gap) = match above_comments(text, header) {
                     // What the file begins with is about the file, such as its license.
-                    0 if text[..header].contains('#') => {
-                        let at = text[..header].rfind('\n').map_or(0, |feed| feed + 1);
-                        (at..at, format!("{end}{written}{end}{end}"))
-                    }
-                    at => (at..at, format!("{written}{end}{end}")),
-                }
+                    0 if text[..header].contains('#') => (line_start(text, header), self.end),
+                    at => (at, ""),
+                };
+                self.edits.insert(at..at, format!("{gap}{lines}{}", self.end), depth);
             }
-            None => at_end(text, &written),
+            None => self.at_end(lines, depth),
         }
     }
 
-    /// A table of its own at the end of the text.
-    fn section(&self, table: &Table, missing: &[String], value: &str) -> Edit {
-        let text = self.document.text;
-        let end = LineEnd::of(text).as_str();
-        let (key, inner) = missing.split_last().map_or(("", missing), |(key, inner)| (key.as_str(), inner));
-        let path: Vec<_> = table.path.iter().chain(inner).map(|key| value::key(key)).collect();
-        let is_open =
-            text.is_empty() || text.trim_end_matches([' ', '\t', '\r']).ends_with("\n\n") || text.ends_with("\n\r\n");
-        let gap = if is_open { "" } else { end };
-        let first = if text.is_empty() || text.ends_with('\n') { gap.to_owned() } else { format!("{end}{gap}") };
-        let last = if text.is_empty() || text.ends_with('\n') { end } else { "" };
-        let written = format!("{first}[{}]{end}{} = {value}{last}", path.join("."), value::key(key));
-        (text.len()..text.len(), written)
+    /// Puts lines below the one that holds this byte.
+    fn below(&mut self, at: usize, lines: impl Iterator<Item = String>, depth: usize) {
+        match self.document.text[at..].find('\n') {
+            Some(feed) => {
+                let at = at + feed + 1;
+                let end = self.end;
+                self.edits.insert(at..at, lines.map(|line| line + end).collect(), depth);
+            }
+            None => self.at_end(lines, depth),
+        }
     }
 
-    /// Where the first `[header]` stands.
-    fn first_header(&self) -> Option<usize> {
-        let starts = self.document.nodes.iter().skip(1).map(|node| node.span.start);
-        starts.filter(|&at| self.document.text[at..].starts_with('[')).min()
+    /// Puts lines at the end. A text without a final line end keeps having none.
+    fn at_end(&mut self, lines: impl Iterator<Item = String>, depth: usize) {
+        let text = self.document.text;
+        let is_open = !text.is_empty() && !text.ends_with('\n');
+        let lines =
+            lines.map(|line| if is_open { format!("{}{line}", self.end) } else { format!("{line}{}", self.end) });
+        let lines = lines.collect();
+        self.edits.insert(text.len()..text.len(), lines, depth);
     }
 
     /// What stands between a new key and its value: as close as in the line above.
     fn equals(&self, like: &Entry) -> &'static str {
         if &self.document.text[like.equals.clone()] == "=" { "=" } else { " = " }
     }
-
-    fn clash(&self, id: Id, key: &str, wanted: &str) -> Failure {
-        let node = self.document.node(id);
-        let found = match node.value {
-            Value::Scalar(_) => "a single value",
-            Value::Array(_) => "an array",
-            Value::Table(_) => "a table",
-            Value::Tables(_) => "an array of tables",
-        };
-        self.leaf.clash(key, found, wanted).line(text::line_of(self.document.text, node.span.start))
-    }
 }
 
-/// The edit that puts a line below the one that holds this byte.
-fn below(text: &str, at: usize, line: &str) -> Edit {
-    match text[at..].find('\n') {
-        Some(feed) => {
-            let at = at + feed + 1;
-            (at..at, format!("{line}{}", LineEnd::of(text).as_str()))
+/// Whether the value is written as a table of its own where there is room for one.
+pub(crate) fn is_table(value: &Json) -> bool {
+    value.as_object().is_some_and(|map| !map.is_empty())
+}
+
+/// The entries as dotted keys with their values, as they are written.
+pub(crate) fn dotted(entries: &Map) -> Result<Vec<(String, String)>, Failure> {
+    let mut found = Vec::new();
+    for (name, value) in entries.iter() {
+        let key = value::key(name);
+        match value.as_object().filter(|inner| !inner.is_empty()) {
+            Some(inner) => {
+                found.extend(dotted(inner)?.into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)))
+            }
+            None => found.push((key, value::write(value)?)),
         }
-        None => at_end(text, line),
     }
+    Ok(found)
 }
 
-/// The edit that puts a line at the end. A text without a final line end keeps having none.
-fn at_end(text: &str, line: &str) -> Edit {
-    let end = LineEnd::of(text).as_str();
-    let is_open = !text.is_empty() && !text.ends_with('\n');
-    (text.len()..text.len(), if is_open { format!("{end}{line}") } else { format!("{line}{end}") })
+fn written(items: &[Json]) -> Result<Vec<String>, Failure> {
+    items.iter().map(value::write).collect()
 }
 
 /// The start of the comments right above a line, or of the line itself.
 fn above_comments(text: &str, at: usize) -> usize {
-    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |feed| feed + 1);
-    let mut start = line_start(at);
+    let mut start = line_start(text, at);
     while start > 0 {
-        let above = line_start(start - 1);
+        let above = line_start(text, start - 1);
         if !text[above..start].trim_start().starts_with('#') {
             break;
         }
@@ -177,8 +252,16 @@ fn above_comments(text: &str, at: usize) -> usize {
     start
 }
 
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |feed| feed + 1)
+}
+
+fn starts_line(text: &str, at: usize) -> bool {
+    text[line_start(text, at)..at].trim_matches([' ', '\t']).is_empty()
+}
+
 /// The blanks that the line starts with.
 fn indent_of(text: &str, at: usize) -> &str {
-    let line = &text[text[..at].rfind('\n').map_or(0, |feed| feed + 1)..at];
+    let line = &text[line_start(text, at)..at];
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }

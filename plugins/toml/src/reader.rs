@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn read(mut self) -> Result<Document<'a>, Failure> {
         let events = self.events()?;
         let mut rest = events.as_slice();
-        let mut table = self.add(0..0, Value::Table(Table::new(Form::Header, Vec::new())));
+        let mut table = self.add(0..0, Value::Table(Table::new(Form::Header, Vec::new(), false)));
         while let Some((event, after)) = rest.split_first() {
             match event.kind() {
                 EventKind::StdTableOpen | EventKind::ArrayTableOpen => {
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         let found = self.child(parent, &last.name);
         if is_one_of_several {
             let path = self.path_below(parent, last);
-            let table = self.add(span.clone(), Value::Table(Table::new(Form::Header, path)));
+            let table = self.add(span.clone(), Value::Table(Table::new(Form::Header, path, true)));
             match found.map(|id| &mut self.nodes[id].value) {
                 Some(Value::Tables(tables)) => tables.push(table),
                 Some(_) => return Err(self.defined_twice(last)),
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         // The equals sign.
         let _ = rest.split_off_first();
         let path = self.path_below(parent, last);
-        let value = self.value(rest, path)?;
+        let value = self.value(rest, path, self.is_one_of_several(parent))?;
         self.enter_key(parent, last, value);
         let value = self.nodes[value].span.clone();
         for (id, name) in tables {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn value(&mut self, rest: &mut &[Event], path: Vec<String>) -> Result<Id, Failure> {
+    fn value(&mut self, rest: &mut &[Event], path: Vec<String>, several: bool) -> Result<Id, Failure> {
         let Some(event) = rest.split_off_first() else { return Err(self.wrong("a value is missing", self.text.len())) };
         let (start, mut end) = (event.span().start(), event.span().end());
         let value = match event.kind() {
@@ -151,14 +151,14 @@ impl<'a> Reader<'a> {
                     match rest.first().map(Event::kind) {
                         Some(EventKind::ArrayClose) | None => break,
                         Some(EventKind::ValueSep) => *rest = &rest[1..],
-                        Some(_) => items.push(self.value(rest, Vec::new())?),
+                        Some(_) => items.push(self.value(rest, Vec::new(), true)?),
                     }
                 }
                 end = rest.split_off_first().map_or(end, |close| close.span().end());
                 Value::Array(items)
             }
             EventKind::InlineTableOpen => {
-                let id = self.add(start..end, Value::Table(Table::new(Form::Inline, path)));
+                let id = self.add(start..end, Value::Table(Table::new(Form::Inline, path, several)));
                 loop {
                     match rest.first().map(Event::kind) {
                         Some(EventKind::InlineTableClose) | None => break,
@@ -215,7 +215,8 @@ impl<'a> Reader<'a> {
 
     fn add_table(&mut self, parent: Id, part: &Part, form: Form) -> Id {
         let path = self.path_below(parent, part);
-        let id = self.add(part.span.clone(), Value::Table(Table::new(form, path)));
+        let table = Table::new(form, path, self.is_one_of_several(parent));
+        let id = self.add(part.span.clone(), Value::Table(table));
         self.enter_key(parent, part, id);
         id
     }
@@ -237,6 +238,10 @@ impl<'a> Reader<'a> {
             Value::Table(table) => Some(table),
             _ => None,
         }
+    }
+
+    fn is_one_of_several(&self, id: Id) -> bool {
+        self.table(id).is_some_and(|table| table.is_one_of_several)
     }
 
     fn form(&self, id: Id) -> Form {

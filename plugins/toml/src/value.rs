@@ -1,47 +1,25 @@
 //! Values and keys as text, and whether two say the same.
 
+use portkeeper_plugin_sdk::Failure;
 use portkeeper_plugin_sdk::json::{Number, Value as Json};
-use portkeeper_plugin_sdk::{Failure, text};
 use toml_parser::decoder::{Encoding, ScalarKind};
 
-use crate::document::{Document, Form, Id, Scalar, Value};
+use crate::document::Scalar;
 
-/// What to write in the place of a value; none when that says the same already.
-///
-/// A number or truth value stays one when the new text reads as one, and text keeps its kind of quotes where it can.
-pub(crate) fn in_place_of(document: &Document<'_>, id: Id, new: &Json) -> Result<Option<String>, Failure> {
-    if says(document, id, new) {
-        return Ok(None);
-    }
-    let Value::Scalar(Scalar { kind, quotes, .. }) = &document.node(id).value else {
-        let Some(pairs) = pairs(document, id, new) else { return write(new).map(Some) };
-        let edit = |(id, new)| Ok(in_place_of(document, id, new)?.map(|new| (document.node(id).span.clone(), new)));
-        let edits: Result<Vec<_>, Failure> = pairs.into_iter().map(edit).filter_map(Result::transpose).collect();
-        let mut edits = edits?;
-        edits.sort_by_key(|(place, _)| place.start);
-        return Ok(Some(text::splice(document.text, document.node(id).span.clone(), &edits)));
-    };
-    let typed = match (kind, new) {
+/// What to write in the place of a single value. A number or truth value stays one when the new text reads as one, and text keeps its
+/// kind of quotes where it can.
+pub(crate) fn in_place_of(old: &Scalar, new: &Json) -> Result<String, Failure> {
+    let typed = match (&old.kind, new) {
         (ScalarKind::Integer(_), Json::String(text)) if text.parse::<i64>().is_ok() => decimal(text),
         (ScalarKind::Float, Json::String(text)) if is_float(text) => Some(text.clone()),
         (ScalarKind::Float, Json::String(text)) => decimal(text).map(|digits| format!("{digits}.0")),
         (ScalarKind::Boolean(_), Json::String(text)) if is_truth_value(text) => Some(text.clone()),
-        (ScalarKind::String, Json::String(text)) if is_literal(*quotes) && fits_literal(text) => {
+        (ScalarKind::String, Json::String(text)) if is_literal(old.quotes) && fits_literal(text) => {
             Some(format!("'{text}'"))
         }
         _ => None,
     };
-    typed.map_or_else(|| write(new), Ok).map(Some)
-}
-
-/// The parts of an array that stays as long as it is, or of a table in it that has the same keys, and what each shall say.
-fn pairs<'a>(document: &Document<'_>, id: Id, new: &'a Json) -> Option<Vec<(Id, &'a Json)>> {
-    if let Some(table) = document.table(id) {
-        let new = new.as_object().filter(|new| table.form == Form::Inline && new.len() == table.entries.len())?;
-        return new.iter().map(|(key, new)| Some((table.child(key)?, new))).collect();
-    }
-    let (Value::Array(items), Json::Array(new)) = (&document.node(id).value, new) else { return None };
-    (items.len() == new.len()).then(|| items.iter().copied().zip(new).collect())
+    typed.map_or_else(|| write(new), Ok)
 }
 
 /// The value as TOML, on one line.
@@ -117,16 +95,8 @@ fn is_float(text: &str) -> bool {
     text.split_once('.').is_some_and(|(whole, part)| decimal(whole).is_some() && fraction(part))
 }
 
-/// Whether the node says what the new value says.
-fn says(document: &Document<'_>, id: Id, new: &Json) -> bool {
-    if let (Value::Array(items), Json::Array(new)) = (&document.node(id).value, new) {
-        return items.len() == new.len() && items.iter().zip(new).all(|(&item, new)| says(document, item, new));
-    }
-    if let (Some(table), Json::Object(new)) = (document.table(id), new) {
-        let entry = |(name, id): &(String, Id)| new.get(name).is_some_and(|new| says(document, *id, new));
-        return table.entries.len() == new.len() && table.entries.iter().all(entry);
-    }
-    let Value::Scalar(Scalar { kind, text, .. }) = &document.node(id).value else { return false };
+/// Whether the scalar says what the new value says. A text may stand for the number or truth value that it reads as.
+pub(crate) fn says(Scalar { kind, text, .. }: &Scalar, new: &Json) -> bool {
     match (kind, new) {
         (ScalarKind::String, Json::String(new)) => text == new,
         (ScalarKind::Boolean(old), Json::Bool(new)) => old == new,
