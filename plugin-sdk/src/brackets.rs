@@ -170,7 +170,7 @@ mod tests {
             ("[1, 2, 3]", "[1]", Comments::Hash),
             ("[1, 2, 3, ]", "[1, ]", Comments::Hash),
             (
-                "[\n  1, # one\n  2, # two\n  # of 3\n  3 # three\n  # end\n]",
+                "[\n  1, # one\n  2, # two\n  # of the last\n  3 # three\n  # end\n]",
                 "[\n  1 # one\n  # end\n]",
                 Comments::Hash,
             ),

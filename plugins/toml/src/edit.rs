@@ -227,7 +227,7 @@ pub(crate) fn dotted(entries: &Map) -> Result<Vec<(String, String)>, Failure> {
         let key = value::key(name);
         match value.as_object().filter(|inner| !inner.is_empty()) {
             Some(inner) => {
-                found.extend(dotted(inner)?.into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)))
+                found.extend(dotted(inner)?.into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)));
             }
             None => found.push((key, value::write(value)?)),
         }
