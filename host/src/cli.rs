@@ -8,13 +8,17 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 #[cfg(target_os = "linux")]
 use crate::app::HOLDER;
-use crate::app::{CommandError, CommandResult, Context, Deferred, GlobalArgs, normalise, report_crashes};
+use crate::app::{
+    CommandError, CommandResult, Context, Deferred, GlobalArgs, Printer, misplaced_dashes, misread, normalise,
+    report_crashes,
+};
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
 use crate::commands::{
     completions, doctor, explain, gc, import, kill, list, man, pick, plugin, port, prepare, release, reserve,
     reserve_network, run, scan, schema, status, trust, wait,
 };
+use crate::fs::describe;
 
 /// Make a port yours, from the moment it is chosen until your server listens on it
 #[derive(Debug, Parser)]
@@ -83,16 +87,16 @@ enum Command {
     /// A port is occupied when any address of its host takes a connection. It is free when none does and, on this machine, nothing is
     /// bound there; what is left of closed connections does not count. With several targets, each of them has to be as wished once.
     ///
-    /// Silent and 0 when it is so. When the time is up, a line for each target on stderr and exit code 1. Looks at least once; without
+    /// Without an option it waits until a server listens. Silent and 0 when it is so. When the time is up, a line for each target on stderr and exit code 1. Looks at least once; without
     /// --timeout it waits for ever.
     Wait(Deferred<wait::WaitArgs>),
-    /// Say everything about a port: who has it, for whom it is reserved, and what to do
+    /// Explain who is using a port, who reserved it, and how to get it
     ///
     /// Looks at the registry, at the listening and bound sockets of this network namespace with their processes, at the kernel's settings
     /// and at the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.
     #[command(visible_alias = "who")]
     Explain(Deferred<explain::ExplainArgs>),
-    /// End what has a port
+    /// Stop the process that is using a port
     ///
     /// Without --force only the listener of a reservation of this project; for a reservation that belongs to no project, one that works in
     /// this project or comes from whoever reserved the port. It is asked to end (SIGTERM), and killed (SIGKILL) when it has not after --timeout, together with the processes that share its socket.
@@ -101,7 +105,7 @@ enum Command {
     /// Never killed: portkeeper itself, pid 1, what this command runs in, containers and what listens for them. It says what to do
     /// instead.
     Kill(Deferred<kill::KillArgs>),
-    /// Look for what may be wrong, and say what helps
+    /// Diagnose common problems and suggest fixes
     ///
     /// The registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. Nothing is
     /// changed. Exit code 1 when there is a problem; notes are none.
@@ -121,7 +125,7 @@ enum Command {
     Plugin(Deferred<plugin::PluginArgs>),
     /// Show which hosts are in the local network, and which of their ports are open or free
     ///
-    /// Without --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners
+    /// Without a TARGET, --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners
     /// agree. `free` means that the host said so now; a firewall's answer or none means nothing.
     Scan(Deferred<scan::ScanArgs>),
     /// Reserve a port on a host of the local network
@@ -155,20 +159,34 @@ pub(crate) fn main() -> ExitCode {
         return holder::run();
     }
     report_crashes();
-    let cli = match parse(&normalise(std::env::args_os())) {
+    let words = normalise(std::env::args_os());
+    let cli = match parse(&words) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Usage errors are 2; help and version go to stdout and are 0.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return refuse(&words, &error),
     };
     let context = Context::new(cli.globals);
+    if let Command::Run(_) = cli.command
+        && let Some(error) = misplaced_dashes(&words, |words| parse(words).is_ok())
+    {
+        error.print(&context.printer);
+        return error.exit_code();
+    }
     run(&context, &cli.command).unwrap_or_else(|error| {
         let error = context.with_hint(error);
         error.print(&context.printer);
         error.exit_code()
     })
+}
+
+/// Says what is wrong with the words. Usage errors are 2; help and version go to stdout and are 0.
+fn refuse(words: &[OsString], error: &clap::Error) -> ExitCode {
+    let commands: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    if let Some(better) = misread(words, error, &commands, |words| parse(words).is_ok()) {
+        better.print(&Printer::new(None, false));
+        return better.exit_code();
+    }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// What the words mean.
@@ -215,7 +233,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
 /// An answer that cannot be written, for example to a full disk, was not given.
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
-        Self::environment(format_args!("the answer cannot be written: {error}"))
+        Self::environment(format_args!("the answer cannot be written: {}", describe(&error)))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::duration::{duration, time_to_live};
+use super::number::count;
 use super::{CommandError, HoldArgs, NameArgs};
 use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
 use crate::os;
@@ -119,7 +120,7 @@ pub(crate) struct SelectionArgs {
     profile: Option<Profile>,
 
     /// How many ports: all of them or none
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count::<u16>)]
     count: u16,
 
     /// The host to reserve on. 127.0.0.1 and localhost stand for both loopback addresses
@@ -144,7 +145,7 @@ pub(crate) struct SelectionArgs {
     grace: Option<Duration>,
 
     /// Keep the port while this process runs
-    #[arg(long, value_name = "PID", group = "lease", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "PID", group = "lease", value_parser = count::<u32>)]
     for_pid: Option<u32>,
 
     /// Write the port into the .env file, and keep it until it is released: the next call gives the same port. Without a KEY the

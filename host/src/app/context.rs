@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::args::GlobalArgs;
 use super::{CommandError, Printer};
-use crate::fs::{LockOptions, Waiting};
+use crate::fs::{LockOptions, Waiting, describe};
 use crate::model::Host;
 use crate::registry::{FileStore, Notice};
 use crate::settings::Settings;
@@ -27,7 +27,8 @@ impl Context {
     /// The user's directories.
     pub(crate) fn settings(&self) -> Result<Settings, CommandError> {
         Settings::from_environment().ok_or_else(|| {
-            CommandError::environment("there is no home directory: set HOME, or choose a file with --registry")
+            CommandError::environment("there is no home directory")
+                .hint("set HOME or XDG_STATE_HOME, choose a file with --registry, or give a systemd unit StateDirectory=portkeeper")
         })
     }
 
@@ -62,8 +63,9 @@ impl Context {
 
     /// The current directory.
     pub(crate) fn current_directory(&self) -> Result<PathBuf, CommandError> {
-        std::env::current_dir()
-            .map_err(|error| CommandError::environment(format_args!("the current directory cannot be found: {error}")))
+        std::env::current_dir().map_err(|error| {
+            CommandError::environment(format_args!("the current directory cannot be found: {}", describe(&error)))
+        })
     }
 
     /// Tells what the registry had to say.

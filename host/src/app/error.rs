@@ -106,6 +106,17 @@ impl CommandError {
         self.taken.as_deref().filter(|_| self.hint.is_none())
     }
 
+    /// What went wrong, without what helps.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the system refused, where nothing has been said yet of what helps.
+    pub(crate) fn refused_by_system(&self) -> Option<&str> {
+        let is_such = matches!(self.kind, Kind::Environment | Kind::OfRun) && self.hint.is_none();
+        is_such.then_some(&self.message)
+    }
+
     fn taken_by(mut self, reservation: Option<Reservation>) -> Self {
         self.taken = reservation.map(Box::new);
         self

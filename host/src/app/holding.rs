@@ -3,6 +3,8 @@
 use clap::Args;
 
 use super::{CommandError, Context};
+#[cfg(target_os = "linux")]
+use crate::fs::describe;
 use crate::hold::HoldDirectory;
 use crate::model::{HoldKind, Protocol};
 use crate::registry::FileStore;
@@ -59,8 +61,9 @@ impl Context {
         let program = if program.exists() {
             program.to_owned()
         } else {
-            let unknown =
-                |error| CommandError::environment(format_args!("portkeeper cannot find its own program: {error}"));
+            let unknown = |error| {
+                CommandError::environment(format_args!("portkeeper cannot find its own program: {}", describe(&error)))
+            };
             std::env::current_exe().map_err(unknown)?
         };
         let keeper = Background::new(HoldDirectory::beside(store.path()), program, [HOLDER]);

@@ -7,9 +7,11 @@ mod deferred;
 mod duration;
 mod error;
 mod holding;
+mod misread;
 mod names;
 mod network_args;
 mod normalise;
+mod number;
 mod plugin_library;
 mod prepare_env;
 mod printer;
@@ -30,9 +32,11 @@ pub(crate) use error::{CommandError, CommandResult};
 #[cfg(target_os = "linux")]
 pub(crate) use holding::HOLDER;
 pub(crate) use holding::HoldArgs;
-pub(crate) use names::{NameArgs, ScopeArgs, current_project, named_here, port_or_name};
-pub(crate) use network_args::NetworkArgs;
+pub(crate) use misread::{misplaced_dashes, misread};
+pub(crate) use names::{NameArgs, PortAsked, ScopeArgs, current_project, named_here, port_asked};
+pub(crate) use network_args::{NetworkArgs, network};
 pub(crate) use normalise::normalise;
+pub(crate) use number::count;
 pub(crate) use plugin_library::PluginLibrary;
 pub(crate) use prepare_env::PrepareEnv;
 pub(crate) use printer::Printer;
@@ -40,7 +44,7 @@ pub(crate) use progress::ScanProgress;
 pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
 pub(crate) use sections::Sections;
 pub(crate) use table::Table;
-pub(crate) use tokens::fill_in;
+pub(crate) use tokens::{fill_in, misspelt};
 pub(crate) use view::{
     LeaseView, NetworkReservedView, OccupiedView, ReleasedView, ReservedView, StatusView, age, lease_text, other_user,
 };

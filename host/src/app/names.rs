@@ -1,5 +1,6 @@
 //! Arguments about names, which several commands share.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,8 +11,10 @@ use crate::config;
 use crate::document::closest;
 use crate::fs::PathContext;
 use crate::model::{Name, Port, Project, Reservation};
+use crate::probe::local_addresses;
 use crate::registry::Store;
 use crate::reserve::{Machine, World};
+use crate::wait::{Asked, Url};
 use crate::who::{Reach, seen_from};
 
 /// Whose names are meant.
@@ -140,11 +143,25 @@ pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, C
     })
 }
 
-/// The port that a word stands for: a number, or a name of this project.
+/// A port that a word stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PortAsked {
+    pub(crate) port: Port,
+    /// The addresses of this machine that were named with it, if any were.
+    pub(crate) addresses: Option<Vec<IpAddr>>,
+}
+
+/// The port that a word stands for: a number, a name of this project, or an address or URL of this machine.
 ///
 /// # Errors
-/// A usage error for what is neither.
-pub(crate) fn port_or_name(context: &Context, word: &str) -> Result<Port, CommandError> {
-    let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { word.parse().map_err(CommandError::usage) } else { Ok(named_here(context, word)?.port) }
+/// A usage error for what is none of these.
+pub(crate) fn port_asked(context: &Context, word: &str) -> Result<PortAsked, CommandError> {
+    let (host, port) = match word.parse()? {
+        Asked::Name(name) => return Ok(PortAsked { port: named_here(context, &name)?.port, addresses: None }),
+        Asked::Address(_, port) if word.bytes().all(|byte| byte.is_ascii_digit()) => {
+            return Ok(PortAsked { port, addresses: None });
+        }
+        Asked::Address(host, port) | Asked::Url(Url { host, port, .. }) => (host, port),
+    };
+    Ok(PortAsked { port, addresses: Some(local_addresses(&host)?) })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration::duration;
+use super::number::count;
 use crate::model::Host;
 use crate::scan::{Family, IpNet, Options, Pace, Wanted};
 
@@ -24,15 +25,15 @@ pub(crate) struct NetworkArgs {
     #[arg(short = '4')]
     ipv4: bool,
 
-    /// IPv6: hosts that answer a call to all, neighbours, and likely addresses; a network has too many to ask them all
+    /// Scan IPv6: hosts that answer ff02::1, known neighbors, likely addresses (subnets are too large to sweep)
     #[arg(short = '6')]
     ipv6: bool,
 
-    /// With little patience, for networks that answer at once
+    /// Short timeouts, for fast networks
     #[arg(long)]
     fast: bool,
 
-    /// With much patience, for networks that lose packets
+    /// Long timeouts and more retries, for lossy networks
     #[arg(long, conflicts_with = "fast")]
     thorough: bool,
 
@@ -41,7 +42,7 @@ pub(crate) struct NetworkArgs {
     timeout: Option<Duration>,
 
     /// The most packets to send in a second [default: as fast as the network answers, and 20000 where it does not]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = count::<u32>)]
     rate: Option<u32>,
 
     /// Scan large networks in full
@@ -50,12 +51,12 @@ pub(crate) struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    /// What to scan, these hosts included.
-    pub(crate) fn wanted(&self, hosts: &[Host]) -> Wanted {
+    /// What to scan, these hosts and networks included.
+    pub(crate) fn wanted(&self, hosts: &[Host], networks: impl IntoIterator<Item = IpNet>) -> Wanted {
         let families = [(self.ipv4, Family::V4), (self.ipv6, Family::V6)];
         Wanted {
             interfaces: self.interface.clone(),
-            networks: self.cidr.clone(),
+            networks: self.cidr.iter().copied().chain(networks).collect(),
             hosts: hosts.to_vec(),
             families: families.into_iter().filter_map(|(wanted, family)| wanted.then_some(family)).collect(),
             everything: self.yes,
@@ -74,7 +75,7 @@ impl NetworkArgs {
 }
 
 /// A network in CIDR notation. A single address is a network of one.
-fn network(text: &str) -> Result<IpNet, String> {
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_| format!("`{text}` is not a network: write it as 192.0.2.0/24 or 2001:db8::/64"))
 }

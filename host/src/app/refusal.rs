@@ -1,7 +1,11 @@
 //! What helps when a port that was asked for is reserved already.
 
+use std::path::Path;
+
 use super::{CommandError, Context};
+use crate::doctor::unwritable;
 use crate::explain::{Whose, yours};
+use crate::fs::can_write_in;
 use crate::model::{Port, Reservation};
 use crate::registry::Store;
 use crate::reserve::Machine;
@@ -13,10 +17,24 @@ const OFFERED: usize = 3;
 impl Context {
     /// The error, with what helps this project. That is never the release of what belongs to another one.
     pub(crate) fn with_hint(&self, error: CommandError) -> CommandError {
-        match error.taken().and_then(|taken| self.hint_for(taken)) {
+        let hint = error.taken().and_then(|taken| self.hint_for(taken));
+        match hint.or_else(|| self.way_out(error.refused_by_system()?)) {
             Some(hint) => error.hint(hint),
             None => error,
         }
+    }
+
+    /// Where to keep what cannot be kept in the usual place, if that is what went wrong.
+    fn way_out(&self, message: &str) -> Option<String> {
+        let is_to_blame =
+            |directory: &Path| message.contains(&*directory.to_string_lossy()) && can_write_in(directory).is_err();
+        let registry = self.store().ok()?.path().parent()?.to_owned();
+        if is_to_blame(&registry) {
+            return Some(unwritable(&registry));
+        }
+        let state = self.settings().ok()?.state;
+        is_to_blame(&state)
+            .then(|| format!("{} cannot be written: set XDG_STATE_HOME to a directory that can", state.display()))
     }
 
     fn hint_for(&self, taken: &Reservation) -> Option<String> {

@@ -2,6 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
+use crate::document::closest;
+
 /// Puts values in the place of their names in braces: `--port={PORT}`. Other braces stay as they are, and so does everything between
 /// two braces and two braces (`{{PORT}}`), which other templates are made of.
 pub(crate) fn fill_in(argument: &OsStr, values: &[(String, String)]) -> OsString {
@@ -26,6 +28,27 @@ pub(crate) fn fill_in(argument: &OsStr, values: &[(String, String)]) -> OsString
     }
     push(&mut filled, rest);
     filled
+}
+
+/// Words in braces that are probably meant to be one of the names, with that name: `{port}` for PORT, `{PROT}`. They are passed on as
+/// they are. `${port}` is the shell's.
+pub(crate) fn misspelt<'a>(argument: &OsStr, values: &'a [(String, String)]) -> Vec<(String, &'a str)> {
+    let text = argument.to_string_lossy();
+    let inner = |(at, _): (usize, &str)| {
+        let is_ours = !text[..at].ends_with(['$', '{']);
+        let (word, rest) = text[at + 1..].split_once('}').filter(|_| is_ours)?;
+        let plain = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !plain || rest.starts_with('}') || values.iter().any(|(name, _)| name == word) {
+            return None;
+        }
+        let names = || values.iter().map(|(name, _)| name.as_str());
+        // Other templates have words in braces, too: in lower case only the very word is meant.
+        let same = names().find(|name| name.eq_ignore_ascii_case(word));
+        let loud = !word.bytes().any(|byte| byte.is_ascii_lowercase());
+        let meant = same.or_else(|| closest(word, names()).filter(|_| loud))?;
+        Some((word.to_owned(), meant))
+    };
+    text.match_indices('{').filter_map(inner).collect()
 }
 
 enum Token<'a> {
@@ -97,6 +120,24 @@ mod tests {
         }
         assert_eq!(filled("{{x}}{PORT}{{"), "{{x}}8000{{");
         assert_eq!(filled("${PORT}"), "$8000", "braces are braces");
+    }
+
+    #[test]
+    fn a_word_that_is_nearly_a_name_is_noticed() {
+        let values = [("PORT", "8000"), ("HOST", "127.0.0.1")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let noticed = |argument: &str| {
+            let all = misspelt(OsStr::new(argument), &values);
+            all.iter().map(|(word, meant)| format!("{word} {meant}")).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(noticed("{port}"), "port PORT");
+        assert_eq!(noticed("http://{Host}:{PROT}/"), "Host HOST, PROT PORT");
+        assert_eq!(noticed("{PORT2}"), "PORT2 PORT");
+        for other in
+            ["{PORT}", "${port}", "{{port}}", "{sort}", "{print}", "{ port }", "{}", "{port", "{NAME}", "{port,host}"]
+        {
+            assert_eq!(noticed(other), "", "{other}");
+        }
     }
 
     #[cfg(unix)]

@@ -8,12 +8,15 @@ use serde_json::json;
 use crate::app::{CommandResult, Context, Format};
 use crate::doctor::{self, Finding, Severity};
 use crate::os;
+use crate::probe::local_addresses;
+use crate::registry::FileStore;
+use crate::reserve::Machine;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 
 pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResult {
-    let findings = examine(context)?;
+    let findings = examine(context);
     let problems = findings.iter().filter(|finding| finding.severity == Severity::Problem).count();
     match context.printer.format() {
         Format::Table => context.printer.text(table(&findings, problems))?,
@@ -23,18 +26,16 @@ pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResul
     Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> {
-    let store = context.store()?;
-    let machine = context.machine(&store)?;
-    let (mut findings, snapshot) = doctor::registry(&store);
-    findings.extend(doctor::state_directory(&store));
-    findings.push(doctor::lock(&store));
-    if let Some(snapshot) = &snapshot {
-        findings.push(doctor::stale(snapshot, &machine));
-        findings.extend(doctor::holds(snapshot, &machine));
-        findings.push(doctor::projects(snapshot, &machine));
-        findings.push(doctor::ephemeral(snapshot, &machine, os::ephemeral_ports(), &os::set_aside_ports()));
-        findings.push(doctor::clock(snapshot, &machine));
+/// Where one check has nothing to look at, the others go on.
+fn examine(context: &Context) -> Vec<Finding> {
+    let mut findings = surroundings(context);
+    match context.store().and_then(|store| Ok((context.machine(&store)?, store))) {
+        Ok((machine, store)) => findings.extend(registry(&store, &machine)),
+        Err(error) => findings.push(Finding::problem(
+            "registry",
+            error.message(),
+            "set HOME or XDG_STATE_HOME, or choose a file with --registry",
+        )),
     }
     findings.push(doctor::tables());
     if let Ok(settings) = context.settings() {
@@ -44,7 +45,35 @@ fn examine(context: &Context) -> Result<Vec<Finding>, crate::app::CommandError> 
             Err(error) => Finding::problem("trust", error.to_string(), "see to its owner and mode, or trust anew"),
         });
     }
-    Ok(findings)
+    findings
+}
+
+/// What commands are given by whatever starts them.
+fn surroundings(context: &Context) -> Vec<Finding> {
+    let directory = match context.current_directory() {
+        Ok(directory) => Finding::ok("directory", directory.display().to_string()),
+        Err(error) => Finding::problem("directory", error.message(), "cd to a directory that is there"),
+    };
+    let host = context.default_host().and_then(|host| Ok((local_addresses(&host)?, host)));
+    let host = match host {
+        Ok((_, host)) => Finding::ok("host", host.to_string()),
+        Err(error) => Finding::problem("host", error.message(), "unset PORTKEEPER_HOST, or set it to 127.0.0.1"),
+    };
+    vec![directory, host]
+}
+
+fn registry(store: &FileStore<'_>, machine: &Machine) -> Vec<Finding> {
+    let (mut findings, snapshot) = doctor::registry(store);
+    findings.extend(doctor::state_directory(store));
+    findings.push(doctor::lock(store));
+    if let Some(snapshot) = &snapshot {
+        findings.push(doctor::stale(snapshot, machine));
+        findings.extend(doctor::holds(snapshot, machine));
+        findings.push(doctor::projects(snapshot, machine));
+        findings.push(doctor::ephemeral(snapshot, machine, os::ephemeral_ports(), &os::set_aside_ports()));
+        findings.push(doctor::clock(snapshot, machine));
+    }
+    findings
 }
 
 fn table(findings: &[Finding], problems: usize) -> crate::app::Sections {

@@ -1,5 +1,6 @@
 //! `portkeeper explain`
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::app::{CommandResult, Context, Format, Sections, age, lease_text, port_or_name};
+use crate::app::{CommandResult, Context, Format, PortAsked, Sections, age, lease_text, port_asked};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
 use crate::model::Guarantee;
 use crate::os::Liveness;
@@ -19,22 +20,41 @@ use crate::who::ProcessInfo;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The port, or its name in this project
-    #[arg(value_name = "PORT|NAME")]
-    port: String,
+    /// The ports, or their names in this project. An address or a URL of this machine will do: 8080, web, localhost:8080
+    #[arg(value_name = "PORT|NAME", required = true)]
+    ports: Vec<String>,
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let (store, directory) = (context.store()?, context.current_directory()?);
     let snapshot = store.snapshot()?;
     context.tell_notices(snapshot.notices());
-    let port = port_or_name(context, &args.port)?;
-    let explained = explain(port, snapshot.reservations(), &context.machine(&store)?, &directory);
-    match context.printer.format() {
-        Format::Table => context.printer.text(text(&explained, &directory))?,
-        _ => context.printer.json(&view(&explained, &directory))?,
+    let mut ports = Vec::new();
+    for word in &args.ports {
+        let PortAsked { port, .. } = port_asked(context, word)?;
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
     }
+    let machine = context.machine(&store)?;
+    let all: Vec<_> = ports.iter().map(|&port| explain(port, snapshot.reservations(), &machine, &directory)).collect();
+    report(context, args, &all, &directory)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// One port is answered by an object, several by a list of them.
+fn report(context: &Context, args: &ExplainArgs, all: &[Explanation], directory: &Path) -> io::Result<()> {
+    let printer = &context.printer;
+    match (printer.format(), all) {
+        (Format::Table, _) => {
+            let texts: Vec<_> = all.iter().map(|explained| text(explained, directory).to_string()).collect();
+            printer.text(texts.join("\n"))
+        }
+        (Format::Json, several) if args.ports.len() > 1 => {
+            printer.json(&several.iter().map(|explained| view(explained, directory)).collect::<Vec<_>>())
+        }
+        (_, all) => all.iter().try_for_each(|explained| printer.json(&view(explained, directory))),
+    }
 }
 
 fn text(explained: &Explanation, directory: &Path) -> Sections {

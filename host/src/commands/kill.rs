@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, duration, port_or_name};
+use crate::app::{CommandError, CommandResult, Context, Format, PortAsked, duration, port_asked};
 use crate::explain::{Explanation, Seat, explain};
 use crate::kill::{Ended, How, Plan, Refusal, Sharer, plan};
 use crate::model::{Port, Protocol};
@@ -17,15 +17,15 @@ use crate::registry::Store;
 
 #[derive(Debug, Args)]
 pub(crate) struct KillArgs {
-    /// The ports, or their names in this project
+    /// The ports, or their names in this project. With an address or a URL of this machine only what has the port there: localhost:8080
     #[arg(value_name = "PORT|NAME", required = true)]
     ports: Vec<String>,
 
-    /// Whoever it is
+    /// End the process even if it is not known to be yours
     #[arg(long)]
     force: bool,
 
-    /// Don't ask
+    /// Do not ask
     #[arg(long, short)]
     yes: bool,
 
@@ -40,17 +40,17 @@ pub(crate) struct KillArgs {
 
 pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
     let directory = context.current_directory()?;
-    let mut ports = Vec::new();
+    let mut ports: Vec<PortAsked> = Vec::new();
     for word in &args.ports {
-        let port = port_or_name(context, word)?;
-        if !ports.contains(&port) {
-            ports.push(port);
+        let asked = port_asked(context, word)?;
+        if !ports.contains(&asked) {
+            ports.push(asked);
         }
     }
     let (mut plans, mut refusals) = (Vec::new(), Vec::new());
-    for port in ports {
-        match plan(&look(context, port, &directory)?, args.protocol, args.force) {
-            Ok(plan) => plans.push((port, plan)),
+    for asked in ports {
+        match plan(&look(context, &asked, &directory)?, args.protocol, args.force) {
+            Ok(plan) => plans.push((asked, plan)),
             Err(refusal) => refusals.push(CommandError::from(refusal)),
         }
     }
@@ -58,9 +58,9 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
         return Err(CommandError::no("nothing was ended"));
     }
     let mut answers = Vec::new();
-    for (port, plan) in &plans {
+    for (asked, plan) in plans {
         match plan.carry_out(args.timeout) {
-            Ok(ended) => answers.push((*port, ended)),
+            Ok(ended) => answers.push((asked, ended)),
             Err(refusal) => refusals.push(refusal.into()),
         }
     }
@@ -84,50 +84,59 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 /// How long something may take to start the server again: systemd waits 100 ms, a loop in a shell as long as it says.
 const REBIRTH: Duration = Duration::from_secs(1);
 
+/// What was asked for, and what has ended.
+type Answer = (PortAsked, Vec<Ended>);
+
 /// Ports that have a server again, because something has started it anew.
 fn successors(
     context: &Context,
     args: &KillArgs,
     directory: &Path,
-    answers: &[(Port, Vec<Ended>)],
+    answers: &[Answer],
 ) -> Result<Vec<CommandError>, CommandError> {
     let deadline = Instant::now() + REBIRTH;
     let watched = answers.iter().flat_map(|(_, ended)| ended).any(|ended| ended.may_be_started_again);
     loop {
-        let mut found = Vec::new();
-        for (port, _) in answers {
-            if let Some(who) = holder(&look(context, *port, directory)?, args) {
-                let again = CommandError::no(format_args!("{} port {port} has {who} now", args.protocol));
-                found
-                    .push(again.hint(
-                        "something starts it again; stop that instead, see `started by` in `portkeeper explain`",
-                    ));
+        let (mut found, mut certain) = (Vec::new(), false);
+        for (asked, _) in answers {
+            if let Some(seat) = successor(&look(context, asked, directory)?, args) {
+                certain |= seat.process.is_some();
+                found.push(started_again(asked.port, args.protocol, &seat));
             }
         }
-        if !found.is_empty() || !watched || Instant::now() >= deadline {
+        // The socket of a process that is just ending is nobody's for a moment.
+        let is_over = if found.is_empty() { !watched } else { certain };
+        if is_over || Instant::now() >= deadline {
             return Ok(found);
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn look(context: &Context, port: Port, directory: &Path) -> Result<Explanation, CommandError> {
-    let store = context.store()?;
-    let snapshot = store.snapshot()?;
-    Ok(explain(port, snapshot.reservations(), &context.machine(&store)?, directory))
+fn started_again(port: Port, protocol: Protocol, seat: &Seat) -> CommandError {
+    let who = seat.process.as_ref().map_or_else(|| "a process that cannot be seen".to_owned(), ToString::to_string);
+    CommandError::no(format_args!("{protocol} port {port} has {who} now")).hint(format_args!(
+        "something starts it again; stop that instead, see `started by` in `portkeeper explain {port}`"
+    ))
 }
 
-/// Who has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
-fn holder(explained: &Explanation, args: &KillArgs) -> Option<String> {
-    let is_kept = |seat: &Seat| seat.process.as_ref().is_some_and(|process| process.keeper);
+fn look(context: &Context, asked: &PortAsked, directory: &Path) -> Result<Explanation, CommandError> {
+    let store = context.store()?;
+    let snapshot = store.snapshot()?;
+    let mut explained = explain(asked.port, snapshot.reservations(), &context.machine(&store)?, directory);
+    explained.keep_to(asked.addresses.as_deref());
+    Ok(explained)
+}
+
+/// What has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
+fn successor(explained: &Explanation, args: &KillArgs) -> Option<Seat> {
     let is_meant = |seat: &Seat| seat.socket.protocol == args.protocol && (args.force || seat.whose.is_some());
-    let holds = |seat: &&Seat| is_meant(seat) && seat.socket.is_held() && !is_kept(seat);
-    let seat = explained.sockets.iter().find(holds)?;
-    Some(seat.process.as_ref().map_or_else(|| "a process that cannot be seen".to_owned(), ToString::to_string))
+    let holds = |seat: &&Seat| is_meant(seat) && seat.socket.is_held() && !seat.is_guard();
+    explained.sockets.iter().find(holds).cloned()
 }
 
 /// Shows everything that would end, and asks. Each process has one line, whatever it calls itself.
-fn is_wanted(context: &Context, args: &KillArgs, plans: &[(Port, Plan)]) -> Result<bool, CommandError> {
+fn is_wanted(context: &Context, args: &KillArgs, plans: &[(PortAsked, Plan)]) -> Result<bool, CommandError> {
     if args.yes {
         return Ok(true);
     }
@@ -153,11 +162,10 @@ fn is_wanted(context: &Context, args: &KillArgs, plans: &[(Port, Plan)]) -> Resu
 }
 
 /// One port is answered by an object, several by a list of them.
-fn report(context: &Context, args: &KillArgs, answers: &[(Port, Vec<Ended>)]) -> io::Result<()> {
+fn report(context: &Context, args: &KillArgs, answers: &[Answer]) -> io::Result<()> {
     let printer = &context.printer;
     let all = || answers.iter().flat_map(|(_, ended)| ended);
-    let object =
-        |(port, ended): &(Port, Vec<Ended>)| json!({ "port": port, "protocol": args.protocol, "ended": ended });
+    let object = |(asked, ended): &Answer| json!({ "port": asked.port, "protocol": args.protocol, "ended": ended });
     match (printer.format(), answers) {
         (Format::Table, _) => all().try_for_each(|Ended { pid, command, processes, .. }| {
             let others =
@@ -174,7 +182,10 @@ impl From<Refusal> for CommandError {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
             Refusal::NotYours { .. } => Self::no(refusal).hint("--force ends it all the same"),
-            Refusal::Nobody { .. } => Self::no(refusal).hint("`portkeeper explain PORT` tells more"),
+            Refusal::Nobody { port, .. } => {
+                let port = *port;
+                Self::no(refusal).hint(format_args!("`portkeeper explain {port}` tells more"))
+            }
             Refusal::Unseen { .. } if inspect::current_user() == Some(0) => {
                 Self::no(refusal).hint("its process is in another pid namespace: look from there")
             }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format};
+use crate::app::{CommandError, CommandResult, Context, Format, count};
 use crate::model::{Host, Port, PortRange, PortSpec, Protocol};
 use crate::policy::{KernelPorts, good_ports, reasons};
 use crate::probe::{self, ANYWHERE, PortState, ProbeError};
@@ -20,7 +20,7 @@ pub(crate) struct PickArgs {
     among: Vec<PortSpec>,
 
     /// How many ports: all of them or none
-    #[arg(short = 'n', long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'n', long, value_name = "N", default_value = "1", value_parser = count::<u16>)]
     count: u16,
 
     /// Any of the ports, instead of the first that is free

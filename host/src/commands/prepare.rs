@@ -17,7 +17,11 @@ use crate::reserve::Granted;
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
     /// The config [default: pk.config.json, .yaml or .yml in this directory or the nearest above, up to the root of the worktree]
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// The same
+    #[arg(long, short, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
 
     /// Say what would happen, and change nothing
@@ -73,7 +77,7 @@ fn outdated(report: &Report) -> Vec<String> {
 }
 
 fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> {
-    if let Some(path) = &args.config {
+    if let Some(path) = args.file.as_ref().or(args.config.as_ref()) {
         return Ok(path.clone());
     }
     let directory = context.current_directory()?;

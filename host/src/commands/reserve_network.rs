@@ -80,7 +80,7 @@ pub(crate) fn run(context: &Context, args: &ReserveNetworkArgs) -> CommandResult
 /// A machine without a network still has itself.
 fn targets(context: &Context, args: &ReserveNetworkArgs) -> Result<Targets, CommandError> {
     let hosts = args.selection.hosts();
-    match args.network.wanted(hosts).targets() {
+    match args.network.wanted(hosts, []).targets() {
         Err(ScanError::NoNetwork { .. }) => {
             context.printer.note("note: this machine has no local network, so the port is one of 127.0.0.1");
             let wanted = Wanted { hosts: vec![Host::default()], ..Wanted::default() };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context, NameArgs, SelectionArgs, duration, env_key, fill_in};
+use crate::app::{CommandError, CommandResult, Context, NameArgs, SelectionArgs, duration, env_key, fill_in, misspelt};
 use crate::config::Config;
 use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
 use ports::Ports;
@@ -92,6 +92,11 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
         None => (Ports::of_selection(context, &store, &args.selection, &args.env_key)?, args.queue_early),
     };
     let values = ports.values();
+    for (word, meant) in args.command.iter().flat_map(|argument| misspelt(argument, &values)) {
+        context
+            .printer
+            .note(format_args!("{{{word}}} is passed on as it is; for the value of {meant} write {{{meant}}}"));
+    }
     let run = Run {
         command: args.command.iter().map(|argument| fill_in(argument, &values)).collect(),
         environment: values.iter().map(|(key, value)| (key.into(), value.into())).collect(),

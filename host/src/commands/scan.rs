@@ -11,21 +11,27 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::interval;
 
 use crate::app::{
-    CommandError, CommandResult, Context, Format, NetworkArgs, ScanProgress, event_view, finished_view, scan_summary,
-    scan_table,
+    CommandError, CommandResult, Context, Format, NetworkArgs, ScanProgress, event_view, finished_view, network,
+    scan_summary, scan_table,
 };
-use crate::model::{Host, PortRange, PortSet};
-use crate::scan::{Ending, Event, Names, Options, PortState, Report, scan};
+use crate::fs::describe;
+use crate::model::{Host, HostError, PortRange, PortSet};
+use crate::scan::{Ending, Event, IpNet, Names, Options, PortState, Report, scan};
+use crate::wait::{Asked, Url};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which ports"))]
 pub(crate) struct ScanArgs {
+    /// The hosts and networks to scan: nas, 192.0.2.7, 192.0.2.0/24 [default: the networks that this machine is in]
+    #[arg(value_name = "TARGET", value_parser = target)]
+    targets: Vec<Target>,
+
     /// The ports to try: `--range 8000-8050` or `--range 8000 8050` [default: 8000-9000]
     #[arg(long, value_name = "A-B", group = "which ports")]
     range: Option<PortRange>,
 
     /// The ports to try, one by one or as ranges: 22,80,8000-8050
-    #[arg(long, value_name = "LIST", group = "which ports")]
+    #[arg(long, short, value_name = "LIST", group = "which ports")]
     ports: Option<PortSet>,
 
     /// This host, by name or address. May be given several times
@@ -52,7 +58,46 @@ pub(crate) struct ScanArgs {
     stream: bool,
 }
 
+/// What a word names.
+#[derive(Debug, Clone)]
+enum Target {
+    Network(IpNet),
+    Host(Host),
+}
+
+/// A network where there is a slash, else a host. Digits alone are neither, though they could be a host's name: they are meant as ports.
+fn target(text: &str) -> Result<Target, String> {
+    if text.contains('/') && !text.contains("://") {
+        return network(text).map(Target::Network);
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',' || byte == b'-') {
+        return Err(format!("`{text}` is neither a host nor a network; ports are given with -p {text}"));
+    }
+    match text.parse::<Asked>() {
+        Ok(Asked::Address(host, port) | Asked::Url(Url { host, port, .. })) => {
+            Err(format!("a target is without a port: {host} -p {port}"))
+        }
+        _ => text.parse().map(Target::Host).map_err(|error: HostError| error.to_string()),
+    }
+}
+
 impl ScanArgs {
+    /// The hosts that were named, in whatever way.
+    fn hosts(&self) -> Vec<Host> {
+        let named = self.targets.iter().filter_map(|target| match target {
+            Target::Host(host) => Some(host.clone()),
+            Target::Network(_) => None,
+        });
+        self.host.iter().cloned().chain(named).collect()
+    }
+
+    fn networks(&self) -> impl Iterator<Item = IpNet> {
+        self.targets.iter().filter_map(|target| match target {
+            Target::Network(network) => Some(*network),
+            Target::Host(_) => None,
+        })
+    }
+
     fn ports(&self) -> PortSet {
         self.range.map(PortSet::from).or_else(|| self.ports.clone()).unwrap_or_else(|| PortRange::usual().into())
     }
@@ -70,7 +115,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
             "--stream prints JSON lines: leave out --format and --json, or say --format jsonl",
         ));
     }
-    let targets = args.network.wanted(&args.host).targets()?;
+    let targets = args.network.wanted(&args.hosts(), args.networks()).targets()?;
     let options = args.network.tune(Options::new(args.ports()));
     let names = Names::of_this_machine();
     let mut report = Report::new(&targets, &options.ports);
@@ -106,7 +151,8 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
 /// The one that asynchronous rooms run on.
 pub(super) fn runtime() -> Result<Runtime, CommandError> {
     let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| CommandError::environment(format_args!("cannot wait for the network: {error}")))
+    runtime
+        .map_err(|error| CommandError::environment(format_args!("cannot wait for the network: {}", describe(&error))))
 }
 
 /// Follows a scan to its end, or until it is interrupted: then there is no ending.

@@ -6,25 +6,25 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::app::{CommandError, CommandResult, Context, duration, named_here};
-use crate::model::Protocol;
+use crate::model::{Host, Port, Protocol};
 use crate::probe::SocketState;
 use crate::registry::Store;
 use crate::reserve::World;
-use crate::wait::{Asked, Condition, State, Target, TargetError, WaitError, wait};
+use crate::wait::{Asked, Condition, State, Target, TargetError, Url, WaitError, wait};
 use crate::who::{self, OnPort, Ownership, ProcessInfo};
 
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// What to wait for: a port, a host and a port, or a name of this project: 8080, localhost:8080, [::1]:8080, web.
-    /// `free` or `occupied` as the last word is short for the option
-    #[arg(value_name = "[HOST:]PORT|NAME", required = true)]
+    /// What to wait for: a port, a host and a port, a name of this project, or a URL that has to be answered: 8080, localhost:8080,
+    /// [::1]:8080, web, http://localhost:8080/health. `free` or `occupied` as the last word is short for the option
+    #[arg(value_name = "[HOST:]PORT|NAME|URL", required = true)]
     targets: Vec<String>,
 
-    /// Until a server listens
+    /// Until a server listens: what is waited for anyway
     #[arg(long, conflicts_with = "free")]
     occupied: bool,
 
-    /// Until nobody has the port
+    /// Until no process has the port
     #[arg(long)]
     free: bool,
 
@@ -48,8 +48,8 @@ pub(crate) struct WaitArgs {
 
 pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
     let start = Instant::now();
-    let (state, words) = state(args)?;
-    let targets = words.iter().map(|word| target(context, word, args.timeout)).collect::<Result<Vec<_>, _>>()?;
+    let (state, words) = state(args);
+    let targets = words.iter().map(|word| target(context, word, state, args.timeout)).collect::<Result<Vec<_>, _>>()?;
     let owned = |target: &Target| is_owned(context, target);
     let condition = Condition {
         http: args.http.as_deref(),
@@ -68,39 +68,47 @@ pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
     }
 }
 
-/// What is waited for, and the words that are targets.
-fn state(args: &WaitArgs) -> Result<(State, &[String]), CommandError> {
-    let state = match args {
-        WaitArgs { free: true, .. } => Some(State::Free),
-        WaitArgs { occupied, owned, http, .. } if *occupied || *owned || http.is_some() => Some(State::Occupied),
-        _ => None,
-    };
-    let said = |word: &str| match word {
-        "free" => Some(State::Free),
-        "occupied" => Some(State::Occupied),
-        _ => None,
-    };
-    match (state, args.targets.split_last()) {
-        (Some(state), _) => Ok((state, &args.targets)),
-        (None, Some((last, targets))) if !targets.is_empty() && said(last).is_some() => {
-            Ok((said(last).unwrap_or(State::Free), targets))
-        }
-        _ => Err(CommandError::usage("say what to wait for: --occupied, until a server listens, or --free")),
+/// What is waited for, and the words that are targets. Whoever says no more than a port waits for its server.
+fn state(args: &WaitArgs) -> (State, &[String]) {
+    if args.free || args.occupied || args.owned || args.http.is_some() {
+        return (if args.free { State::Free } else { State::Occupied }, &args.targets);
+    }
+    match args.targets.split_last() {
+        Some((last, targets)) if !targets.is_empty() && last == "free" => (State::Free, targets),
+        Some((last, targets)) if !targets.is_empty() && last == "occupied" => (State::Occupied, targets),
+        _ => (State::Occupied, &args.targets),
     }
 }
 
-fn target(context: &Context, word: &str, timeout: Option<Duration>) -> Result<Target, CommandError> {
+fn authority(host: &Host, port: Port) -> String {
+    if host.as_str().contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// The host's port. A container's name appears with the container: with a limit there is time to wait for it.
+fn resolved(context: &Context, host: &Host, port: Port, timeout: Option<Duration>) -> Result<Target, CommandError> {
+    match Target::resolve(host, port, timeout) {
+        Err(TargetError::Unresolved { host, reason }) if timeout.is_some() => {
+            context.printer.note(format_args!(
+                "the host `{host}` cannot be resolved: {reason}; trying again until the time is up"
+            ));
+            Ok(Target::unresolved(&host, port, reason))
+        }
+        target => Ok(target?),
+    }
+}
+
+fn target(context: &Context, word: &str, state: State, timeout: Option<Duration>) -> Result<Target, CommandError> {
     match word.parse()? {
-        Asked::Address(host, port) => match Target::resolve(&host, port, timeout) {
-            // A container's name appears with the container: with a limit there is time to wait for it.
-            Err(TargetError::Unresolved { host, reason }) if timeout.is_some() => {
-                context.printer.note(format_args!(
-                    "the host `{host}` cannot be resolved: {reason}; trying again until the time is up"
-                ));
-                Ok(Target::unresolved(&host, port, reason))
-            }
-            target => Ok(target?),
-        },
+        Asked::Address(host, port) => resolved(context, &host, port, timeout),
+        Asked::Url(Url { host, port, path: None }) => Err(CommandError::usage(format_args!(
+            "`{word}`: only http is spoken here; `portkeeper wait {}` waits until the server takes connections",
+            authority(&host, port)
+        ))),
+        Asked::Url(Url { host, port, .. }) if state == State::Free => Err(CommandError::usage(format_args!(
+            "`{word}` is a URL, and a URL is never free; the port is: portkeeper wait {} --free",
+            authority(&host, port)
+        ))),
+        Asked::Url(Url { host, port, path }) => Ok(resolved(context, &host, port, timeout)?.with_path(path)),
         Asked::Name(name) => match named_here(context, &name)? {
             // A UDP server never says that it is there.
             reservation if reservation.protocol == Protocol::Udp => {

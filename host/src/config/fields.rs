@@ -14,6 +14,7 @@ use super::{schema, tree};
 
 /// What a portkeeper prepare reserves and writes.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(expecting = "an object with `ports`")]
 #[schemars(title = "portkeeper config", deny_unknown_fields)]
 pub(super) struct Document {
     /// The JSON Schema of this file, for editors. portkeeper ignores it.
@@ -50,6 +51,7 @@ pub(super) struct Document {
 
 /// A port to reserve.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(expecting = "an object such as {\"key\": \"WEB_PORT\"}")]
 #[schemars(deny_unknown_fields)]
 pub struct PortEntry {
     /// What the project calls the port, for example SERVICE_PORT: letters, digits and underscores.
@@ -83,6 +85,7 @@ pub struct PortEntry {
 
 /// A file to write the ports into.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(expecting = "an object such as {\"type\": \"env\"}")]
 pub struct Output {
     /// The format: env, json, runtime_js, docker-compose, or one that a plugin adds.
     #[serde(rename = "type", deserialize_with = "format_name")]
@@ -113,6 +116,7 @@ pub struct Output {
 
 /// Where the plugin of a type is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(expecting = "an object such as {\"path\": \"plugins/ini.wasm\"}")]
 #[schemars(deny_unknown_fields)]
 pub struct PluginSource {
     /// The plugin's file, relative to the config's directory.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Finding;
-use crate::fs::{Lock, LockError, LockOptions, is_on_network};
+use crate::fs::{Lock, LockError, LockOptions, can_write_in, describe, is_on_network};
 use crate::os::inspect;
 use crate::registry::{FileStore, RegistryError, Snapshot, Store};
 
@@ -66,7 +66,7 @@ pub fn lock(store: &FileStore<'_>) -> Finding {
     const ABOUT: &str = "lock";
     let path = store.lock_path();
     if !path.exists() {
-        return Finding::ok(ABOUT, "nobody has ever locked the registry");
+        return Finding::ok(ABOUT, "the registry has never been locked");
     }
     match Lock::acquire(path, &LockOptions { timeout: USUAL, announce: &|_| () }) {
         Ok(_) => Finding::ok(ABOUT, "free"),
@@ -88,12 +88,28 @@ pub fn lock(store: &FileStore<'_>) -> Finding {
     }
 }
 
-/// Whether the directory of the registry is on a file system where locks and renames can be relied on.
+/// What helps when the registry cannot be written in its directory.
+#[must_use]
+pub fn unwritable(directory: &Path) -> String {
+    format!(
+        "{} cannot be written; keep the registry elsewhere: --registry FILE (or PORTKEEPER_REGISTRY), XDG_STATE_HOME, in a systemd unit \
+         StateDirectory=portkeeper",
+        directory.display()
+    )
+}
+
+/// Whether the directory of the registry can be written, and is on a file system where locks and renames can be relied on.
 #[must_use]
 pub fn state_directory(store: &FileStore<'_>) -> Option<Finding> {
     const ABOUT: &str = "state directory";
-    let directory = store.path().parent().filter(|directory| directory.exists())?;
+    let directory = store.path().parent()?;
     let shown = directory.display();
+    if let Err(error) = can_write_in(directory) {
+        return Some(Finding::problem(ABOUT, format!("{shown}: {}", describe(&error)), unwritable(directory)));
+    }
+    if !directory.exists() {
+        return Some(Finding::ok(ABOUT, format!("{shown} is not there yet, and can be made")));
+    }
     if is_on_network(directory) {
         return Some(Finding::problem(
             ABOUT,
@@ -115,9 +131,11 @@ pub fn cache(directory: &Path) -> Finding {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Finding::ok(ABOUT, format!("{shown} is not there yet"))
         }
-        Err(error) => {
-            Finding::problem(ABOUT, format!("{shown}: {error}"), "see to its owner and mode, or set XDG_CACHE_HOME")
-        }
+        Err(error) => Finding::problem(
+            ABOUT,
+            format!("{shown}: {}", describe(&error)),
+            "see to its owner and mode, or set XDG_CACHE_HOME",
+        ),
         Ok(metadata) if !metadata.is_dir() => {
             Finding::problem(ABOUT, format!("{shown} is no directory"), format!("move it away: mv {shown} {shown}.old"))
         }

@@ -7,7 +7,7 @@ mod files;
 mod holds;
 mod reservations;
 
-pub use files::{cache, lock, registry, state_directory};
+pub use files::{cache, lock, registry, state_directory, unwritable};
 pub use holds::holds;
 pub use reservations::{clock, ephemeral, projects, stale, tables};
 

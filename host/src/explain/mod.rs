@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::model::{Port, PortRange, Protocol, Reservation};
+use crate::model::{Port, PortRange, Protocol, Reservation, addresses_overlap};
 use crate::os::{self, inspect};
 use crate::policy::{KernelPorts, Reason, why_not};
 use crate::probe::{PortState, SocketState, may_serve, probe};
@@ -50,7 +50,7 @@ pub struct Explanation {
 }
 
 /// A socket on the port, and who is behind it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Seat {
     /// The socket.
     pub socket: OnPort,
@@ -134,6 +134,16 @@ pub fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach:
         .filter(|reservation| Whose::of(reservation, reach) == Whose::Project)
         .filter_map(|reservation| Some((reservation.port, reservation.name()?.name.clone())))
         .collect()
+}
+
+impl Explanation {
+    /// Leaves out the sockets on other addresses than these, if some were named.
+    pub fn keep_to(&mut self, addresses: Option<&[IpAddr]>) {
+        let Some(addresses) = addresses else { return };
+        let is_there =
+            |seat: &Seat| addresses.iter().any(|&address| addresses_overlap(address, seat.socket.address.ip()));
+        self.sockets.retain(is_there);
+    }
 }
 
 impl Seat {

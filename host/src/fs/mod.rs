@@ -13,6 +13,7 @@ mod private;
 mod read;
 mod stream;
 mod worktree;
+mod writable;
 mod writeback;
 
 pub use atomic::{Staged, directory_of, sync_directory, write_atomic};
@@ -25,4 +26,5 @@ pub use private::{create_private, create_private_dir, open_private, read_private
 pub use read::read_up_to;
 pub use stream::write_to;
 pub use worktree::{is_worktree_root, worktree_root};
+pub use writable::can_write_in;
 pub use writeback::begin_writing;

@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::fs::PathError;
+use crate::fs::{PathError, describe};
 use crate::model::Port;
 
 /// Why a hold could not be made, shared or ended.
@@ -14,7 +14,7 @@ pub enum HoldError {
     #[error("{0}")]
     Unsupported(&'static str),
     /// The holder's program did not start.
-    #[error("the holder process cannot be started: {0}")]
+    #[error("the holder process cannot be started: {}", describe(.0))]
     NotStarted(io::Error),
     /// The holder said no, or ended.
     #[error("the holder process gave up: {0}")]

@@ -13,6 +13,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::explain::{Decision, Doubt, Explanation, Seat, Whose};
+use crate::fs::describe;
 use crate::model::{Port, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
@@ -71,7 +72,7 @@ pub enum Refusal {
         why: String,
     },
     /// It cannot be got hold of.
-    #[error("{who} cannot be ended: {source}")]
+    #[error("{who} cannot be ended: {}", describe(.source))]
     Failed {
         /// The process.
         who: Box<ProcessInfo>,

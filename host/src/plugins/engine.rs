@@ -19,6 +19,7 @@ use super::loaded::{Caller, Loaded};
 use super::reclaimer::MemoryReclaimer;
 use super::sandbox::Sandbox;
 use super::ticker::Ticker;
+use crate::fs::describe;
 use crate::model::Digest;
 use crate::os;
 
@@ -226,7 +227,8 @@ impl Runtime {
         let engine = self.engine.clone();
         let work = move || drop(sender.send(compile(&engine, &bytes)));
         let started = thread::Builder::new().name("plugin-compiler".into()).spawn(work);
-        started.map_err(|error| Refusal::new(format!("the system has no thread to compile it: {error}")))?;
+        started
+            .map_err(|error| Refusal::new(format!("the system has no thread to compile it: {}", describe(&error))))?;
         match receiver.recv_timeout(self.limits.compiling) {
             Ok(compiled) => compiled,
             Err(mpsc::RecvTimeoutError::Timeout) => {

@@ -12,6 +12,7 @@ use super::reclaimer::MemoryReclaimer;
 use super::sandbox::{Excess, Sandbox};
 use super::ticker::Ticker;
 use super::{LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
+use crate::fs::describe;
 
 /// A plugin that said who it is, and whose code is loaded when it is first wanted. Each call gets a fresh instance.
 pub(super) struct Loaded {
@@ -104,7 +105,7 @@ impl Caller {
         });
         let result = match result {
             Ok(result) => result.map_err(|error| explain(&error)),
-            Err(error) => Err(format!("the system gives it no thread: {error}")),
+            Err(error) => Err(format!("the system gives it no thread: {}", describe(&error))),
         };
         let usage = Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store) };
         let log = store.data_mut().take_log();

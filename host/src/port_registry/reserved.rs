@@ -14,7 +14,7 @@ use crate::reserve::{GRACE, World};
 #[derive(Debug, Error)]
 pub enum ListenError {
     /// The system refuses.
-    #[error("cannot listen on the reserved port: {0}")]
+    #[error("cannot listen on the reserved port: {}", crate::fs::describe(.0))]
     Listen(std::io::Error),
     /// The registry cannot be told that the port is in use.
     #[error(transparent)]

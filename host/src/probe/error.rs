@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use crate::fs::describe;
 use crate::model::{Host, Port, Protocol};
 
 /// Why a port could not be probed.
@@ -38,7 +39,7 @@ pub enum ProbeError {
         port: Port,
     },
     /// The system refused for a reason that has nothing to do with the port, for example too many open files.
-    #[error("cannot test {protocol} port {port} on {address}: {source}")]
+    #[error("cannot test {protocol} port {port} on {address}: {}", describe(.source))]
     Failed {
         /// The protocol.
         protocol: Protocol,
@@ -53,7 +54,7 @@ pub enum ProbeError {
     #[error("no good port is free on this machine")]
     NoneFree,
     /// Neither of the kernel's interfaces to its tables works.
-    #[error("cannot read the kernel's table of {protocol} sockets: {source}")]
+    #[error("cannot read the kernel's table of {protocol} sockets: {}", describe(.source))]
     Tables {
         /// The protocol.
         protocol: Protocol,

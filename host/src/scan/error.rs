@@ -47,10 +47,10 @@ pub enum ScanError {
         reason: String,
     },
     /// The system does not tell its interfaces.
-    #[error("cannot read the network interfaces: {0}")]
+    #[error("cannot read the network interfaces: {}", crate::fs::describe(.0))]
     Interfaces(#[source] io::Error),
     /// The system gives no sockets.
-    #[error("cannot open sockets: {0}")]
+    #[error("cannot open sockets: {}", crate::fs::describe(.0))]
     Sockets(#[source] io::Error),
 }
 

@@ -62,6 +62,7 @@ impl<'a> Check<'a> {
     }
 
     fn occupied(&self, target: &Target) -> Result<(), Why> {
+        let path = target.path().or(self.condition.http);
         let mut timed_out = false;
         let mut answering = Vec::new();
         for address in target.to_connect() {
@@ -69,7 +70,7 @@ impl<'a> Check<'a> {
                 Ok(_) => {
                     answering.push(address);
                     // Only those are of use that may have to answer a request.
-                    if self.condition.http.is_none() {
+                    if path.is_none() {
                         break;
                     }
                 }
@@ -82,7 +83,7 @@ impl<'a> Check<'a> {
         if answering.is_empty() || self.is_only_kept(target) {
             return Err(Why::NotBound);
         }
-        if let Some(path) = self.condition.http {
+        if let Some(path) = path {
             self.answers(target, path, &answering)?;
         }
         (self.condition.demand)(target).map_err(Why::Refused)

@@ -11,7 +11,7 @@ mod target;
 
 pub use http::Answer;
 pub use simple::{assert_free, find_available_port, wait_free, wait_occupied};
-pub use target::{Asked, Target, TargetError};
+pub use target::{Asked, Target, TargetError, Url};
 
 use std::fmt;
 use std::thread::sleep;

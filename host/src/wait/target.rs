@@ -26,9 +26,25 @@ const RESOLVER: Duration = Duration::from_secs(1);
 pub enum Asked {
     /// A port of a host: `8080`, `localhost:8080`, `[::1]:8080`.
     Address(Host, Port),
+    /// A URL: the port of its host, and what a server there has to answer.
+    Url(Url),
     /// A port by its name.
     Name(String),
 }
+
+/// A URL, as far as it says whom to ask for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Url {
+    /// The host.
+    pub host: Host,
+    /// The port, that of the scheme where none is given.
+    pub port: Port,
+    /// The path with its query, for `http`; none for every other scheme, which is not spoken here.
+    pub path: Option<String>,
+}
+
+/// The schemes that need no port, with the port that they stand for.
+const SCHEMES: [(&str, u16); 4] = [("http", 80), ("https", 443), ("ws", 80), ("wss", 443)];
 
 /// Why a target cannot be understood or found.
 #[derive(Debug, Error)]
@@ -55,8 +71,8 @@ pub enum TargetError {
     /// The port is missing.
     #[error("`{0}`: the port is missing, write HOST:PORT as in localhost:8080 or [::1]:8080")]
     NoPort(String),
-    /// A URL.
-    #[error("`{0}` is a URL: write HOST:PORT, and --http PATH for what the server has to answer")]
+    /// A URL whose path cannot stand in a request.
+    #[error("`{0}`: a URL has no white space and no control characters; write them as %20 and the like")]
     Url(String),
     /// The resolver does not know the host.
     #[error("the host `{host}` cannot be resolved: {reason}; check its spelling, or use an IP address")]
@@ -74,8 +90,8 @@ impl FromStr for Asked {
     fn from_str(asked: &str) -> Result<Self, TargetError> {
         let port = |text: &str| text.parse().map_err(|source| TargetError::Port { asked: asked.to_owned(), source });
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if asked.contains("://") {
-            return Err(TargetError::Url(asked.to_owned()));
+        if let Some((scheme, rest)) = asked.split_once("://") {
+            return url(asked, scheme, rest);
         }
         if is_number(asked) {
             let host = LOCALHOST.parse().map_err(|source| TargetError::Host { asked: asked.to_owned(), source })?;
@@ -96,11 +112,36 @@ impl FromStr for Asked {
     }
 }
 
+/// Reads a URL (RFC 3986, 3): who would log in, and what the browser alone looks at, are left out.
+fn url(asked: &str, scheme: &str, rest: &str) -> Result<Asked, TargetError> {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = |host: &str| host.parse().map_err(|source| TargetError::Host { asked: asked.to_owned(), source });
+    let usual = SCHEMES.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|(_, port)| port.to_string());
+    let colon = authority.rfind(':').filter(|&colon| !authority[colon..].contains(']'));
+    let (name, number) = match (colon, usual) {
+        (Some(colon), usual) if colon + 1 == authority.len() => (&authority[..colon], usual),
+        (Some(colon), _) => (&authority[..colon], Some(authority[colon + 1..].to_owned())),
+        (None, usual) => (authority, usual),
+    };
+    let number = number.ok_or_else(|| TargetError::NoPort(asked.to_owned()))?;
+    let port = number.parse().map_err(|source| TargetError::Port { asked: asked.to_owned(), source })?;
+    let path = rest.split('#').next().unwrap_or_default();
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TargetError::Url(asked.to_owned()));
+    }
+    Ok(Asked::Url(Url { host: host(name)?, port, path: scheme.eq_ignore_ascii_case("http").then_some(path) }))
+}
+
 /// A port of a host, and its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     host: String,
     port: Port,
+    /// What the server has to answer, if it was asked for by a URL.
+    path: Option<String>,
     /// The name that has to be looked up, if it is one.
     name: Option<Host>,
     addresses: Vec<SocketAddr>,
@@ -140,7 +181,10 @@ impl Target {
         let Some(name) = self.name.clone() else { return };
         match look_up(&name, self.port, Some(left.map_or(RESOLVER, |left| left.min(RESOLVER)))) {
             Ok(addresses) if addresses == self.addresses => {}
-            Ok(addresses) => *self = Self { name: Some(name), ..Self::new(self.host.clone(), self.port, addresses) },
+            Ok(addresses) => {
+                let path = self.path.take();
+                *self = Self { name: Some(name), path, ..Self::new(self.host.clone(), self.port, addresses) };
+            }
             Err(TargetError::Unresolved { reason, .. }) if self.unresolved.is_some() => self.unresolved = Some(reason),
             Err(_) => {}
         }
@@ -162,7 +206,18 @@ impl Target {
     fn new(host: String, port: Port, addresses: Vec<SocketAddr>) -> Self {
         let ours = |address: &IpAddr| address.is_loopback() || is_ours(*address);
         let local = addresses.iter().map(SocketAddr::ip).filter(ours).collect();
-        Self { host, port, name: None, addresses, local, unresolved: None }
+        Self { host, port, path: None, name: None, addresses, local, unresolved: None }
+    }
+
+    /// The same target, whose server has to answer the path as well.
+    #[must_use]
+    pub fn with_path(self, path: Option<String>) -> Self {
+        Self { path, ..self }
+    }
+
+    /// What its server has to answer, if it was asked for by a URL.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
     }
 
     /// The host, as it was asked for.
@@ -235,6 +290,7 @@ mod tests {
     fn asked(text: &str) -> Result<String, String> {
         match text.parse::<Asked>() {
             Ok(Asked::Address(host, port)) => Ok(format!("{host} {port}")),
+            Ok(Asked::Url(Url { host, port, path })) => Ok(format!("{host} {port} {}", path.unwrap_or_default())),
             Ok(Asked::Name(name)) => Ok(format!("name {name}")),
             Err(error) => Err(error.to_string()),
         }
@@ -251,6 +307,12 @@ mod tests {
             ("web", "name web"),
             ("SERVICE_PORT", "name SERVICE_PORT"),
             ("a/b#c=d", "name a/b#c=d"),
+            ("http://localhost:8080/health?deep=1#top", "localhost 8080 /health?deep=1"),
+            ("http://localhost", "localhost 80 /"),
+            ("HTTP://anna:secret@localhost:8080?x", "localhost 8080 /?x"),
+            ("http://[::1]/", "::1 80 /"),
+            ("https://[::1]:8443/", "::1 8443 "),
+            ("postgres://app@localhost:5432/shop", "localhost 5432 "),
         ] {
             assert_eq!(asked(text).as_deref(), Ok(expected), "{text}");
         }

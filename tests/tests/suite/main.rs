@@ -50,8 +50,10 @@ mod scan;
 mod scan_refused;
 mod scan_views;
 mod third_party;
+mod unwritable;
 mod wait;
 mod wait_hostile;
+mod words;
 mod write_env;
 
 /// The program under test: this build's, or the one that `PORTKEEPER_UNDER_TEST` names, so that what packages ship is tested too.

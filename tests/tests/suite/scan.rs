@@ -83,6 +83,20 @@ fn every_kind_of_host_is_seen_as_what_it_is() {
 }
 
 #[test]
+fn targets_and_ports_are_plain_words() {
+    let sandbox = sandbox();
+    let Some(mut lan) = Lan::or_skip(&sandbox) else { return };
+    lan.host(7, Kind::Normal, &[8005]);
+    for words in ["10.77.0.7 -p 8004-8005", "10.77.0.0/28 -p 8004,8005", "--host 10.77.0.7 10.77.0.7 --ports 8004-8005"]
+    {
+        let answer = sandbox.portkeeper(format!("scan {words} --fast")).inside(lan.scanner()).ok().json();
+        assert_eq!(addresses(&answer), ["10.77.0.7"], "{words}: {answer}");
+        let found = host(&answer, "10.77.0.7");
+        assert_eq!((&found["open"], &found["closed"]), (&json!([8005]), &json!(["8004"])), "{words}: {answer}");
+    }
+}
+
+#[test]
 fn haste_and_thoroughness_make_no_port_closed() {
     let sandbox = sandbox();
     let Some(lan) = lan_of_all_kinds(&sandbox) else { return };

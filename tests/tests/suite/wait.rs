@@ -55,6 +55,28 @@ fn what_is_not_so_in_time_is_said_in_portends_words() {
 }
 
 #[test]
+fn without_a_word_it_waits_for_a_server() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _listener = sandbox.listener("127.0.0.1", ports.at(0));
+    wait(&sandbox, format!("{}", ports.at(0))).ok().is_silent();
+    is_late(&wait(&sandbox, format!("{} -t 0", ports.at(1))), format!("Port {} not bound on localhost.", ports.at(1)));
+}
+
+#[test]
+fn a_url_has_to_be_answered() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let start = |status: u16, port: u16| {
+        StandIn::start(sandbox.stand_in_run(&format!("http {status} 127.0.0.1:{port}")).command())
+    };
+    let _servers = [start(200, ports.at(0)), start(503, ports.at(1))];
+    let url = |port: u16| format!("http://localhost:{port}/health?deep=1");
+    wait(&sandbox, format!("{} -t 10", url(ports.at(0)))).ok().is_silent();
+    let answer = format!("Port {} on localhost answers GET /health?deep=1 with 503.", ports.at(1));
+    // A target without a path only has to listen.
+    is_late(&wait(&sandbox, format!("{} {} -t 0", ports.at(1), url(ports.at(1)))), answer);
+}
+
+#[test]
 fn it_waits_for_a_server_to_come_and_to_go() {
     if !ipv6_or_skip() {
         return;
@@ -125,9 +147,11 @@ fn bad_input_is_refused_with_the_reason() {
         ("http://localhost:80/ --free", "is a URL"),
         ("127.0.0.300:80 --free", "is not a host"),
         ("no-such-host.invalid:80 --free", "cannot be resolved"),
-        ("localhost:80 busy", "--occupied"),
-        ("localhost:80", "--occupied"),
-        ("free", "--occupied"),
+        ("localhost:80 busy", "no name of a port"),
+        ("free", "no name of a port"),
+        ("https://localhost:8443/", "only http"),
+        ("postgres://localhost:5432/shop -t 0", "portkeeper wait localhost:5432"),
+        ("postgres://localhost/shop -t 0", "the port is missing"),
     ] {
         wait(&sandbox, words).refused(2).says(reason);
     }

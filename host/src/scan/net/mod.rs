@@ -25,6 +25,7 @@ pub(super) use multicast::APART;
 
 use super::strategy::{Attempt, Network, Pace, Sent, Signal, Verdict};
 use super::{Address, ScanError};
+use crate::fs::describe;
 use crate::model::Port;
 
 /// Which protocols a scan will speak.
@@ -138,7 +139,8 @@ fn no_neighbours(error: &io::Error) -> String {
                 .to_owned()
         }
         _ => format!(
-            "the neighbour table cannot be read ({error}), so hosts that answer neither ICMP nor TCP are not seen"
+            "the neighbour table cannot be read ({}), so hosts that answer neither ICMP nor TCP are not seen",
+            describe(error)
         ),
     }
 }
@@ -147,7 +149,7 @@ fn no_echo(error: &io::Error) -> String {
     let why = if error.kind() == io::ErrorKind::PermissionDenied {
         "this user may not send echo requests (Linux: net.ipv4.ping_group_range, or CAP_NET_RAW)".to_owned()
     } else {
-        format!("no socket for echo requests: {error}")
+        format!("no socket for echo requests: {}", describe(error))
     };
     format!("no ICMP: {why}; hosts are found by ARP, Neighbour Discovery and TCP")
 }

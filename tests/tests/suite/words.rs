@@ -1,0 +1,244 @@
+//! Words that people type, and words that they get back.
+
+use portkeeper_tests::{Ports, Sandbox, StandIn};
+use serde_json::json;
+
+use crate::sandbox;
+
+fn hint(sandbox: &Sandbox, words: &str) -> String {
+    let outcome = sandbox.portkeeper(words).refused(2);
+    let hint = outcome.stderr.lines().find_map(|line| line.strip_prefix("hint: "));
+    hint.unwrap_or_else(|| panic!("no hint\n{outcome}")).to_owned()
+}
+
+#[test]
+fn an_address_and_a_url_stand_for_their_port() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _listener = sandbox.listener("127.0.0.1", ports.at(0));
+    let port = ports.at(0);
+    for word in [
+        format!("{port}"),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+        format!("http://localhost:{port}/index.html"),
+        format!("https://127.0.0.1:{port}"),
+        format!("ws://localhost:{port}/socket"),
+    ] {
+        let answer = sandbox.portkeeper("explain --json").arg(&word).ok().json();
+        assert_eq!((&answer["port"], &answer["verdict"]), (&json!(port), &json!("taken")), "{word}: {answer}");
+    }
+    // 192.0.2.0/24 is nobody's: RFC 5737.
+    sandbox.portkeeper("explain 192.0.2.1:80").refused(2).says("not an address of this machine");
+    sandbox.portkeeper("explain http://localhost:x/").refused(2).says("`x` is not a port");
+    sandbox.portkeeper("explain amqp://localhost/").refused(2).says("the port is missing");
+}
+
+#[test]
+fn several_ports_are_explained_in_one_call() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _listener = sandbox.listener("127.0.0.1", ports.at(0));
+    let words = format!("explain {0} localhost:{0} {1}", ports.at(0), ports.at(1));
+    let answer = sandbox.portkeeper(format!("{words} --json")).ok().json();
+    let verdicts: Vec<_> = answer.as_array().unwrap().iter().map(|each| each["verdict"].clone()).collect();
+    assert_eq!(verdicts, [json!("taken"), json!("free")], "{answer}");
+    let table = sandbox.portkeeper(format!("{words} --format table")).ok().stdout;
+    assert!(table.contains(&format!("{} is taken", ports.at(0))), "{table}");
+    assert!(table.contains(&format!("\n\n{} is free", ports.at(1))), "{table}");
+}
+
+#[test]
+fn what_has_the_port_on_another_address_is_not_killed() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let (meant, other) = (sandbox.listener("127.0.0.1", port), sandbox.listener("127.0.0.2", port));
+    let answer = sandbox.portkeeper(format!("kill http://127.0.0.1:{port}/ --force --yes --json")).ok().json();
+    assert_eq!(answer["ended"][0]["pid"], json!(meant.pid()), "{answer}");
+    let left = sandbox.portkeeper(format!("explain {port} --json")).ok().json();
+    assert_eq!(left["sockets"][0]["process"]["pid"], json!(other.pid()), "{left}");
+}
+
+#[test]
+fn where_the_dashes_of_run_go_is_said() {
+    let sandbox = sandbox();
+    for (words, line) in [
+        ("run sh -c true", "run -- sh -c true"),
+        ("run sh run.sh", "run -- sh run.sh"),
+        ("run web sh -c true", "run web -- sh -c true"),
+        ("run --port 8080 --env-key KEY sh {PORT}", "run --port 8080 --env-key KEY -- sh {PORT}"),
+        ("--quiet run no-such-program", "--quiet run -- no-such-program"),
+        ("run sh -- -c true", "run -- sh -c true"),
+        ("run web sh -- -c true", "run web -- sh -c true"),
+    ] {
+        assert_eq!(hint(&sandbox, words), format!("portkeeper {line}"), "{words}");
+    }
+    let with_spaces = sandbox.portkeeper("run sh -c").arg("echo it's").refused(2);
+    with_spaces.says(r"hint: portkeeper run -- sh -c 'echo it'\''s'");
+    assert!(!sandbox.registry().exists(), "no name is left behind");
+}
+
+#[test]
+fn what_other_tools_call_a_command_leads_to_ours() {
+    let sandbox = sandbox();
+    for (words, line) in [
+        ("ps", "portkeeper status"),
+        ("ls", "portkeeper list"),
+        ("rm 8080", "portkeeper release"),
+        ("stop 8080", "portkeeper kill"),
+        ("version", "portkeeper --version"),
+        ("help runn", "portkeeper run"),
+    ] {
+        assert_eq!(hint(&sandbox, words), line, "{words}");
+    }
+    for words in ["--verbose", "-v", "status --verbose"] {
+        assert!(hint(&sandbox, words).contains("--version"), "{words}");
+    }
+    // Where the parser knows better it says so.
+    sandbox.portkeeper("statsu").refused(2).says("similar subcommand").says("'status'");
+}
+
+#[test]
+fn a_token_that_is_nearly_one_gets_a_note() {
+    let sandbox = sandbox();
+    let outcome = sandbox.portkeeper("run -- echo {port} {PROT} {PORT} ${port} {{port}} {sort}").ok();
+    outcome.says("{port} is passed on as it is; for the value of PORT write {PORT}").says("{PROT} is passed on");
+    assert_eq!(outcome.stderr.lines().count(), 2, "{outcome}");
+    assert!(outcome.stdout.starts_with("{port} {PROT} ") && outcome.stdout.contains("${port} {{port}}"), "{outcome}");
+    sandbox.portkeeper("run --quiet -- true {port}").ok().is_silent();
+}
+
+#[test]
+fn a_config_is_named_as_a_plain_word_too() {
+    let sandbox = sandbox();
+    sandbox.write("stack.json", r#"{"ports": [{"key": "WEB_PORT"}], "outputs": [{"type": "env"}]}"#);
+    let _ = sandbox.portkeeper("prepare stack.json").ok();
+    assert!(sandbox.read(".env").starts_with("WEB_PORT="));
+    let _ = sandbox.portkeeper("prepare stack.json --check").ok();
+    sandbox.portkeeper("prepare stack.json --config other.json").refused(2).says("--config");
+    sandbox.portkeeper("prepare missing.json").refused(2).says("missing.json");
+}
+
+#[test]
+fn pages_are_written_into_a_directory_that_was_not_there() {
+    let sandbox = sandbox();
+    let _ = sandbox.portkeeper("man doc/man1").ok();
+    assert!(sandbox.has("doc/man1/portkeeper-run.1"));
+}
+
+#[test]
+fn a_protocol_is_written_in_either_case() {
+    let sandbox = sandbox();
+    let answer = sandbox.portkeeper("reserve --protocol UDP --json").ok().json();
+    assert_eq!(answer["protocol"], "udp", "{answer}");
+}
+
+/// What the standard library, serde and the like call things, and numbers that only a manual explains.
+const OF_THE_LANGUAGE: [&str; 14] = [
+    "(os error",
+    "invalid digit",
+    "number too large",
+    "cannot parse",
+    "is not in 1..",
+    "struct ",
+    "enum ",
+    "variant",
+    "Some(",
+    "None)",
+    "Os {",
+    "kind:",
+    "expected u16",
+    "Utf8Error",
+];
+
+#[test]
+fn no_text_of_the_language_reaches_a_person() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let listener = sandbox.listener("127.0.0.1", ports.first());
+    for (name, text) in [
+        ("text.json", r#"{"ports": ["A"]}"#),
+        ("map.json", r#"{"ports": {"A": 1}}"#),
+        ("list.json", "[]"),
+        ("output.json", r#"{"ports": [{"key": "A"}], "outputs": ["env"]}"#),
+        ("plugin.json", r#"{"ports": [{"key": "A"}], "plugins": {"x": 1}}"#),
+        ("number.json", r#"{"ports": [{"key": "A", "preferred": 70000}]}"#),
+        ("negative.json", r#"{"ports": [{"key": "A", "preferred": -1}]}"#),
+        ("protocol.json", r#"{"ports": [{"key": "A", "protocol": "icmp"}]}"#),
+        ("hold.json", r#"{"ports": [{"key": "A", "hold": true}]}"#),
+        ("bool.json", r#"{"ports": [{"key": "A"}], "outputs": [{"type": "env", "backup": "yes"}]}"#),
+        ("cut.json", r#"{"ports": ["#),
+        ("tab.yaml", "ports:\n\t- key: A\n"),
+        ("registry.json", "{}"),
+    ] {
+        sandbox.write(name, text);
+    }
+    let port = ports.first();
+    let mut lines: Vec<String> = [
+        "reserve --count many",
+        "reserve --count 99999999",
+        "reserve --for-pid x",
+        "reserve --for-pid 4294967295",
+        "reserve --protocol icmp",
+        "reserve --port x",
+        "reserve --ttl x",
+        "reserve --hold=x",
+        "reserve --range x-y",
+        "reserve --host 192.0.2.1",
+        "reserve --write-env --env-path /proc/no/.env",
+        "pick -n x",
+        "pick 99999",
+        "wait x:y",
+        "wait 80 -t x",
+        "scan --rate x",
+        "scan -p x",
+        "scan --timeout x",
+        "import --portkeeper missing.json",
+        "import --portkeeper text.json",
+        "import --port-for missing",
+        "plugin inspect missing.wasm",
+        "plugin inspect text.json",
+        "plugin add missing.wasm",
+        "plugin build missing",
+        "plugin test missing.wasm missing",
+        "plugin new /proc/no/x",
+        "trust missing.wasm",
+        "man /proc/no",
+        "run --handover x -- true",
+        "run -- ./missing",
+        "run -- ./text.json",
+        "run -c missing.json -- true",
+        "status --registry registry.json",
+        "status --registry /dev/null",
+        "reserve --registry /proc/no/registry.json",
+        "reserve --lock /proc/no/lock",
+        "completions x",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for name in ["text", "map", "list", "output", "plugin", "number", "negative", "protocol", "hold", "bool", "cut"] {
+        lines.push(format!("prepare {name}.json"));
+    }
+    lines.push("prepare tab.yaml".to_owned());
+    lines.push("prepare .".to_owned());
+    lines.push(format!("reserve --port {port}"));
+    lines.push(format!("kill {port}"));
+    for line in lines {
+        let outcome = sandbox.portkeeper(&line).run();
+        assert_ne!(outcome.code(), Some(0), "{outcome}");
+        assert!(!outcome.stderr.is_empty(), "{outcome}");
+        for text in OF_THE_LANGUAGE {
+            assert!(!outcome.stderr.contains(text) && !outcome.stdout.contains(text), "`{text}`\n{outcome}");
+        }
+    }
+    let full = sandbox.shell("portkeeper status --json > /dev/full").exits(3);
+    full.says("no space left on device");
+    drop(listener);
+}
+
+#[test]
+fn a_server_is_found_by_the_url_that_it_prints() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let server = StandIn::start(sandbox.stand_in_run(&format!("http 200 127.0.0.1:{}", ports.first())).command());
+    let url = format!("http://127.0.0.1:{}/", ports.first());
+    let _ = sandbox.portkeeper(format!("wait {url} -t 10")).ok();
+    let answer = sandbox.portkeeper(format!("kill {url} --force --yes --json")).ok().json();
+    assert_eq!(answer["ended"][0]["pid"], json!(server.pid()), "{answer}");
+}
