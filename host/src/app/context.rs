@@ -70,6 +70,13 @@ impl Context {
 
     /// Tells what the registry had to say.
     pub(crate) fn tell_notices(&self, notices: &[Notice]) {
-        notices.iter().for_each(|notice| self.printer.warn(notice));
+        for notice in notices {
+            match notice {
+                Notice::Unkept { port, .. } => {
+                    self.printer.warn(format_args!("{notice}; portkeeper explain {port} says how to end it"));
+                }
+                _ => self.printer.warn(notice),
+            }
+        }
     }
 }

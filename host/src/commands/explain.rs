@@ -13,9 +13,10 @@ use crate::app::{CommandResult, Context, Format, PortAsked, Sections, age, lease
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
 use crate::model::Guarantee;
 use crate::os::Liveness;
-use crate::os::inspect::user_text;
+use crate::os::inspect::{current_user, user_text};
 use crate::policy::Reason;
 use crate::registry::Store;
+use crate::reserve::Stale;
 use crate::who::ProcessInfo;
 
 #[derive(Debug, Args)]
@@ -100,7 +101,7 @@ fn text(explained: &Explanation, directory: &Path) -> Sections {
         explained.policy.filter(|reason| explained.claim().is_none() && !matches!(reason, Reason::Ephemeral(_)));
     text.optional_line("policy", policy.map(|reason| format!("not a port to hand out: {reason}")).unwrap_or_default());
     if explained.sockets.iter().any(|seat| seat.process.is_none()) || explained.verdict == Verdict::Unseen {
-        text.line("not seen", "processes of other users, and other network namespaces; root sees more".to_owned());
+        text.line("not seen", not_seen().to_owned());
     }
     let mut told = Vec::new();
     for process in explained.sockets.iter().filter_map(|seat| seat.process.as_ref()) {
@@ -111,6 +112,15 @@ fn text(explained: &Explanation, directory: &Path) -> Sections {
     }
     text.end(format!("do: {}", explained.advice()));
     text
+}
+
+/// What this user cannot see from here.
+fn not_seen() -> &'static str {
+    if current_user() == Some(0) {
+        "processes of other pid namespaces, and other network namespaces"
+    } else {
+        "processes of other users and pid namespaces, and other network namespaces; root sees more"
+    }
 }
 
 fn of_user(seat: &Seat) -> String {
@@ -135,7 +145,8 @@ fn claim_text(claim: &Claim, directory: &Path) -> String {
     if !claim.here {
         text.push_str(", on another machine or in another network namespace");
     }
-    if let Some(stale) = &claim.stale {
+    // That its holder has ended was said.
+    if let Some(stale) = claim.stale.as_ref().filter(|stale| !matches!(stale, Stale::HolderEnded { .. })) {
         text.push_str(&format!(", but {stale}"));
     }
     text

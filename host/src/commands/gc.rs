@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{CommandResult, Context, Format, ReleasedView};
 use crate::registry::Store;
-use crate::reserve::{Released, collect, would_collect};
+use crate::reserve::{Released, collect, unkept, would_collect};
 
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
@@ -19,8 +19,9 @@ pub(crate) struct GcArgs {
 pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
     let store = context.store()?;
     let machine = context.machine(&store)?;
+    let snapshot = store.snapshot()?;
+    context.tell_notices(&unkept(snapshot.reservations(), &machine));
     let released = if args.dry_run {
-        let snapshot = store.snapshot()?;
         context.tell_notices(snapshot.notices());
         would_collect(&snapshot, &machine)
     } else {

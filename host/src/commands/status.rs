@@ -8,7 +8,7 @@ use crate::app::{CommandResult, Context, Format, OccupiedView, StatusView, Table
 use crate::model::{Protocol, Reservation};
 use crate::os::inspect::user_text;
 use crate::registry::{Store, Transaction};
-use crate::reserve::{Machine, Occupied, World, holder_of, recover};
+use crate::reserve::{Machine, Occupied, World, holder_of, recover, unkept};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -24,6 +24,7 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     // What only holders know of any more is listed, too.
     let mut snapshot = Transaction::dry_run(snapshot);
     recover(&mut snapshot, &machine);
+    context.tell_notices(&unkept(snapshot.reservations(), &machine));
     let now = machine.now().wall;
     let rows: Vec<_> = snapshot
         .reservations()

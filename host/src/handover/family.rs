@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, getpgid, getpgrp, getsid};
 
+use crate::os::{ProcView, view_of_processes};
+
 /// The process group and the session that a command was in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -73,8 +75,11 @@ pub(crate) fn leave_out(helper: u32) {
     HELPER.store(helper, Ordering::Relaxed);
 }
 
-/// All that come from this process and still run.
+/// All that come from this process and still run, as far as they can be seen.
 pub(crate) fn members() -> Vec<Member> {
+    if view_of_processes() != ProcView::Ours {
+        return Vec::new();
+    }
     let me = std::process::id();
     let pids = descendants(me).unwrap_or_else(|| found_by_parents(me));
     pids.into_iter().filter_map(Member::look).filter(|member| !member.has_ended).collect()

@@ -33,7 +33,9 @@ impl Inherited {
 
 impl HandoverDriver for Inherited {
     fn look(&mut self, now: Instant, news: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
-        self.ports.iter_mut().for_each(|port| port.refuse_unserved(now, self.patience, self.patience));
+        for port in &mut self.ports {
+            port.refuse_unserved(now, self.patience, self.patience);
+        }
         let has_child = |pid: u32| super::family::members().iter().any(|Member { parent, .. }| *parent == pid);
         if let Some(pid) = self.starter.take_if(|pid| has_child(*pid)) {
             news(RunEvent::PassedThrough { pid });

@@ -49,6 +49,11 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
         return Err(HandoverError::Refused(refused));
     }
     witness.news(RunEvent::Starting { pid, method, guarantee });
+    if method != Method::Release && !released.is_empty() {
+        let ports = released.iter().map(|held| held.port).collect();
+        let why = "a UDP port has no gate that only its server could pass".to_owned();
+        witness.news(RunEvent::SteppedDown { protocol: Protocol::Udp, ports, guarantee: Guarantee::Advisory, why });
+    }
     drop(released);
     child.go().map_err(|source| HandoverError::NotExecutable { program: program.display().to_string(), source })?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a child has a pid");

@@ -130,6 +130,8 @@ pub enum RunEvent {
     },
     /// From now on these ports are kept less well than was said.
     SteppedDown {
+        /// Their protocol.
+        protocol: Protocol,
         /// The ports.
         ports: Vec<Port>,
         /// What it is worth now.
@@ -151,6 +153,13 @@ pub enum RunEvent {
     },
     /// Nothing has taken these ports in the time that there was.
     NotReady {
+        /// The ports.
+        ports: Vec<Port>,
+        /// The time.
+        after: Duration,
+    },
+    /// The server of these ports has gone, and none has come in the time that there was: clients wait no longer.
+    NotBack {
         /// The ports.
         ports: Vec<Port>,
         /// The time.

@@ -64,12 +64,17 @@ mod platform {
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
     use crate::model::ProcessId;
+    use crate::os::{ProcView, view_of_processes};
 
     #[derive(Debug)]
     pub(super) struct Handle(OwnedFd);
 
     impl Handle {
         pub(super) fn open(pid: u32) -> io::Result<Self> {
+            // Pids are read there, and the kernel would take them for others.
+            if view_of_processes() == ProcView::Foreign {
+                return Err(io::Error::other("/proc shows another pid namespace here, so its pids cannot be trusted"));
+            }
             let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
             Ok(Self(pidfd_open(pid, PidfdFlags::empty())?))
         }

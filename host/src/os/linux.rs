@@ -11,7 +11,7 @@ use rustix::process::{Pid, Resource, getppid, getrlimit, test_kill_process};
 use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Liveness;
+use super::{Liveness, ProcView};
 use crate::fs::{PathContext, PathError};
 use crate::model::{Caller, Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
 
@@ -97,11 +97,22 @@ pub(super) fn process_id(pid: u32) -> Result<Option<ProcessId>, PathError> {
     }
 }
 
+/// `/proc/self` is the number that this process has in the pid namespace of that `/proc`.
+pub(super) fn view_of_processes() -> ProcView {
+    match fs::read_link("/proc/self") {
+        Ok(link) if link.to_str().and_then(|pid| pid.parse().ok()) == Some(std::process::id()) => ProcView::Ours,
+        Ok(_) => ProcView::Foreign,
+        Err(_) => ProcView::Missing,
+    }
+}
+
 pub(super) fn liveness(process: &ProcessId) -> Liveness {
     match fs::read(format!("/proc/{}/stat", process.pid)) {
         Ok(stat) if running_since(&stat) == Some(process.started) => Liveness::Alive,
         // What makes no sense is no proof.
         Ok(stat) if fields_after_name(&stat).is_none() => Liveness::Unknown,
+        // Nor is what another pid namespace calls so.
+        Ok(_) if view_of_processes() == ProcView::Foreign && !is_pid_unused(process.pid) => Liveness::Unknown,
         Ok(_) => Liveness::Ended,
         // With hidepid=2 (proc(5)) the process of another user looks as if it were not there, so the kernel is asked itself.
         Err(_) if is_pid_unused(process.pid) => Liveness::Ended,

@@ -38,6 +38,24 @@ pub enum Liveness {
     Unknown,
 }
 
+/// Whose processes `/proc` shows (Linux).
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProcView {
+    /// Those of this process' own pid namespace.
+    Ours,
+    /// Those of another: its numbers mean other processes than ours do (`unshare --pid` without `--mount-proc`).
+    Foreign,
+    /// Nobody's: it is not mounted.
+    Missing,
+}
+
+/// Looks whose processes `/proc` shows.
+#[cfg(target_os = "linux")]
+pub(crate) fn view_of_processes() -> ProcView {
+    platform::view_of_processes()
+}
+
 /// Where this process is: machine, boot and namespaces.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 use super::source::Source;
-use crate::model::{Reservation, ReservationId};
+use crate::model::{Port, Reservation, ReservationId};
 
 /// The reservations at one point in time.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +45,15 @@ pub enum Notice {
         /// How many.
         reservations: usize,
     },
+    /// Something still runs on a port that nothing keeps any more, because the portkeeper that ran it was killed.
+    Unkept {
+        /// The port.
+        port: Port,
+        /// The pid of that portkeeper.
+        keeper: u32,
+        /// What still runs, and where.
+        left: String,
+    },
     /// A newer portkeeper wrote entries that this one cannot read.
     NotUnderstood {
         /// The registry.
@@ -70,6 +79,12 @@ impl fmt::Display for Notice {
             Self::FromHolders { reservations } => {
                 let plural = if *reservations == 1 { "reservation that is" } else { "reservations that are" };
                 write!(f, "the registry has lost {reservations} {plural} held: taken back from the hold files")
+            }
+            Self::Unkept { left, keeper, .. } => {
+                write!(
+                    f,
+                    "{left}, and nothing keeps its port any more: the portkeeper that did (pid {keeper}) was killed"
+                )
             }
             Self::NotUnderstood { path, entries } => {
                 write!(f, "{}: {entries} entries of a newer portkeeper are not shown", path.display())

@@ -11,6 +11,7 @@ use super::release::collect_cheaply;
 use super::request::{Granted, Outcome, Request};
 use super::search::{PortAllocator, stamp};
 use super::stale::is_held;
+use super::unkept::unkept_once;
 use super::world::{Occupied, Presence, World};
 use crate::hold::{HoldBackend, HoldError};
 use crate::model::{HoldKind, Lease, LeaseName, Port, Project, Protocol, Reservation};
@@ -80,6 +81,7 @@ pub(super) fn grant(
     requests: &[Request],
 ) -> Result<Outcome, ReserveError> {
     let recovered = recover(transaction, world);
+    let unkept = unkept_once(transaction, world);
     let collected = collect_cheaply(transaction, world);
     for project in projects(requests) {
         follow_moved_directory(transaction, world, project);
@@ -91,6 +93,7 @@ pub(super) fn grant(
     }
     let mut notices = transaction.notices().to_vec();
     notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
+    notices.extend(unkept);
     Ok(Outcome { granted, collected, notices })
 }
 

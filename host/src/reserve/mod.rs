@@ -16,6 +16,7 @@ mod release;
 mod request;
 mod search;
 mod stale;
+mod unkept;
 mod world;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use recover::{Refusal, recover, release_hold};
 pub use release::{Release, Released, collect, release, would_collect};
 pub use request::{Granted, Outcome, Request};
 pub use stale::{Stale, holder_of, why_stale};
+pub use unkept::unkept;
 pub use world::{Occupied, Presence, World, presence};
 
 use thiserror::Error;

@@ -138,9 +138,15 @@ impl<'a> Ports<'a> {
     ///
     /// # Errors
     /// [`RegistryError`].
-    pub(super) fn weaken(&mut self, weakened: &[Port], guarantee: Guarantee) -> Result<(), RegistryError> {
+    pub(super) fn weaken(
+        &mut self,
+        protocol: Protocol,
+        weakened: &[Port],
+        guarantee: Guarantee,
+    ) -> Result<(), RegistryError> {
         self.change(|reservation| {
-            if weakened.contains(&reservation.port)
+            if reservation.protocol == protocol
+                && weakened.contains(&reservation.port)
                 && let Some(hold) = reservation.hold.take()
             {
                 let kind = kind_under(guarantee, reservation.protocol);

@@ -9,11 +9,12 @@ use super::ports::Ports;
 use crate::app::{Context, Printer};
 use crate::fs::write_to;
 use crate::handover::{LeftProcess, Method, Run, RunEvent, RunObserver};
-use crate::model::{Guarantee, Port, Protocol};
+use crate::model::{Guarantee, Port, Protocol, Reservation};
 use crate::os::inspect;
 
 /// What an open gate means.
-const RIVAL: &str = "until the server listens, any program that sets SO_REUSEADDR can take the port";
+const RIVAL: &str = "until the server listens, any program that sets SO_REUSEADDR can take the port; one that does not set it cannot, \
+                     the server included";
 
 /// Writes down whose the ports are, and tells what happens to them.
 pub(super) struct Reporter<'a, 'b> {
@@ -94,14 +95,15 @@ impl<'a, 'b> Reporter<'a, 'b> {
     }
 
     /// A port that is kept less well than was said, in the report and in the registry.
-    fn step_down(&mut self, ports: &[Port], guarantee: Guarantee, why: &str) {
+    fn step_down(&mut self, protocol: Protocol, ports: &[Port], guarantee: Guarantee, why: &str) {
         let method = if guarantee == Guarantee::Advisory { Method::Release } else { Method::Gated };
         for (state, port) in self.states.iter_mut().zip(&self.ports.ports) {
-            if ports.contains(&port.reservation.port) && guarantee < state.guarantee {
+            let Reservation { protocol: its, port, .. } = &port.reservation;
+            if *its == protocol && ports.contains(port) && guarantee < state.guarantee {
                 *state = State { method, guarantee, server: state.server };
             }
         }
-        if let Err(error) = self.ports.weaken(ports, guarantee) {
+        if let Err(error) = self.ports.weaken(protocol, ports, guarantee) {
             self.printer.warn(error);
         }
         let consequence = if guarantee == Guarantee::Advisory { "so the port was let go" } else { RIVAL };
@@ -164,7 +166,10 @@ impl RunObserver for Reporter<'_, '_> {
     fn news(&mut self, news: RunEvent) {
         match news {
             RunEvent::FellBack { from, why } => {
-                self.note(format!("no {from} here: {why}. {}", capitalized(RIVAL)));
+                let mut protocols = self.ports.ports.iter().map(|port| port.reservation.protocol);
+                let has_gate = protocols.any(|protocol| protocol == Protocol::Tcp);
+                let consequence = if has_gate { RIVAL } else { "so the port is let go just before the server starts" };
+                self.note(format!("no {from} here: {why}. {}", capitalized(consequence)));
             }
             RunEvent::Starting { pid, method, guarantee } => {
                 self.pid = pid;
@@ -189,7 +194,9 @@ impl RunObserver for Reporter<'_, '_> {
                     self.write();
                 }
             }
-            RunEvent::SteppedDown { ports, guarantee, why } => self.step_down(&ports, guarantee, &why),
+            RunEvent::SteppedDown { protocol, ports, guarantee, why } => {
+                self.step_down(protocol, &ports, guarantee, &why);
+            }
             RunEvent::NoQueue { port, pid } => {
                 let program = inspect::command(pid).unwrap_or_else(|| self.program.clone());
                 self.note(format!(
@@ -216,6 +223,13 @@ impl RunObserver for Reporter<'_, '_> {
                     list(&ports),
                 ));
             }
+            RunEvent::NotBack { ports, after } => self.printer.warn(format_args!(
+                "{} has not listened on {} again for {} s: clients are refused until it does. Does it look first whether the port is \
+                 free, and find the queue of waiting clients? Then give --ready-timeout 0s",
+                self.program,
+                list(&ports),
+                after.as_secs_f64(),
+            )),
             RunEvent::NeverBound { ports } => {
                 let (program, ports) = (&self.program, list(&ports));
                 self.note(format!(

@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 
 use super::notify::Notification;
 use super::{BindRequest, remote};
-use crate::os::inspect;
+use crate::os::{ProcView, inspect, view_of_processes};
 
 /// A look that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +76,12 @@ impl Unseen {
 /// # Errors
 /// Which one is not possible here, in words.
 pub(super) fn try_all(child: u32) -> Result<(), String> {
-    let me = std::process::id();
-    match std::fs::read_link("/proc/self") {
-        Err(_) => return Err("/proc is not mounted here".to_owned()),
-        Ok(link) if link.to_str() != Some(me.to_string().as_str()) => {
+    match view_of_processes() {
+        ProcView::Ours => {}
+        ProcView::Missing => return Err("/proc is not mounted here".to_owned()),
+        ProcView::Foreign => {
             return Err("/proc shows another pid namespace here: mount the right one (unshare --mount-proc)".to_owned());
         }
-        Ok(_) => {}
     }
     let failed = |what: &str, errno: Errno| {
         let cure = if errno == Errno::PERM || errno == Errno::ACCESS {

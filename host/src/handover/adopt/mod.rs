@@ -21,7 +21,7 @@ use socket2::{Socket, Type};
 
 use super::gate::Gate;
 use super::kept::{GuardSocket, GuardedPort, Reach, Server, self_test};
-use super::orphans::{appoint_deputy, is_needed};
+use super::orphans::{Deputy, appoint_deputy, is_needed};
 use super::{HandoverDriver, Method, RunEvent};
 use crate::model::{Guarantee, Protocol};
 use crate::probe::Sockets;
@@ -47,10 +47,14 @@ pub(crate) struct Adoption {
     started: Instant,
     patience: Duration,
     warned: bool,
+    /// Whether it was said that a server has not come back.
+    missed: bool,
     /// Whether the queues have been looked into since the last look.
     peeked: bool,
-    /// Whether a deputy stands by.
+    /// Whether one was appointed.
     has_deputy: bool,
+    /// What stands by.
+    deputy: Option<Deputy>,
     /// A thread and its descriptor that has been bound, but was interrupted before it heard of it, and will ask again. Only before
     /// Linux 5.19.
     unheard: Option<(u32, RawFd)>,
@@ -107,8 +111,10 @@ impl Adoption {
             patience,
             // Zero asks for no waiting, and so for no word about it.
             warned: patience.is_zero(),
+            missed: false,
             peeked: false,
             has_deputy: false,
+            deputy: None,
             unheard: None,
         })
     }
@@ -168,9 +174,10 @@ impl Adoption {
                 released.push(guarded.port);
             }
         }
-        for (ports, guarantee) in [(opened, Guarantee::Soft), (released, Guarantee::Advisory)] {
+        let opened = (Protocol::Tcp, opened, Guarantee::Soft);
+        for (protocol, ports, guarantee) in [opened, (Protocol::Udp, released, Guarantee::Advisory)] {
             if !ports.is_empty() {
-                news(RunEvent::SteppedDown { ports, guarantee, why: unseen.explain(notification.thread) });
+                news(RunEvent::SteppedDown { protocol, ports, guarantee, why: unseen.explain(notification.thread) });
             }
         }
     }
@@ -349,16 +356,17 @@ impl HandoverDriver for Adoption {
         if !self.has_deputy {
             self.has_deputy = now.saturating_duration_since(self.started) >= SETTLED;
             if self.has_deputy {
-                appoint_deputy(&self.listener);
+                self.deputy = appoint_deputy(&self.listener);
             } else {
                 next = SETTLED;
             }
         }
-        let mut unserved = Vec::new();
+        let (mut unserved, mut gone) = (Vec::new(), Vec::new());
         for Watched { guarded: port, gate, queues, let_in } in &mut self.ports {
             let mut served = *let_in || port.sockets.iter().any(GuardSocket::had_server);
             let first = if served { SIBLING.min(self.patience) } else { self.patience };
-            port.refuse_unserved(now, first, if *queues { self.patience } else { Duration::ZERO });
+            let gave_up = port.refuse_unserved(now, first, if *queues { self.patience } else { Duration::ZERO });
+            gone.extend((gave_up && *queues).then_some(port.port));
             if let (Some(gate), Some(sockets)) = (gate, &sockets) {
                 gate.look(port, sockets, news);
                 next = next.min(gate.interval(now));
@@ -372,6 +380,10 @@ impl HandoverDriver for Adoption {
                 news(RunEvent::NotReady { ports: unserved, after: self.patience });
             }
         }
+        if !gone.is_empty() && !self.patience.is_zero() && !self.missed {
+            self.missed = true;
+            news(RunEvent::NotBack { ports: gone, after: self.patience });
+        }
         Some(next)
     }
 
@@ -382,8 +394,9 @@ impl HandoverDriver for Adoption {
     }
 
     fn end(self: Box<Self>) {
-        let Self { listener, ports, has_deputy, .. } = *self;
+        let Self { listener, ports, has_deputy, deputy, .. } = *self;
         drop(ports);
+        deputy.iter().for_each(Deputy::wait_for_its_birth);
         if !has_deputy && is_needed(&listener) {
             appoint_deputy(&listener);
         }

@@ -134,14 +134,19 @@ impl GuardedPort {
     }
 
     /// Refuses the clients of every socket that has had no server for too long: `first` where there never was one, `again` where
-    /// one went away.
-    pub(crate) fn refuse_unserved(&mut self, now: Instant, first: Duration, again: Duration) {
+    /// one went away. Whether clients have waited in vain for one that went away, and for no other.
+    pub(crate) fn refuse_unserved(&mut self, now: Instant, first: Duration, again: Duration) -> bool {
+        let (mut gave_up, mut served) = (false, false);
         for kept in &mut self.sockets {
             let patience = if kept.had_server() { again } else { first };
-            if !kept.is_served(now) && kept.alone_for(now) >= patience {
+            if kept.is_served(now) {
+                served = true;
+            } else if kept.alone_for(now) >= patience {
+                gave_up |= kept.had_server() && kept.listens();
                 kept.refuse();
             }
         }
+        gave_up && !served
     }
 
     /// Closes some of the sockets. A rival's bind looks at one socket after the other: so that it meets one that keeps it out whichever

@@ -3,6 +3,8 @@
 use portkeeper_tests::{Ports, Server, ask, program_or_skip, skipped};
 use rustix::process::Signal;
 
+use serde_json::json;
+
 use super::address;
 use crate::sandbox;
 
@@ -45,6 +47,39 @@ fn an_unwatched_server_binds_through_the_open_gate() {
     rival.set_reuse_address(true).unwrap();
     let wanted = std::net::SocketAddr::new("127.0.0.1".parse().unwrap(), inner);
     assert!(rival.bind(&wanted.into()).is_err(), "closed while it listens");
+}
+
+/// A UDP socket has no gate: two that share a port share it for good.
+#[test]
+fn an_unwatched_udp_port_is_let_go_and_that_is_said() {
+    let (sandbox, ports) = (sandbox(), Ports::take(4));
+    let config = json!({
+        "ports": [
+            { "key": "WEB", "preferred": ports.at(0) },
+            { "key": "DNS", "preferred": ports.at(1), "protocol": "udp" },
+        ],
+        "outputs": [{ "type": "env" }],
+    });
+    sandbox.write("pk.config.json", config.to_string());
+    let nested = format!(
+        "portkeeper run --port {} -- portkeeper run -c pk.config.json --report report.json -- \
+         sh -c 'portkeeper status --json >status.json'",
+        ports.at(2)
+    );
+    let dns = ports.at(1);
+    sandbox.shell(&nested).ok().says(format!("{dns}: a UDP port has no gate"));
+    let report: serde_json::Value = serde_json::from_str(&sandbox.read("report.json")).unwrap();
+    let of = |index: usize| (report["ports"][index]["method"].clone(), report["ports"][index]["guarantee"].clone());
+    assert_eq!((of(0), of(1)), (("gated".into(), "soft".into()), ("release".into(), "advisory".into())), "{report}");
+    let status: Vec<serde_json::Value> = serde_json::from_str(&sandbox.read("status.json")).unwrap();
+    let udp = status.iter().find(|entry| entry["port"] == dns).expect("a reservation");
+    assert_eq!(udp["held"], false, "{udp}");
+
+    let (outer, inner) = (ports.at(2), ports.at(3));
+    let alone = format!("portkeeper run --port {outer} -- portkeeper run --protocol udp --port {inner} -- true");
+    let outcome = sandbox.shell(&alone).ok();
+    outcome.says("So the port is let go just before the server starts");
+    assert!(!outcome.stderr.contains("SO_REUSEADDR"), "{outcome}");
 }
 
 /// What containers do that don't want their processes to install filters.
@@ -95,6 +130,8 @@ fn an_ordinary_users_server_is_adopted_and_a_set_user_id_one_is_not() {
     let report: serde_json::Value = serde_json::from_str(&sandbox.read("report.json")).unwrap();
     assert_eq!((&report["method"], &report["guarantee"]), (&"adopt".into(), &"exclusive".into()));
     drop(stand_in);
+    // A process that portkeeper was just forking when it was killed has the port for an instant.
+    while std::net::TcpStream::connect(address("127.0.0.1", &ports)).is_ok() {}
 
     // A copy of a harmless program that gets root's rights when it starts.
     let _ = sandbox.shell("cp /bin/true set-id && chown 0:0 set-id && chmod 4755 set-id").ok();

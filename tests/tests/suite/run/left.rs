@@ -117,6 +117,40 @@ fn children_are_kept_if_that_is_asked_for() {
     kept.kill();
 }
 
+/// portkeeper was killed, and its server was not. The next command reports it, and what `explain` advises ends it.
+#[test]
+fn what_a_killed_run_leaves_is_reported_and_explained() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let _ = background(&sandbox);
+    for how in [format!("--port {port}"), format!("--global web --port {port}")] {
+        let _ = std::fs::remove_file(sandbox.work().join("pid"));
+        let server = Server::start(&sandbox, &format!("{how} -- python3 server.py"));
+        let (left, keeper) = (written(&sandbox), server.pid());
+        let _ = server.ready();
+        server.signal(Signal::KILL);
+        while sandbox.portkeeper("status").ok().stderr.is_empty() {}
+
+        let says =
+            format!("(pid {}) is listening on 127.0.0.1:{port}, and nothing keeps its port any more", left.pid());
+        let killed = format!("(pid {keeper}) was killed; portkeeper explain {port} says how to end it");
+        sandbox.portkeeper("status").ok().says(&says).says(&killed);
+        let explained = sandbox.portkeeper(format!("explain {port} --format table")).ok().stdout;
+        assert_eq!(explained.matches(&keeper.to_string()).count(), 1, "said once:\n{explained}");
+        let advice = sandbox.portkeeper(format!("explain {port} --json")).ok().json()["advice"].to_string();
+        sandbox.portkeeper("reserve").ok().says(&says);
+        assert!(!sandbox.portkeeper("reserve").ok().stderr.contains(&says), "said once");
+        let way_out = format!("portkeeper kill {port}");
+        assert!(advice.contains(&way_out), "{advice}");
+        let _ = sandbox.shell(&format!("{way_out} --yes")).ok();
+        left.ends();
+        drop(server);
+    }
+}
+
 /// Binds any port whenever it is asked to, and says how long that took.
 const BIND_WHEN_ASKED: &str = "
 import os, socket, time

@@ -94,6 +94,27 @@ fn clients_may_queue_early_if_that_is_asked_for() {
     sandbox.portkeeper("prepare").refused(2).says("queue_early");
 }
 
+/// What looks into `/proc/net/tcp` finds the queue of a restart, takes its port for used, and does not come back.
+#[test]
+fn a_server_that_does_not_come_back_is_told_of_with_the_option_that_helps() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let script = format!(
+        "{} serve 127.0.0.1:$PORT </dev/null; touch gone; until [ -e refused ]; do sleep 0.01; done",
+        sandbox.stand_in_path()
+    );
+    let run = sandbox.portkeeper(format!("run --ready-timeout 300ms --port {} -- sh -c", ports.first())).arg(script);
+    let mut running = run.start();
+    let _ = running.error_line();
+    while !sandbox.has("gone") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let warning = running.error_line();
+    assert!(warning.contains("has not listened on") && warning.contains("--ready-timeout 0s"), "{warning}");
+    assert!(TcpStream::connect(address("127.0.0.1", &ports)).is_err(), "clients wait no longer");
+    sandbox.write("refused", "");
+    running.finish().expect_code(0);
+}
+
 #[test]
 fn no_waiting_is_no_warning() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));

@@ -13,6 +13,8 @@ fn a_port_that_was_let_go_is_not_called_held() {
     let server = Server::prepare(&sandbox, &format!("--handover release --port {}", ports.first()), "sleep 600");
     let status = sandbox.status();
     assert_eq!((&status[0]["held"], &status[0]["guarantee"]), (&json!(false), &json!("advisory")), "{status:?}");
+    let explained = sandbox.portkeeper(format!("explain {} --json", ports.first())).ok().json();
+    assert_eq!(explained["reservations"][0]["guarantee"], "advisory", "{explained}");
     assert_eq!(server.stop(Signal::TERM).code(), Some(128 + 15));
 }
 

@@ -101,4 +101,39 @@ fn a_proc_of_another_pid_namespace_is_not_believed() {
     let report: Value = serde_json::from_str(&sandbox.read("report.json")).unwrap();
     is_soft_because(&report, "/proc shows another pid namespace");
     drop(running);
+
+    // Nor is what runs there taken for something that the command has left.
+    let others = sandbox.shell(&format!("unshare --pid --fork --kill-child portkeeper run --port {port} -- true")).ok();
+    assert!(!others.stderr.contains("goes on"), "{others}");
+}
+
+/// As in a chroot that has none. A server that is passed its socket is not taken for gone because it cannot be seen.
+#[test]
+fn without_proc_a_server_binds_through_the_open_gate_or_keeps_what_it_was_passed() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let hidden = "unshare --mount sh -c 'mount -t tmpfs none /proc && exec \"$@\"' sh";
+    if !sandbox.shell(&format!("{hidden} true")).run().status.success() {
+        skipped("NETNS", "`unshare --mount` does not work here");
+        return;
+    }
+    let (port, address) = (ports.first(), address("127.0.0.1", &ports));
+    let run = |how: &str, server: &str| {
+        sandbox.shell(&format!(
+            "{hidden} portkeeper run {how} --port {port} --report report.json -- {} {server}",
+            sandbox.stand_in_path()
+        ))
+    };
+    let running = StandIn::start(run("", &format!("serve 127.0.0.1:{port}")).command());
+    ask(address).unwrap();
+    let report: Value = serde_json::from_str(&sandbox.read("report.json")).unwrap();
+    is_soft_because(&report, "/proc is not mounted here");
+    drop(running);
+
+    // With a patience of nothing clients would be refused as soon as it is looked whether the server is there.
+    let running = StandIn::start(run("--handover fds --ready-timeout 0s", "fds").command());
+    let start = std::time::Instant::now();
+    while start.elapsed() < std::time::Duration::from_secs(2) {
+        ask(address).expect("it has its socket still");
+    }
+    drop(running);
 }
