@@ -40,13 +40,15 @@ pub struct YamlError {
     pub line: usize,
 }
 
-/// One document.
+/// One document, or several.
 #[derive(Debug, Default)]
 pub struct Yaml {
     nodes: Vec<Node>,
     /// The parser's number of each anchor and the node that has it, in the order of the text, in which the numbers rise.
     anchors: Vec<(usize, Id)>,
     root: Option<Id>,
+    /// The root, when it is the list of several documents.
+    documents: Option<Id>,
 }
 
 /// A part of a document.
@@ -106,7 +108,21 @@ impl Yaml {
     /// # Errors
     /// [`YamlError`] with the line of what is no YAML, is nested too deeply, or belongs to a second document.
     pub fn parse(text: &str) -> Result<Self, YamlError> {
-        reader::read(text)
+        reader::read(text, false)
+    }
+
+    /// Reads a text that may have several documents: the root is a list of those that have something in them, if there are two or more.
+    ///
+    /// # Errors
+    /// [`YamlError`] as for [`parse`](Self::parse), but for a second document.
+    pub fn parse_documents(text: &str) -> Result<Self, YamlError> {
+        reader::read(text, true)
+    }
+
+    /// Whether the node is the list of the text's documents.
+    #[must_use]
+    pub fn is_documents(&self, id: Id) -> bool {
+        self.documents == Some(id)
     }
 
     /// The document's value; none when there is nothing in it.

@@ -9,35 +9,45 @@ use portkeeper_plugin_sdk::yaml::{Id, Node, Style, Value, Yaml};
 pub(crate) const INDENT: usize = 2;
 
 /// A document and its text.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout<'a> {
     pub(crate) yaml: &'a Yaml,
     pub(crate) text: &'a str,
+    /// How most of the lines end.
+    line_end: &'static str,
 }
 
 /// A key and its value. The root and the items of a list have no key.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) key: Option<Id>,
     pub(crate) value: Id,
 }
 
-impl Layout<'_> {
+impl<'a> Layout<'a> {
+    pub(crate) fn new(yaml: &'a Yaml, text: &'a str) -> Self {
+        Self { yaml, text, line_end: LineEnd::of(text).as_str() }
+    }
+
     /// What puts lines below the one that holds this byte. A text without a final line end keeps having none.
     ///
     /// None when the text ends in a block of text: that would get a line end that it does not have, which some readers tell apart and
     /// others don't.
     pub(crate) fn lines_below(&self, at: usize, lines: &[String]) -> Option<(Range<usize>, String)> {
-        let end = LineEnd::of(self.text).as_str();
-        let starts_line = at == 0 || self.text[..at].ends_with('\n');
-        let feed = if starts_line { Some(at) } else { self.text[at..].find('\n').map(|feed| at + feed + 1) };
-        if let Some(at) = feed {
+        let end = self.line_end;
+        if let Some(at) = self.next_line(at) {
             return Some((at..at, lines.iter().map(|line| format!("{line}{end}")).collect()));
         }
         let last = self.text.len();
         let is_block = |node: &Node| matches!(node.value, Value::Text { style: Style::Block, .. });
         let ends_in_block = self.nodes().any(|node| is_block(node) && node.span.end == last);
         (!ends_in_block).then(|| (last..last, lines.iter().map(|line| format!("{end}{line}")).collect()))
+    }
+
+    /// Where the line after the one that holds this byte starts: the byte itself if that starts a line. None in a last line without an end.
+    pub(crate) fn next_line(&self, at: usize) -> Option<usize> {
+        let starts_line = at == 0 || self.text[..at].ends_with('\n');
+        if starts_line { Some(at) } else { self.text[at..].find('\n').map(|feed| at + feed + 1) }
     }
 
     /// Where the value ends: after the colon for an empty one, after the last line of a block.

@@ -1,13 +1,16 @@
 //! The built-in `yaml` format: values in a YAML document that has an owner.
 //!
-//! The map is merged into the document: mappings are merged key by key, all else is a value. Comments, order, blank lines, quotes,
-//! indentation, anchors, document markers and line ends stay as they are written, and so does a number or truth value when the new
-//! text reads as one. A key that is new goes below the last one of its mapping, or between its braces.
+//! The map is merged into the document: mappings are merged key by key, lists item by item, all else is a value. Comments, order, blank
+//! lines, quotes, indentation, anchors, document markers and line ends stay as they are written, and so does a number or truth value when
+//! the new text reads as one. A key that is new goes below the last one of its mapping, or between its braces; an item below the last one.
+//! Of several documents a key names its own: `[kind=Service].spec.type`.
 //!
 //! What cannot be changed without changing something else is refused with its line: a value that aliases repeat or that has a tag, a block
-//! of text, a mapping that comes in through `*alias` or `<<`, a second document. What was written is read again at the end, and is
-//! the document that was there and the map's values, or it is not handed out.
+//! of text, a mapping that comes in through `*alias` or `<<`. The text is read once, the edits of all keys are planned on it, and what was
+//! written is read again: it is the document that was there and the map's values, or it is not handed out.
 
+mod change;
+mod document;
 mod edit;
 mod layout;
 mod scalar;
@@ -57,10 +60,7 @@ impl Plugin for Yaml {
         let options: Options = request.options()?;
         let map = request.json_map()?;
         let (mark, body) = text::split_mark(request.old_text());
-        let mut document = body.to_owned();
-        for leaf in &leaves(&map)? {
-            document = edit::set(document, leaf, options.numbers)?;
-        }
+        let document = edit::set_all(body, &leaves(&map)?, options.numbers)?;
         Ok(Response::target(request, format!("{mark}{document}")))
     }
 }

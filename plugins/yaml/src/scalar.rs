@@ -7,7 +7,7 @@ use crate::write;
 
 /// What a reader of YAML 1.2 makes of a scalar (10.3, the core schema).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Null,
     Bool,
     Number,
@@ -15,7 +15,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(text: &str, style: Style) -> Self {
+    pub(crate) fn of(text: &str, style: Style) -> Self {
         match text {
             _ if style != Style::Plain => Self::Text,
             "" | "~" | "null" | "Null" | "NULL" => Self::Null,

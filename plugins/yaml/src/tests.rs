@@ -1,3 +1,5 @@
+mod lists;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -205,7 +207,7 @@ fn line_ends_a_mark_and_a_missing_final_line_end_stay() {
 #[test]
 fn what_would_change_something_else_is_refused_with_its_line() {
     for (old, map, line, word) in [
-        ("a: 1\n---\nb: 2\n", r#"{"a": 2}"#, 2, "second document"),
+        ("a: 1\n---\nb: 2\n", r#"{"a": 2}"#, 3, "2 documents"),
         ("x: 1\na: &p 8080\nb: *p\n", r#"{"a": 2}"#, 2, "aliases"),
         ("a: &p 8080\nb: *p\n", r#"{"b": 2}"#, 2, "an alias"),
         ("d: &d {s: {h: 1}}\na:\n  <<: *d\n", r#"{"a.s.p": 1}"#, 1, "<<"),
@@ -217,7 +219,7 @@ fn what_would_change_something_else_is_refused_with_its_line() {
         ("a: 1\n", r#"{"a.b": 1}"#, 1, "a single value"),
         ("\na:\n  b: 1\n", r#"{"a": 1}"#, 3, "a mapping"),
         ("a:\n  - 1\n", r#"{"a.b": 1}"#, 2, "a list"),
-        ("a:\n  - 1\n", r#"{"a": [1, 2]}"#, 2, "another length"),
+        ("a:\n  - 1\n", r#"{"a": []}"#, 2, "an empty list"),
         ("- 1\n", r#"{"a": 1}"#, 1, "the document"),
         ("text\n", r#"{"a": 1}"#, 1, "the document"),
         ("a: [1\nb: 2\n", r#"{"b": 1}"#, 2, "cannot be read as YAML"),

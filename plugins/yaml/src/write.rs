@@ -2,6 +2,9 @@
 
 use portkeeper_plugin_sdk::json::{Map, Value as Json};
 
+/// What an item of a list begins with.
+pub(crate) const DASH: &str = "- ";
+
 /// When text gets quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quotes {
@@ -31,6 +34,17 @@ pub(crate) fn block_entries(value: &Json, indent: usize, unit: usize) -> Vec<Str
     entries.flat_map(|(key, value)| block_entry(key, value, indent, unit)).collect()
 }
 
+/// A mapping as an item of a list: its first key behind the dash.
+pub(crate) fn block_item(map: &Map, indent: usize, unit: usize) -> Vec<String> {
+    if map.is_empty() {
+        return vec![format!("{}{DASH}{{}}", " ".repeat(indent))];
+    }
+    let inner = indent + DASH.len();
+    let mut lines: Vec<_> = map.iter().flat_map(|(key, value)| block_entry(key, value, inner, unit)).collect();
+    lines[0].replace_range(indent..inner, DASH);
+    lines
+}
+
 /// A value on one line.
 pub(crate) fn flow(value: &Json, quotes: Quotes) -> String {
     match value {
@@ -40,17 +54,15 @@ pub(crate) fn flow(value: &Json, quotes: Quotes) -> String {
             format!("[{}]", items.join(", "))
         }
         Json::Object(map) if map.is_empty() => "{}".to_owned(),
-        Json::Object(map) => {
-            let entries: Vec<_> = map.iter().map(|(key, value)| flow_entry(key, value, quotes)).collect();
-            format!("{{ {} }}", entries.join(", "))
-        }
+        Json::Object(map) => format!("{{ {} }}", flow_entries(map, quotes)),
         other => other.to_string(),
     }
 }
 
-/// `key: value` between braces.
-pub(crate) fn flow_entry(key: &str, value: &Json, quotes: Quotes) -> String {
-    format!("{}: {}", text(key, quotes), flow(value, quotes))
+/// The entries of a mapping between braces.
+pub(crate) fn flow_entries(map: &Map, quotes: Quotes) -> String {
+    let entry = |(key, value): (&str, &Json)| format!("{}: {}", text(key, quotes), flow(value, quotes));
+    map.iter().map(entry).collect::<Vec<_>>().join(", ")
 }
 
 fn text(value: &str, quotes: Quotes) -> String {

@@ -1,7 +1,8 @@
 //! How the formats scale: what a rendering takes of time, instructions and memory, by the file's lines and the map's keys.
 //!
 //! `cargo bench --profile dev -p portkeeper-tests --bench formats` measures, and writes the table and the plot of
-//! `docs/src/reference/formats-speed.md`. With `-- --print` it only prints. It stops in time: where one size takes too long or meets a limit,
+//! `docs/src/reference/formats-speed.md`. With `-- --print` it only prints, and
+//! with `-- --print yaml` only what `yaml` takes. It stops in time: where one size takes too long or meets a limit,
 //! larger ones are not tried.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's answer is what it prints")]
@@ -45,7 +46,8 @@ fn main() {
     let [engine, counting] =
         [&engine, &counting].map(|engine| Catalogue::new(engine, Sources::default(), &|_, _| false));
     let mut all = Vec::new();
-    for format in TYPES {
+    let words: Vec<_> = std::env::args().skip(1).filter(|word| TYPES.contains(&word.as_str())).collect();
+    for format in TYPES.into_iter().filter(|format| words.is_empty() || words.iter().any(|word| word == format)) {
         let plugins = [&engine, &counting].map(|catalogue| catalogue.find(format).expect("a built-in format"));
         for keys in KEYS {
             eprintln!("measuring: {format}, {keys} keys");
