@@ -112,16 +112,15 @@ pub fn whole(leaves: &[Leaf<'_>], numbers: bool) -> Result<Map, Failure> {
 /// Different paths may lead to one place, and that shows only in the document.
 fn refuse_conflicts<T: Tree>(tree: &T, leaves: &[Leaf<'_>], ways: &[Way<T::Node>]) -> Result<(), Failure> {
     let mut ends = BTreeMap::new();
-    let complete = || leaves.iter().zip(ways).filter(|(_, way)| way.missing.is_empty());
-    for (leaf, way) in complete() {
-        if let Some(other) = ends.insert(tree.id(way.end()), leaf) {
-            return Err(same_place(other, leaf));
+    for (at, way) in ways.iter().enumerate().filter(|(_, way)| way.missing.is_empty()) {
+        if let Some(other) = ends.insert(tree.id(way.end()), at) {
+            return Err(same_place(&leaves[other], &leaves[at]));
         }
     }
     for (leaf, way) in leaves.iter().zip(ways) {
         let outer = if way.missing.is_empty() { &way.nodes[..way.nodes.len() - 1] } else { &way.nodes[..] };
-        if let Some(other) = outer.iter().find_map(|&node| ends.get(&tree.id(node))) {
-            return Err(same_place(other, leaf));
+        if let Some(&other) = outer.iter().find_map(|&node| ends.get(&tree.id(node))) {
+            return Err(same_place(&leaves[other], leaf));
         }
     }
     Ok(())

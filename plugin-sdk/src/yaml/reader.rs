@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(spans("a: &x {b: \"c\", d: [e]}\n"), ["", "a", "{", "b", "\"c\"", "d", "[", "e"]);
         assert_eq!(spans("a: |\n  x\n\nb:\n"), ["", "a", "x\n\n", "b", ""]);
         assert_eq!(spans("a: x\n  y # z\n"), ["", "a", "x\n  y"]);
-        let starts = |text: &str| Yaml::parse(text).unwrap().nodes.iter().map(|node| node.span.start).collect::<Vec<_>>();
+        let starts =
+            |text: &str| Yaml::parse(text).unwrap().nodes.iter().map(|node| node.span.start).collect::<Vec<_>>();
         assert_eq!(starts("a:\n- - b\n- [c]\n"), [0, 0, 3, 5, 7, 11, 12]);
         assert_eq!(starts("a: &x\n  - !t\n    - -1\n"), [0, 0, 8, 17, 19]);
     }

@@ -1,7 +1,6 @@
 //! Planned changes as edits of the text.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::ops::Range;
 
 use portkeeper_plugin_sdk::Failure;
@@ -13,7 +12,7 @@ use portkeeper_plugin_sdk::yaml::{Id, Style, Value, Yaml};
 use crate::document::Document;
 use crate::layout::{Layout, Place};
 use crate::scalar;
-use crate::verify::{self, Allowed};
+use crate::verify::{self, Allowed, Difference};
 use crate::write::{self, Quotes};
 
 /// What to put in the place of what.
@@ -26,11 +25,15 @@ pub(crate) struct Changes {
     pub(crate) allowed: Allowed,
 }
 
-/// Where a node stands in the document: what it is in, and its key there.
+/// Where a node stands in the document.
 #[derive(Debug, Clone, Copy, Default)]
 struct Above {
+    /// What it is in.
     parent: Option<Id>,
+    /// Its key there.
     key: Option<Id>,
+    /// Whether aliases repeat it elsewhere.
+    is_repeated: bool,
 }
 
 /// Writes changes where they belong.
@@ -38,36 +41,35 @@ pub(crate) struct Writer<'a> {
     yaml: &'a Yaml,
     layout: Layout<'a>,
     above: Vec<Above>,
-    /// The anchors that aliases repeat.
-    repeated: HashSet<usize>,
     unit: usize,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(yaml: &'a Yaml, layout: Layout<'a>) -> Self {
         let mut above = vec![Above::default(); yaml.len()];
-        let mut repeated = HashSet::new();
         for id in 0..yaml.len() {
-            let parent = Some(id);
             match &yaml.node(id).value {
                 Value::Text { .. } => {}
-                Value::List(items) => items.iter().for_each(|&item| above[item] = Above { parent, key: None }),
+                Value::List(items) => items.iter().for_each(|&item| above[item].parent = Some(id)),
                 Value::Map(entries) => {
-                    entries.iter().for_each(|&(key, value)| above[value] = Above { parent, key: Some(key) })
+                    for &(key, value) in entries {
+                        (above[value].parent, above[value].key) = (Some(id), Some(key));
+                    }
                 }
-                Value::Alias(anchor) => drop(repeated.insert(*anchor)),
+                Value::Alias(_) => above[yaml.resolve(id)].is_repeated = true,
             }
         }
-        Self { yaml, layout, above, repeated, unit: layout.unit() }
+        Self { yaml, layout, above, unit: layout.unit() }
     }
 
     /// The edits of all changes.
     pub(crate) fn write(&self, planned: Vec<Planned<'_, Place>>) -> Result<Changes, Failure> {
-        let mut allowed = Allowed::default();
+        let mut allowed = Allowed::none(self.yaml);
         let mut edits = Vec::new();
         for planned in planned {
-            let (place, edit) = self.edit(&planned, &mut allowed)?;
+            let (place, edit, difference) = self.edit(&planned)?;
             self.refuse_what_aliases_repeat(&planned, place.value)?;
+            allowed.add(place.value, difference);
             edits.push((self.depth(place.value), edit));
         }
         // Of what goes to the same place the inner belongs before the outer.
@@ -75,27 +77,20 @@ impl<'a> Writer<'a> {
         Ok(Changes { edits: edits.into_iter().map(|(_, edit)| edit).collect(), allowed })
     }
 
-    fn edit(&self, planned: &Planned<'_, Place>, allowed: &mut Allowed) -> Result<(Place, Edit), Failure> {
+    fn edit(&self, planned: &Planned<'_, Place>) -> Result<(Place, Edit, Difference), Failure> {
         Ok(match &planned.change {
-            Change::Replace { node, value } => {
-                allowed.replaced.insert(node.value);
-                (*node, self.replacement(planned, *node, value)?)
-            }
-            Change::Fill { node, value } => {
-                allowed.replaced.insert(node.value);
-                (*node, self.filling(planned, *node, value)?)
-            }
+            Change::Replace { node, value } => (*node, self.replacement(planned, *node, value)?, Difference::Value),
+            Change::Fill { node, value } => (*node, self.filling(planned, *node, value)?, Difference::Value),
             Change::Insert { map, entries } => {
-                allowed.grow(map.value, entries);
-                (*map, self.insertion(planned, *map, entries)?)
+                let keys = entries.keys().map(str::to_owned).collect();
+                (*map, self.insertion(planned, *map, entries)?, Difference::Keys(keys))
             }
             Change::Append { list, items } => {
-                allowed.resized.insert(list.value, self.items(*list).len() + items.len());
-                (*list, self.appendix(planned, *list, items)?)
+                let length = self.items(*list).len() + items.len();
+                (*list, self.appendix(planned, *list, items)?, Difference::Length(length))
             }
             Change::Truncate { list, keep } => {
-                allowed.resized.insert(list.value, *keep);
-                (*list, self.truncation(planned, *list, *keep)?)
+                (*list, self.truncation(planned, *list, *keep)?, Difference::Length(*keep))
             }
         })
     }
@@ -237,7 +232,7 @@ impl<'a> Writer<'a> {
 
     /// What aliases repeat would change elsewhere as well, with all that is in it.
     fn refuse_what_aliases_repeat(&self, planned: &Planned<'_, Place>, id: Id) -> Result<(), Failure> {
-        let repeated = self.ancestors(id).filter(|&id| self.repeated.contains(&self.yaml.node(id).anchor)).last();
+        let repeated = self.ancestors(id).filter(|&id| self.above[id].is_repeated).last();
         let Some(id) = repeated else { return Ok(()) };
         let key = self.above[id].key.and_then(|key| self.yaml.text(key)).unwrap_or(&planned.key);
         let name = planned.leaf.name();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use portkeeper_plugin_sdk::json::Value as Json;
 use portkeeper_plugin_sdk::leaf::{Shape, Tree};
@@ -15,26 +15,27 @@ use crate::scalar::{self, Kind};
 const MANY: usize = 16;
 
 /// The entries of a mapping by their keys.
-type Index<'a> = HashMap<&'a str, Place>;
+type Index<'a> = BTreeMap<&'a str, Place>;
 
 /// A document that is asked for many keys.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     yaml: &'a Yaml,
-    indices: RefCell<HashMap<Id, Index<'a>>>,
+    /// One for each node; of a mapping that was asked for a key it has something in it.
+    indices: RefCell<Vec<Index<'a>>>,
 }
 
 impl<'a> Document<'a> {
     pub(crate) fn new(yaml: &'a Yaml) -> Self {
-        Self { yaml, indices: RefCell::default() }
+        Self { yaml, indices: RefCell::new(vec![Index::new(); yaml.len()]) }
     }
 
     fn indexed(&self, map: Id, entries: &'a [(Id, Id)], key: &str) -> Option<Place> {
-        let mut indices = self.indices.borrow_mut();
-        let index = indices.entry(map).or_insert_with(|| {
-            let entry = |&(key, value): &(Id, Id)| Some((self.yaml.text(key)?, Place { key: Some(key), value }));
-            entries.iter().filter_map(entry).collect()
-        });
+        let index = &mut self.indices.borrow_mut()[map];
+        if index.is_empty() {
+            let named = |&(key, value): &(Id, Id)| Some((self.yaml.text(key)?, Place { key: Some(key), value }));
+            index.extend(entries.iter().filter_map(named));
+        }
         index.get(key).copied()
     }
 }

@@ -1,25 +1,32 @@
 //! What was written is read again: the document says what it said before, but for what was planned.
 
-use std::collections::{HashMap, HashSet};
-
 use portkeeper_plugin_sdk::Failure;
-use portkeeper_plugin_sdk::json::Map;
 use portkeeper_plugin_sdk::yaml::{Id, Style, Value, Yaml};
 
 /// What may differ, by the nodes of the document before.
 #[derive(Debug, Default)]
-pub(crate) struct Allowed {
-    /// Nodes that get another value.
-    pub(crate) replaced: HashSet<Id>,
-    /// Mappings that get new keys.
-    pub(crate) grown: HashMap<Id, Vec<String>>,
-    /// Lists that get another number of items.
-    pub(crate) resized: HashMap<Id, usize>,
+pub(crate) struct Allowed(Vec<Difference>);
+
+/// What may differ about a node.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Difference {
+    #[default]
+    None,
+    /// It gets another value.
+    Value,
+    /// A mapping gets these keys.
+    Keys(Vec<String>),
+    /// A list gets this many items.
+    Length(usize),
 }
 
 impl Allowed {
-    pub(crate) fn grow(&mut self, map: Id, entries: &Map) {
-        self.grown.insert(map, entries.keys().map(str::to_owned).collect());
+    pub(crate) fn none(yaml: &Yaml) -> Self {
+        Self(vec![Difference::None; yaml.len()])
+    }
+
+    pub(crate) fn add(&mut self, id: Id, difference: Difference) {
+        self.0[id] = difference;
     }
 }
 
@@ -52,10 +59,8 @@ impl Comparison<'_> {
         if before.tag != after.tag || before.anchor != after.anchor {
             return false;
         }
-        if self.allowed.replaced.contains(&old) {
-            return true;
-        }
         match (&before.value, &after.value) {
+            _ if matches!(self.allowed.0[old], Difference::Value) => true,
             (Value::Text { text: one, style: first }, Value::Text { text: other, style: second }) => {
                 one == other && (*first == Style::Plain) == (*second == Style::Plain)
             }
@@ -67,12 +72,12 @@ impl Comparison<'_> {
     }
 
     fn is_same_list(&self, id: Id, old: &[Id], new: &[Id]) -> bool {
-        let length = self.allowed.resized.get(&id).copied().unwrap_or(old.len());
+        let length = if let Difference::Length(length) = self.allowed.0[id] { length } else { old.len() };
         new.len() == length && old.iter().zip(new).all(|(&old, &new)| self.is_same(old, new))
     }
 
     fn is_same_map(&self, id: Id, old: &[(Id, Id)], new: &[(Id, Id)]) -> bool {
-        let names = self.allowed.grown.get(&id).map_or(&[][..], Vec::as_slice);
+        let names = if let Difference::Keys(names) = &self.allowed.0[id] { names.as_slice() } else { &[] };
         let Some((kept, added)) = new.split_at_checked(old.len()) else { return false };
         added.len() == names.len()
             && added.iter().zip(names).all(|(&(key, _), name)| self.after.text(key) == Some(name))
