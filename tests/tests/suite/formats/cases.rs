@@ -61,6 +61,53 @@ pub(super) const CASES: &[Case] = &[
         expected: "---\r\nspring:\r\n    application:\r\n        name: shop\r\nserver:\r\n    ssl:\r\n        enabled: false\r\n    port: PORT!",
     },
     Case {
+        name: "an API's servers, by index",
+        output: r#"{"type": "yaml", "path": "openapi.yaml", "map": {"servers.0.url": "http://localhost:${SERVICE_PORT}", "servers[1].variables.port.default": "${SERVICE_PORT}"}}"#,
+        files: &[(
+            "openapi.yaml",
+            "openapi: 3.1.0\nservers:\n  - url: http://localhost:1 # mine\n    description: dev\n  - url: 'http://{host}:{port}'\n    variables:\n      port: {default: '80'}\npaths: {}\n",
+        )],
+        path: "openapi.yaml",
+        expected: "openapi: 3.1.0\nservers:\n  - url: http://localhost:PORT! # mine\n    description: dev\n  - url: 'http://{host}:{port}'\n    variables:\n      port: {default: 'PORT!'}\npaths: {}\n",
+    },
+    Case {
+        name: "an API's servers, as a list of which one key is known",
+        output: r#"{"type": "yaml", "path": "t.yaml", "map": {"servers": [{"url": "http://localhost:${SERVICE_PORT}", "description": "dev"}]}}"#,
+        files: &[("t.yaml", "servers:\n  - url: http://localhost:1\n    description: dev\n    x-mine: 1 # stays\n")],
+        path: "t.yaml",
+        expected: "servers:\n  - url: http://localhost:PORT!\n    description: dev\n    x-mine: 1 # stays\n",
+    },
+    Case {
+        name: "Kubernetes' manifests in one file",
+        output: r#"{"type": "yaml", "path": "k8s.yaml", "map": {"[kind=Service,metadata.name=web].spec.ports[0].port": "${SERVICE_PORT}", "[kind=Service,metadata.name=web].spec.ports[name=extra].port": "${SERVICE_PORT}", "[2].data.URL": "http://web:${SERVICE_PORT}"}}"#,
+        files: &[(
+            "k8s.yaml",
+            "kind: Deployment\nmetadata: {name: web}\n---\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n  - port: 80 # http\n  - name: extra\n    port: 81\n---\n# of both\nkind: ConfigMap\ndata:\n  MODE: dev\n---\n",
+        )],
+        path: "k8s.yaml",
+        expected: "kind: Deployment\nmetadata: {name: web}\n---\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n  - port: PORT! # http\n  - name: extra\n    port: PORT!\n---\n# of both\nkind: ConfigMap\ndata:\n  MODE: dev\n  URL: http://web:PORT!\n---\n",
+    },
+    Case {
+        name: "Prometheus' targets, and new lists of numbers",
+        output: r#"{"type": "yaml", "path": "prometheus.yml", "numbers": true, "map": {"scrape_configs[job_name=web].static_configs[0].targets": ["localhost:${SERVICE_PORT}", "localhost:9100"], "ports": ["${SERVICE_PORT}", "x"]}}"#,
+        files: &[(
+            "prometheus.yml",
+            "scrape_configs:\n- job_name: node\n- job_name: web\n  static_configs:\n  - targets:\n    - 'localhost:1' # web\n",
+        )],
+        path: "prometheus.yml",
+        expected: "scrape_configs:\n- job_name: node\n- job_name: web\n  static_configs:\n  - targets:\n    - 'localhost:PORT!' # web\n    - 'localhost:9100'\nports: [PORT!, x]\n",
+    },
+    Case {
+        name: "YAML as Prettier and other tools write it",
+        output: r#"{"type": "yaml", "path": "t.yaml", "map": {"a.port": "${SERVICE_PORT}", "services.web.build.args.PORT": "${SERVICE_PORT}", "port": "${SERVICE_PORT}"}}"#,
+        files: &[(
+            "t.yaml",
+            "a:\n  command: [\n    \"x\",\n    \"y\"\n  ]\n  port:\t1\nservices:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM nginx\n    init: true\nd: 'a\n\n'\nport: 2\n",
+        )],
+        path: "t.yaml",
+        expected: "a:\n  command: [\n    \"x\",\n    \"y\"\n  ]\n  port:\tPORT!\nservices:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM nginx\n      args:\n        PORT: \"PORT!\"\n    init: true\nd: 'a\n\n'\nport: PORT!\n",
+    },
+    Case {
         name: "direnv's .envrc",
         output: r#"{"type": "shell", "map": {"PORT": "${SERVICE_PORT}", "BASE_URL": "http://localhost:${SERVICE_PORT}/?a=1&b=$$2"}}"#,
         files: &[(".envrc", "use flake\nPATH_add bin\nsource_env_if_exists .envrc.local\n")],

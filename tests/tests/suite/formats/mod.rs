@@ -45,7 +45,17 @@ fn what_a_format_refuses_is_refused_before_anything_is_written() {
         (
             r#"{"type": "yaml", "path": "a.yaml", "map": {"a": "1"}}"#,
             &[("a.yaml", "a: 1\n---\nb: 2\n")][..],
-            &["a.yaml:2", "second document"][..],
+            &["a.yaml:3", "2 documents"][..],
+        ),
+        (
+            r#"{"type": "yaml", "path": "a.yaml", "map": {"a[n=x].p": "${SERVICE_PORT}"}}"#,
+            &[("a.yaml", "a:\n- n: x\n- n: y\n- n: x\n")],
+            &["a.yaml:4", "2 have n=x (lines 2, 4)"],
+        ),
+        (
+            r#"{"type": "yaml", "path": "a.yaml", "map": {"a.0.p": "${SERVICE_PORT}"}}"#,
+            &[("a.yaml", "b: 1\n")],
+            &["a.yaml:1", "no such list"],
         ),
         (
             r#"{"type": "yaml", "path": "a.yaml", "map": {"a.b": "1"}}"#,
