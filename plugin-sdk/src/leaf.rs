@@ -49,25 +49,6 @@ pub struct Leaf<'a> {
     pub value: &'a Value,
 }
 
-/// How far a leaf's path exists in a document.
-#[derive(Debug)]
-pub struct Walk<N> {
-    /// The deepest node on the path that is there; the root when nothing is.
-    pub node: N,
-    /// The keys that lead to it; none for the root.
-    pub found: Vec<String>,
-    /// The keys below it that are not there.
-    pub missing: Vec<String>,
-}
-
-impl<N> Walk<N> {
-    /// The last key that is there; empty for the root.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        self.found.last().map_or("", String::as_str)
-    }
-}
-
 impl Leaf<'_> {
     /// The place as people write it.
     #[must_use]
@@ -79,30 +60,6 @@ impl Leaf<'_> {
     #[must_use]
     pub fn new_value(&self, numbers: bool) -> Value {
         if numbers { with_numbers(self.value) } else { self.value.clone() }
-    }
-
-    /// Follows the path into a document as far as it exists. `child` gives the value of a key, and none where there is no such key or
-    /// the node has no keys at all.
-    pub fn walk<N: Copy>(&self, root: N, child: impl Fn(N, &str) -> Option<N>) -> Walk<N> {
-        let mut walk = Walk { node: root, found: Vec::new(), missing: Vec::new() };
-        for (index, parts) in self.keys.iter().enumerate() {
-            let literal = literal(parts);
-            let path = if child(walk.node, &literal).is_some() { vec![literal] } else { texts(parts).collect() };
-            for (at, part) in path.iter().enumerate() {
-                match child(walk.node, part) {
-                    Some(node) => {
-                        walk.node = node;
-                        walk.found.push(part.clone());
-                    }
-                    None => {
-                        let inner = self.keys[index + 1..].iter().flat_map(|parts| texts(parts));
-                        walk.missing = path[at..].iter().cloned().chain(inner).collect();
-                        return walk;
-                    }
-                }
-            }
-        }
-        walk
     }
 
     /// The failure of a leaf that would replace what must not get lost: what stands in the document, and what the map wants instead.

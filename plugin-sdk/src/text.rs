@@ -1,7 +1,5 @@
 //! Line ends, the byte order mark, and what else an owner's text must keep.
 
-use std::ops::Range;
-
 /// The byte order mark that some Windows editors put before a text.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -52,30 +50,6 @@ pub fn without_end(line: &str) -> &str {
     line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
-/// What stands in a range of the text once each of the places in it has its new text. The places come in their order, and none
-/// overlaps another.
-#[must_use]
-pub fn splice(text: &str, range: Range<usize>, edits: &[(Range<usize>, String)]) -> String {
-    let mut new = String::new();
-    let mut at = range.start;
-    for (place, written) in edits {
-        new.push_str(&text[at..place.start]);
-        new.push_str(written);
-        at = place.end;
-    }
-    new.push_str(&text[at..range.end]);
-    new
-}
-
-/// The text with each of the places replaced by its new text. What goes to the same place keeps the order that it comes in. None when
-/// two places overlap.
-#[must_use]
-pub fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> Option<String> {
-    edits.sort_by_key(|(place, _)| place.start);
-    let overlap = edits.windows(2).any(|pair| pair[0].0.end > pair[1].0.start);
-    (!overlap).then(|| splice(text, 0..text.len(), &edits))
-}
-
 /// The number of the line that holds this byte, counted from 1.
 #[must_use]
 pub fn line_of(text: &str, offset: usize) -> usize {
@@ -103,14 +77,6 @@ mod tests {
     fn lines_come_with_and_without_their_end() {
         let all: Vec<_> = lines("a\r\nb\nc").collect();
         assert_eq!(all, [("a", "a\r\n"), ("b", "b\n"), ("c", "c")]);
-    }
-
-    #[test]
-    fn edits_keep_their_order_and_never_overlap() {
-        let edits =
-            |edits: &[(Range<usize>, &str)]| edits.iter().map(|(at, new)| (at.clone(), (*new).to_owned())).collect();
-        assert_eq!(apply("abcd", edits(&[(2..2, "x"), (0..1, "y"), (2..2, "z")])).as_deref(), Some("ybxzcd"));
-        assert_eq!(apply("abcd", edits(&[(0..2, "x"), (1..3, "y")])), None);
     }
 
     #[test]

@@ -189,17 +189,19 @@ fn map(json: &str) -> Map {
 }
 
 #[test]
-fn a_walk_prefers_the_key_with_the_dot_and_says_what_is_missing() {
+fn a_key_with_the_dot_is_meant_before_the_path() {
     let document = crate::json::parse(r#"{"a.b": {"c": 1}, "a": {"b": {}}}"#).unwrap();
     let map = map(r#"{"a.b": {"c": 2, "x.y": 3}, "new": 4}"#);
-    let child = |node, key: &str| {
-        let node: &Value = node;
-        node.as_object()?.get(key)
-    };
-    let walks: Vec<_> = leaves(&map).unwrap().iter().map(|leaf| leaf.walk(&document, child)).collect();
-    assert_eq!((walks[0].node, walks[0].key(), walks[0].missing.len()), (&Value::from(1), "c", 0));
-    assert_eq!((walks[1].key(), &walks[1].missing[..]), ("a.b", &["x".to_owned(), "y".to_owned()][..]));
-    assert_eq!((walks[2].key(), &walks[2].missing[..]), ("", &["new".to_owned()][..]));
+    let leaves = leaves(&map).unwrap();
+    let planned = plan(&&Values, &document, &leaves, false).unwrap();
+    assert!(
+        matches!(&planned[0], Planned { key, change: Change::Replace { node, .. }, .. } if key == "c" && **node == Value::from(1))
+    );
+    let inserted = planned[1..].iter().map(|planned| match &planned.change {
+        Change::Insert { entries, .. } => (&planned.key[..], Value::Object(entries.clone()).to_string()),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(inserted.collect::<Vec<_>>(), [("a.b", "{\"x\":{\"y\":3}}".to_owned()), ("", "{\"new\":4}".to_owned())]);
 }
 
 #[test]

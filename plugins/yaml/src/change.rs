@@ -1,9 +1,9 @@
 //! Planned changes as edits of the text.
 
-use std::cmp::Reverse;
 use std::ops::Range;
 
 use portkeeper_plugin_sdk::Failure;
+use portkeeper_plugin_sdk::edits::Edits;
 use portkeeper_plugin_sdk::json::{Map, Value as Json};
 use portkeeper_plugin_sdk::leaf::{Change, Planned, Tree};
 use portkeeper_plugin_sdk::text;
@@ -21,7 +21,7 @@ pub(crate) type Edit = (Range<usize>, String);
 /// The edits of all changes, and what they may change of the document.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) edits: Vec<Edit>,
+    pub(crate) edits: Edits,
     pub(crate) allowed: Allowed,
 }
 
@@ -65,16 +65,14 @@ impl<'a> Writer<'a> {
     /// The edits of all changes.
     pub(crate) fn write(&self, planned: Vec<Planned<'_, Place>>) -> Result<Changes, Failure> {
         let mut allowed = Allowed::none(self.yaml);
-        let mut edits = Vec::new();
+        let mut edits = Edits::default();
         for planned in planned {
-            let (place, edit, difference) = self.edit(&planned)?;
+            let (place, (range, text), difference) = self.edit(&planned)?;
             self.refuse_what_aliases_repeat(&planned, place.value)?;
             allowed.add(place.value, difference);
-            edits.push((self.depth(place.value), edit));
+            edits.insert(range, text, self.ancestors(place.value).count());
         }
-        // Of what goes to the same place the inner belongs before the outer.
-        edits.sort_by_key(|&(depth, _)| Reverse(depth));
-        Ok(Changes { edits: edits.into_iter().map(|(_, edit)| edit).collect(), allowed })
+        Ok(Changes { edits, allowed })
     }
 
     fn edit(&self, planned: &Planned<'_, Place>) -> Result<(Place, Edit, Difference), Failure> {
@@ -218,11 +216,6 @@ impl<'a> Writer<'a> {
         let line = || text::line_of(self.layout.text, at);
         let edit = self.layout.lines_below(at, lines);
         edit.ok_or_else(|| verify::not_possible(&planned.leaf.name()).line(line()))
-    }
-
-    /// How many nodes this one is in.
-    fn depth(&self, id: Id) -> usize {
-        self.ancestors(id).count()
     }
 
     /// The node, and what it is in, from the inside out.

@@ -1,9 +1,9 @@
 //! All keys of the map, put into a document: one reading, one plan, and one verification.
 
 use portkeeper_plugin_sdk::Failure;
+use portkeeper_plugin_sdk::edits::{Edited, Edits};
 use portkeeper_plugin_sdk::json::Value as Json;
 use portkeeper_plugin_sdk::leaf::{self, Leaf, Planned};
-use portkeeper_plugin_sdk::text;
 use portkeeper_plugin_sdk::yaml::Yaml;
 
 use crate::change::{Changes, Writer};
@@ -27,7 +27,7 @@ fn set(yaml: &Yaml, text: &str, leaves: &[Leaf<'_>], numbers: bool) -> Result<Op
     if edits.is_empty() {
         return Ok(Some(text.to_owned()));
     }
-    let Some(new) = text::apply(text, edits) else { return Ok(None) };
+    let Some(Edited { text: new, .. }) = edits.apply(text) else { return Ok(None) };
     let Ok(after) = Yaml::parse_documents(&new) else { return Ok(None) };
     let is_meant = verify::says_the_same(yaml, &after, &allowed) && is_done(&after, leaves, numbers)?;
     Ok(is_meant.then_some(new))
@@ -83,6 +83,9 @@ fn first_entries(layout: Layout<'_>, leaves: &[Leaf<'_>], numbers: bool) -> Resu
     let entries = Json::Object(leaf::whole(leaves, numbers)?);
     let lines = write::block_entries(&entries, 0, INDENT);
     let Some(first) = leaves.first() else { return Ok(Changes::default()) };
-    let edit = layout.lines_below(layout.text.len(), &lines).ok_or_else(|| verify::not_possible(&first.name()))?;
-    Ok(Changes { edits: vec![edit], ..Changes::default() })
+    let edit = layout.lines_below(layout.text.len(), &lines);
+    let (place, written) = edit.ok_or_else(|| verify::not_possible(&first.name()))?;
+    let mut edits = Edits::default();
+    edits.replace(place, written);
+    Ok(Changes { edits, ..Changes::default() })
 }
