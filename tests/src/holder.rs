@@ -69,6 +69,12 @@ impl HolderProcess {
         assert!(self.has_ended_within(Duration::from_secs(20)), "holder {} still runs", self.pid);
     }
 
+    /// Whether it ends within 20 seconds.
+    #[must_use]
+    pub fn soon_ends(&self) -> bool {
+        self.has_ended_within(Duration::from_secs(20))
+    }
+
     fn has_ended_within(&self, patience: Duration) -> bool {
         let patience = Timespec { tv_sec: i64::try_from(patience.as_secs()).unwrap_or_default(), tv_nsec: 0 };
         poll(&mut [PollFd::new(&self.process, PollFlags::IN)], Some(&patience)).is_ok_and(|ready| ready > 0)

@@ -10,6 +10,8 @@ pub mod corpus;
 mod crowd;
 mod holder;
 pub mod hostile;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub mod injection;
 mod lan;
 #[cfg(target_os = "linux")]
 mod leftover;
@@ -17,6 +19,8 @@ mod markdown;
 mod namespace;
 mod outcome;
 mod ports;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub mod race;
 mod release;
 mod run;
 mod sandbox;
@@ -25,6 +29,8 @@ mod skip;
 mod snapshot;
 mod stand_in;
 mod terminal;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub mod trace;
 mod usage;
 mod wat_plugin;
 

@@ -42,6 +42,12 @@ impl Outcome {
         self
     }
 
+    /// Whether stderr has no internals.
+    #[must_use]
+    pub fn has_no_internals(&self) -> bool {
+        !INTERNALS.iter().any(|text| self.stderr.contains(text))
+    }
+
     /// Demands that stderr holds the text.
     ///
     /// # Panics

@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         self.started_by(&["sh", "-c", &script, "sh"])
     }
 
-    fn started_by(mut self, words: &[&str]) -> Self {
+    pub(crate) fn started_by(mut self, words: &[&str]) -> Self {
         let program = std::mem::replace(&mut self.program, words[0].into());
         let others = words[1..].iter().map(OsString::from);
         self.arguments.splice(0..0, others.chain([program]));

@@ -24,15 +24,24 @@ impl Snapshot {
         Self { directories, files }
     }
 
+    /// The files that were written, made or removed since.
+    ///
+    /// # Panics
+    /// When a file cannot be read.
+    #[must_use]
+    pub fn changed(&self) -> BTreeSet<PathBuf> {
+        let now = Self::of(self.directories.clone());
+        let differ = |path: &&PathBuf| self.files.get(*path) != now.files.get(*path);
+        self.files.keys().chain(now.files.keys()).filter(differ).cloned().collect()
+    }
+
     /// Demands that everything is as it was. `after` is what happened in between.
     ///
     /// # Panics
     /// When a file was written, made or removed; names it.
     #[track_caller]
     pub fn assert_unchanged(&self, after: impl std::fmt::Display) {
-        let now = Self::of(self.directories.clone());
-        let differ = |path: &&PathBuf| self.files.get(*path) != now.files.get(*path);
-        let changed: BTreeSet<_> = self.files.keys().chain(now.files.keys()).filter(differ).collect();
+        let changed = self.changed();
         assert!(changed.is_empty(), "changed after {after}: {changed:?}");
     }
 }

@@ -12,6 +12,7 @@ use super::holder_main::allow_many_files;
 use super::moving::Moving;
 use super::pending::PendingHold;
 use super::{Claims, HeldPort, HoldBackend, HoldDirectory, HoldError};
+use crate::fs::describe;
 use crate::model::{HoldKind, Reservation};
 use crate::os;
 
@@ -125,7 +126,7 @@ fn hand_over(birth: &PendingHold, ports: &[HeldPort], to: &Channel) -> io::Resul
 }
 
 fn gave_up(error: &io::Error) -> HoldError {
-    HoldError::GaveUp(error.to_string())
+    HoldError::GaveUp(describe(error))
 }
 
 /// A child that is ended when something goes wrong.

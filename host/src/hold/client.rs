@@ -8,6 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::channel::{Channel, Message};
 use super::{HeldPort, HoldDirectory, HoldError};
+use crate::fs::describe;
 use crate::model::{Hold, HoldId, Port, Protocol};
 use crate::os::{self, Liveness};
 
@@ -101,8 +102,7 @@ fn file_of(hold: &Hold, ports: &[What]) -> Result<HoldId, HoldError> {
 }
 
 fn not_answering(hold: &Hold, ports: &[What], error: &io::Error) -> HoldError {
-    let why = error.to_string();
-    let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+    let why = describe(error);
     match ports.first() {
         Some(&(_, port)) => HoldError::NotAnswering { port, pid: hold.holder.pid, why },
         None => HoldError::GaveUp(why),

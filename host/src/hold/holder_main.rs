@@ -11,7 +11,7 @@ use rustix::stdio::{dup2_stdin, stdin};
 
 use super::channel::{Begin, Channel, Message};
 use super::{HeldPort, HoldDirectory, Holder};
-use crate::fs::Lock;
+use crate::fs::{Lock, describe};
 
 /// Turns this process into a holder, and returns when the hold is over.
 ///
@@ -47,7 +47,7 @@ pub fn holder_main() -> io::Result<()> {
             drop(caller);
             holder.serve().map(drop)
         }
-        Err(error) => caller.send(&Message::Failed(error.to_string()), &[]),
+        Err(error) => caller.send(&Message::Failed(describe(&error)), &[]),
     }
 }
 

@@ -37,6 +37,10 @@ pub(super) struct Staging {
 }
 
 impl Staging {
+    /// Opens it, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// What the system reports. Then nothing is left of it, but what others have put into it.
     pub(super) fn open(parent: &Arc<Directory>) -> io::Result<Self> {
         let name = name();
         for _ in 0..TRIES {
@@ -44,22 +48,36 @@ impl Staging {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
-            let directory = match parent.descend(Path::new(&name)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                directory => directory?,
-            };
-            directory.make_private()?;
-            if !directory.begin_use() {
-                continue;
+            match Self::begin(parent, &name) {
+                Ok(Some(this)) => return this.ignore_itself(),
+                Ok(None) => {}
+                Err(error) => {
+                    let _ = parent.remove_directory(&name);
+                    return Err(error);
+                }
             }
-            match directory.create(OsStr::new(IGNORE.0), true) {
-                Ok(mut file) => file.write_all(IGNORE.1.as_bytes())?,
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-            return Ok(Self { parent: Arc::clone(parent), directory });
         }
         Err(io::Error::other("other processes keep removing the directory for temporary files"))
+    }
+
+    /// The directory that is there now; none when another process has just removed it.
+    fn begin(parent: &Arc<Directory>, name: &OsStr) -> io::Result<Option<Self>> {
+        let directory = match parent.descend(Path::new(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            directory => directory?,
+        };
+        directory.make_private()?;
+        let is_there = directory.begin_use();
+        Ok(is_there.then(|| Self { parent: Arc::clone(parent), directory }))
+    }
+
+    fn ignore_itself(self) -> io::Result<Self> {
+        match self.directory.create(OsStr::new(IGNORE.0), true) {
+            Ok(mut file) => file.write_all(IGNORE.1.as_bytes())?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self)
     }
 
     /// A new file in it: private, or as the umask has it.

@@ -41,6 +41,8 @@ mod prepare;
 mod prepare_refused;
 mod projects;
 mod property;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod races;
 mod registry_file;
 mod releasing;
 mod reserve_network;
@@ -65,7 +67,12 @@ fn portkeeper() -> &'static str {
     &PROGRAM
 }
 
+/// The programs that tests run.
+fn programs() -> Programs {
+    Programs { portkeeper: portkeeper(), stand_in: env!("CARGO_BIN_EXE_stand-in") }
+}
+
 /// A user with an empty home.
 fn sandbox() -> Sandbox {
-    Sandbox::new(Programs { portkeeper: portkeeper(), stand_in: env!("CARGO_BIN_EXE_stand-in") })
+    Sandbox::new(programs())
 }

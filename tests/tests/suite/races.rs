@@ -1,0 +1,33 @@
+//! Races with somebody who swaps files of the project. Every point is run by `cargo run -p portkeeper-tests --bin faults -- --races`; here,
+//! as many as there is time for.
+
+use std::time::Duration;
+
+use portkeeper_tests::injection::Choice;
+use portkeeper_tests::race::{Field, run, swap_meanwhile};
+use portkeeper_tests::{skipped, tell, trace};
+
+use crate::programs;
+
+#[test]
+fn whenever_something_is_swapped_nothing_escapes() {
+    if !trace::is_allowed() {
+        skipped("PTRACE", "this process may not trace others");
+        return;
+    }
+    let choice = Choice { seed: fastrand::u64(..), time: Duration::from_secs(25), count: usize::MAX };
+    let report = run(programs(), choice);
+    let count: usize = report.run.values().sum();
+    tell(format_args!("seed {}: {count} of {} points run", choice.seed, report.points));
+    assert!(report.escapes.is_empty(), "seed {}\n{report}", choice.seed);
+    assert!(count > report.missed, "{report}");
+}
+
+#[test]
+fn a_directory_that_is_swapped_all_the_time_leads_nowhere() {
+    let field = Field::new(programs());
+    let (runs, escapes) = swap_meanwhile(&field, Duration::from_secs(5));
+    tell(format_args!("{runs} runs"));
+    assert!(escapes.is_empty(), "{escapes:#?}");
+    assert!(runs > 1);
+}
