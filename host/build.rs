@@ -26,7 +26,7 @@ mod built_in_formats {
 
     use wasmtime::{Engine, OptLevel, Result};
 
-    use super::compiler::{self, Fence};
+    use super::compiler::{self, Fence, Meter};
 
     /// Writes for each component in `builtin/` three files to `OUT_DIR`: `FORMAT.component`, deflated; `FORMAT.digest`, its SHA-256
     /// in digits; and `FORMAT.code`, what it compiles to, deflated. Where this build's code generator does not know the target's
@@ -58,7 +58,7 @@ mod built_in_formats {
     fn engine() -> Result<Engine> {
         let target = env::var("TARGET").expect("cargo sets TARGET");
         let for_windows = env::var_os("CARGO_CFG_WINDOWS").is_some();
-        let mut config = compiler::config(for_windows, Fence::AddressSpace);
+        let mut config = compiler::config(for_windows, Fence::AddressSpace, Meter::Fuel);
         Engine::new(config.target(&target)?.cranelift_opt_level(OptLevel::SpeedAndSize))
     }
 

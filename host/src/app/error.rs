@@ -12,7 +12,7 @@ use crate::install::InstallError;
 use crate::lockfile::LockfileError;
 use crate::model::Reservation;
 use crate::output::FileError;
-use crate::plugins::PluginError;
+use crate::plugins::{Cause, PluginError};
 use crate::prepare::PrepareError;
 use crate::probe::ProbeError;
 use crate::registry::RegistryError;
@@ -195,6 +195,13 @@ impl From<PrepareError> for CommandError {
             }
             PrepareError::Invalid(_) | PrepareError::File(FileError::NotText(_) | FileError::TooLarge(_)) => {
                 Self::usage(error)
+            }
+            PrepareError::OverLimit(over) => {
+                let failed = match over.cause() {
+                    Cause::Request => Self::usage(&over),
+                    Cause::Plugin | Cause::System => Self::environment(&over),
+                };
+                failed.hint(over.help())
             }
             PrepareError::File(FileError::Io(_))
             | PrepareError::Broken(_)

@@ -9,8 +9,10 @@ use super::ExpectedFailure;
 pub enum Flaw {
     /// The host does not let the options through.
     Options(String),
-    /// It crashed, ran into a limit, or answered nonsense.
+    /// It crashed or answered nonsense.
     Broken(String),
+    /// It needs more than it may take.
+    OverLimit(String),
     /// Nobody has said what is expected.
     NothingExpected,
     /// It failed where files are expected.
@@ -55,6 +57,7 @@ impl Flaw {
         match self {
             Self::Options(_)
             | Self::Broken(_)
+            | Self::OverLimit(_)
             | Self::NotDeterministic
             | Self::NotFixedPoint { .. }
             | Self::FailsOnItself(_) => true,
@@ -74,6 +77,7 @@ impl fmt::Display for Flaw {
         match self {
             Self::Options(reason) => write!(f, "the options don't pass its schema: {reason}"),
             Self::Broken(reason) => write!(f, "it is broken: {reason}"),
+            Self::OverLimit(reason) => f.write_str(reason),
             Self::NothingExpected => f.write_str("nothing is expected yet: --update writes down what it gives"),
             Self::Failed(found) => write!(f, "it failed: {}", told(found)),
             Self::OtherFailure { expected, found } => {

@@ -72,6 +72,10 @@ impl Trial {
                 self.flaws.push(Flaw::Broken(broken.reason));
                 None
             }
+            Err(RenderError::OverLimit(over)) => {
+                self.flaws.push(Flaw::OverLimit(over.to_string()));
+                None
+            }
         }
     }
 

@@ -105,7 +105,11 @@ impl<'a> Catalogue<'a> {
         }
         let (names_of, candidates): (Vec<_>, Vec<_>) = distinct.into_iter().unzip();
         // Side by side, if any has to be compiled: to load one takes less than a thread.
-        let threads = if candidates.iter().all(|one| self.engine.knows(&one.digest)) { 1 } else { os::processors() };
+        let threads = if candidates.iter().all(|one| self.engine.knows(&one.content, &one.digest)) {
+            1
+        } else {
+            os::processors()
+        };
         let load = |(&name, candidate): (&&str, Candidate)| self.load(name, candidate).inspect(found);
         let loaded = parallel_map(threads, names_of.iter().zip(candidates), load);
         let plugins = names_of.iter().copied().zip(loaded).map(|(name, plugin)| Ok((name, plugin?)));

@@ -15,11 +15,22 @@ pub(super) enum Fence {
     Checks,
 }
 
+/// What ends code that runs too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meter {
+    /// Each instruction takes fuel, on every machine the same. That is all that the built-in formats need.
+    Fuel,
+    /// There is a look at the clock besides: hostile code can make an instruction take a hundred times as long as usual. The code is an
+    /// eighth larger.
+    FuelAndClock,
+}
+
 /// The settings of the sandbox and of the code that runs in it. Windows takes no code without the means to unwind it.
-pub(super) fn config(for_windows: bool, fence: Fence) -> Config {
+pub(super) fn config(for_windows: bool, fence: Fence, meter: Meter) -> Config {
     let mut config = Config::new();
     config
-        .epoch_interruption(true)
+        .consume_fuel(true)
+        .epoch_interruption(meter == Meter::FuelAndClock)
         .max_wasm_stack(limits::STACK)
         // The same request gives the same bytes: no instruction whose result is the processor's choice.
         .cranelift_nan_canonicalization(true)

@@ -12,7 +12,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use super::Limits;
 use super::bindings::{Metadata, OutputPlugin, OutputPluginPre};
 use super::cache::{Cache, CachePlace, Entry};
-use super::compiler::{self, Fence};
+use super::compiler::{self, Fence, Meter};
 use super::files::Content;
 use super::inspect::{self, Interface, Kind, Refusal};
 use super::loaded::{Caller, Loaded};
@@ -34,8 +34,10 @@ use crate::os;
 pub struct Engine {
     cache: Option<CachePlace>,
     limits: Limits,
-    counts: bool,
-    runtime: OnceLock<Result<Arc<Runtime>, String>>,
+    /// For the built-in formats.
+    ours: OnceLock<Result<Arc<Runtime>, String>>,
+    /// For plugins of third parties.
+    others: OnceLock<Result<Arc<Runtime>, String>>,
     loaded: Mutex<HashMap<Digest, Arc<Loaded>>>,
 }
 
@@ -58,14 +60,7 @@ impl Engine {
     /// others can write to is not used.
     #[must_use]
     pub fn new(cache: Option<CachePlace>, limits: Limits) -> Self {
-        Self { cache, limits, counts: false, runtime: OnceLock::new(), loaded: Mutex::default() }
-    }
-
-    /// An engine that counts what plugins use, in a measure that is the same on every machine. It keeps nothing that it compiles,
-    /// for the counting is a part of the code.
-    #[must_use]
-    pub fn counting(limits: Limits) -> Self {
-        Self { counts: true, ..Self::new(None, limits) }
+        Self { cache, limits, ours: OnceLock::new(), others: OnceLock::new(), loaded: Mutex::default() }
     }
 
     /// The plugin with this content, whose digest the caller has. What was compiled before is not read yet.
@@ -73,7 +68,7 @@ impl Engine {
         if let Some(loaded) = self.loaded().get(digest) {
             return Ok(Arc::clone(loaded));
         }
-        let runtime = self.runtime()?;
+        let runtime = self.runtime(content.meter())?;
         let loaded = match runtime.known(digest) {
             Some((entry, description)) => {
                 let (runtime, digest) = (Arc::clone(runtime), *digest);
@@ -85,14 +80,16 @@ impl Engine {
     }
 
     /// Whether there is something to load the plugin from without compiling it.
-    pub(super) fn knows(&self, digest: &Digest) -> bool {
+    pub(super) fn knows(&self, content: &Content, digest: &Digest) -> bool {
         self.loaded().contains_key(digest)
-            || self.runtime().is_ok_and(|runtime| runtime.cache.as_ref().is_some_and(|cache| cache.has(digest)))
+            || self
+                .runtime(content.meter())
+                .is_ok_and(|runtime| runtime.cache.as_ref().is_some_and(|cache| cache.has(digest)))
     }
 
     /// The same from its bytes alone, whatever was compiled before; with what was found out on the way.
     pub(super) fn load_anew(&self, bytes: Vec<u8>, digest: &Digest) -> Result<(Arc<Loaded>, Compiled), LoadError> {
-        let runtime = self.runtime()?;
+        let runtime = self.runtime(Meter::FuelAndClock)?;
         let compiled = runtime.compile(bytes)?;
         Ok((self.remember(runtime.meet(&compiled.component, digest)?, digest), compiled))
     }
@@ -107,10 +104,14 @@ impl Engine {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn runtime(&self) -> Result<&Arc<Runtime>, LoadError> {
-        let start = || Runtime::start(self.cache.clone(), self.counts, self.limits.clone()).map(Arc::new);
+    fn runtime(&self, meter: Meter) -> Result<&Arc<Runtime>, LoadError> {
+        let start = || Runtime::start(self.cache.clone(), meter, self.limits.clone()).map(Arc::new);
         let start = || start().map_err(|error| format!("{error:#}"));
-        self.runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))
+        let runtime = match meter {
+            Meter::Fuel => &self.ours,
+            Meter::FuelAndClock => &self.others,
+        };
+        runtime.get_or_init(start).as_ref().map_err(|reason| LoadError::NoSandbox(reason.clone()))
     }
 }
 
@@ -129,7 +130,8 @@ pub(super) struct Compiled {
 struct Runtime {
     engine: wasmtime::Engine,
     linker: Linker<Sandbox>,
-    ticker: Ticker,
+    /// None where no clock is looked at.
+    ticker: Option<Ticker>,
     spent: MemoryReclaimer,
     cache: Option<Cache>,
     limits: Limits,
@@ -142,13 +144,14 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    fn start(cache: Option<CachePlace>, counts: bool, limits: Limits) -> wasmtime::Result<Self> {
+    fn start(cache: Option<CachePlace>, meter: Meter, limits: Limits) -> wasmtime::Result<Self> {
         let fence = if os::address_space_is_limited() { Fence::Checks } else { Fence::AddressSpace };
-        let engine = wasmtime::Engine::new(compiler::config(cfg!(windows), fence).consume_fuel(counts))?;
+        let engine = wasmtime::Engine::new(&compiler::config(cfg!(windows), fence, meter))?;
         let mut linker = Linker::new(&engine);
         OutputPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |sandbox| sandbox)?;
         let cache = cache.map(|place| Cache::new(place, compatibility(&engine)));
-        Ok(Self { engine, linker, ticker: Ticker::default(), spent: MemoryReclaimer::new(fence), cache, limits })
+        let ticker = (meter == Meter::FuelAndClock).then(Ticker::default);
+        Ok(Self { engine, linker, ticker, spent: MemoryReclaimer::new(fence), cache, limits })
     }
 
     /// The component that the content holds, compiled.
@@ -162,7 +165,7 @@ impl Runtime {
     /// Asks a plugin that is new here who it is, and keeps what it says.
     fn meet(&self, component: &Component, digest: &Digest) -> Result<Loaded, Refusal> {
         let caller = self.caller(component)?;
-        let description = caller.describe()?;
+        let description = caller.describe(self.limits.describing)?;
         self.keep(component, &description, digest);
         Loaded::now(description, caller)
     }
@@ -174,7 +177,7 @@ impl Runtime {
         }
         let component = self.component(content)?;
         let caller = self.caller(&component)?;
-        self.keep(&component, &caller.describe()?, digest);
+        self.keep(&component, &caller.describe(self.limits.describing)?, digest);
         Ok(caller)
     }
 
@@ -185,7 +188,8 @@ impl Runtime {
             Refusal::with_help(reason, "build it with the portkeeper-plugin-sdk of this portkeeper's version")
         };
         let pre = self.linker.instantiate_pre(component).and_then(OutputPluginPre::new).map_err(misfit)?;
-        Ok(Caller { pre, deadline: self.limits.deadline, ticker: self.ticker.clone(), spent: self.spent.clone() })
+        let (ticker, spent) = (self.ticker.clone(), self.spent.clone());
+        Ok(Caller { pre, rendering: self.limits.rendering, ticker, spent })
     }
 
     /// The component of a built-in plugin's code. None when the code asks for more than this processor or this process has.
@@ -280,4 +284,23 @@ fn compatibility(engine: &wasmtime::Engine) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was compiled with other limits in its code would run without them.
+    #[test]
+    fn the_name_of_cached_code_says_how_it_is_metered() {
+        let name = |configure: &dyn Fn(&mut wasmtime::Config)| {
+            let mut config = compiler::config(cfg!(windows), Fence::AddressSpace, Meter::FuelAndClock);
+            configure(&mut config);
+            compatibility(&wasmtime::Engine::new(&config).unwrap())
+        };
+        let usual = name(&|_| ());
+        assert_eq!(name(&|_| ()), usual);
+        assert_ne!(name(&|config| _ = config.consume_fuel(false)), usual);
+        assert_ne!(name(&|config| _ = config.epoch_interruption(false)), usual);
+    }
 }

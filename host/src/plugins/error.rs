@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::engine::LoadError;
 use super::inspect::Refusal;
-use super::{Failure, LogLine, Origin, TypeInfo};
+use super::{Failure, LogLine, Origin, OverLimit, TypeInfo};
 use crate::fs::PathError;
 use crate::model::Digest;
 
@@ -156,7 +156,10 @@ pub enum RenderError {
     /// The plugin's own no, about the config or the files.
     #[error("{}", .0.message)]
     Failed(Failure),
-    /// The plugin crashed, ran into a limit or answered nonsense.
+    /// The plugin needs more than it may take, most often because the file is too large for it.
+    #[error("{}", .0)]
+    OverLimit(Box<OverLimit>),
+    /// The plugin crashed or answered nonsense.
     #[error("{}", .0)]
     Broken(Broken),
 }

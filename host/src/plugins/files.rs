@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::builtin::BuiltIn;
+use super::compiler::Meter;
 use super::{Origin, PluginError, limits, paths};
 use crate::fs::{PathError, read_up_to};
 use crate::model::Digest;
@@ -33,6 +34,14 @@ impl Content {
         match self {
             Self::File(bytes) => bytes,
             Self::BuiltIn(plugin) => plugin.component(),
+        }
+    }
+
+    /// What ends it when it runs too long.
+    pub(super) fn meter(&self) -> Meter {
+        match self {
+            Self::File(_) => Meter::FuelAndClock,
+            Self::BuiltIn(_) => Meter::Fuel,
         }
     }
 

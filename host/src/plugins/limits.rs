@@ -5,9 +5,10 @@ use std::time::Duration;
 /// The limits that the caller may move.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How long one call of a plugin may take by the wall clock. The default of 10 s is far more than any honest plugin needs,
-    /// so that a loaded machine stops none of them.
-    pub deadline: Duration,
+    /// What one rendering may take.
+    pub rendering: Allowance,
+    /// What a plugin may take to say who it is.
+    pub describing: Allowance,
     /// How long compiling a plugin may take, once for each plugin. The default of two minutes is for a whole interpreter of another
     /// language on a loaded machine: those of 20 MB take some ten seconds.
     pub compiling: Duration,
@@ -15,9 +16,33 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(10), compiling: Duration::from_secs(120) }
+        Self {
+            rendering: Allowance { fuel: RENDERING_FUEL, time: Duration::from_secs(120) },
+            describing: Allowance { fuel: DESCRIBING_FUEL, time: Duration::from_secs(30) },
+            compiling: Duration::from_secs(120),
+        }
     }
 }
+
+/// What one call may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Instructions, about: what is allowed on one machine is allowed on all of them, however slow or busy they are.
+    pub fuel: u64,
+    /// By the wall clock. It is there for hostile code, which can take long with few instructions, and so long that a busy machine stops no
+    /// honest plugin. The built-in formats have no such limit.
+    pub time: Duration,
+}
+
+/// The default for a rendering. A file of 50,000 lines with 1,000 keys takes a built-in format a tenth of it; in an endless loop it lasts for
+/// some seconds.
+const RENDERING_FUEL: u64 = 20_000_000_000;
+
+/// The default for a description. A whole interpreter of another language that starts takes a hundredth of it.
+const DESCRIBING_FUEL: u64 = 5_000_000_000;
+
+/// A request with less text than this, in bytes, is small: what does not render it is at fault itself.
+pub(super) const SMALL_REQUEST: usize = 64 * 1024;
 
 /// How often a running plugin is asked whether its time is up.
 pub(super) const TICK: Duration = Duration::from_millis(10);

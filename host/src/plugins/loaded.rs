@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wasmtime::{Store, Trap};
 
@@ -11,7 +11,7 @@ use super::inspect::Refusal;
 use super::reclaimer::MemoryReclaimer;
 use super::sandbox::{Excess, Sandbox};
 use super::ticker::Ticker;
-use super::{LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
+use super::{Allowance, LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
 use crate::fs::describe;
 
 /// A plugin that said who it is, and whose code is loaded when it is first wanted. Each call gets a fresh instance.
@@ -29,9 +29,31 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The plugin needs more than it may take.
+    Excess(Excess),
+    /// It does not work.
+    Broken(String),
+}
+
+impl Fault {
+    fn of(excess: Excess) -> Self {
+        if excess.grows_with_the_request() { Self::Excess(excess) } else { Self::Broken(excess.to_string()) }
+    }
+
+    fn reason(self) -> String {
+        match self {
+            Self::Excess(excess) => excess.to_string(),
+            Self::Broken(reason) => reason,
+        }
+    }
+}
+
 /// What became of a call, and what there is to tell in either case.
 pub(super) struct Outcome<T> {
-    pub(super) result: Result<T, String>,
+    pub(super) result: Result<T, Fault>,
     pub(super) log: Vec<LogLine>,
     pub(super) usage: Usage,
 }
@@ -65,14 +87,15 @@ impl Loaded {
         let caller = match &*self.caller {
             Ok(caller) => caller,
             Err(Refusal { reason, .. }) => {
-                return Outcome { result: Err(reason.clone()), log: Vec::new(), usage: Usage::default() };
+                let broken = Err(Fault::Broken(reason.clone()));
+                return Outcome { result: broken, log: Vec::new(), usage: Usage::default() };
             }
         };
         let wire = request.into();
         let Outcome { result, log, usage } =
-            caller.call(|plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
+            caller.call(caller.rendering, |plugin, store| plugin.portkeeper_output_plugin().call_render(store, &wire));
         let result = result.and_then(|answer| match answer {
-            Ok(response) => answer::rendered(request, response).map(Ok),
+            Ok(response) => answer::rendered(request, response).map(Ok).map_err(Fault::Broken),
             Err(failure) => Ok(Err(failure.into())),
         });
         Outcome { result, log, usage }
@@ -82,32 +105,41 @@ impl Loaded {
 /// What it takes to call a plugin that was compiled and linked.
 pub(super) struct Caller {
     pub(super) pre: OutputPluginPre<Sandbox>,
-    pub(super) deadline: Duration,
-    pub(super) ticker: Ticker,
+    pub(super) rendering: Allowance,
+    pub(super) ticker: Option<Ticker>,
     pub(super) spent: MemoryReclaimer,
 }
 
 impl Caller {
     /// Asks the plugin who it is.
-    pub(super) fn describe(&self) -> Result<bindings::Metadata, Refusal> {
-        let described = self.call(|plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
-        described.result.map_err(Refusal::new)
+    pub(super) fn describe(&self, allowed: Allowance) -> Result<bindings::Metadata, Refusal> {
+        let described = self.call(allowed, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
+        described.result.map_err(|fault| Refusal::new(fault.reason()))
     }
 
-    /// One call in a store and an instance of its own, with the clock running from the first instruction.
-    fn call<T>(&self, function: impl FnOnce(&OutputPlugin, &mut Store<Sandbox>) -> wasmtime::Result<T>) -> Outcome<T> {
+    /// One call in a store and an instance of its own. What the instance does when it starts counts from its first instruction.
+    fn call<T>(
+        &self,
+        allowed: Allowance,
+        function: impl FnOnce(&OutputPlugin, &mut Store<Sandbox>) -> wasmtime::Result<T>,
+    ) -> Outcome<T> {
         let engine = self.pre.engine();
         let start = Instant::now();
-        let mut store = Sandbox::store(engine, self.deadline);
-        let result = self.ticker.during(engine, || {
+        let mut store = Sandbox::store(engine, allowed);
+        let work = || {
             let plugin = self.pre.instantiate(&mut store)?;
             function(&plugin, &mut store)
-        });
-        let result = match result {
-            Ok(result) => result.map_err(|error| explain(&error)),
-            Err(error) => Err(format!("the system gives it no thread: {}", describe(&error))),
         };
-        let usage = Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store) };
+        let result = match &self.ticker {
+            Some(ticker) => ticker.during(engine, work),
+            None => Ok(work()),
+        };
+        let result = match result {
+            Ok(result) => result.map_err(|error| explain(&error, allowed)),
+            Err(error) => Err(Fault::Broken(format!("the system gives it no thread: {}", describe(&error)))),
+        };
+        let usage =
+            Usage { time: start.elapsed(), memory: store.data().memory(), fuel: Sandbox::fuel_used(&store, allowed) };
         let log = store.data_mut().take_log();
         self.spent.take(store);
         Outcome { result, log, usage }
@@ -115,24 +147,23 @@ impl Caller {
 }
 
 /// What the plugin did, in words that its user understands.
-fn explain(error: &wasmtime::Error) -> String {
+fn explain(error: &wasmtime::Error, allowed: Allowance) -> Fault {
     if let Some(excess) = error.downcast_ref::<Excess>() {
-        return excess.to_string();
+        return Fault::of(*excess);
     }
     if is_out_of_memory(error) {
-        return Excess::NoMemory.to_string();
+        return Fault::of(Excess::NoMemory);
     }
     let cause = error.root_cause().to_string();
-    match error.downcast_ref::<Trap>() {
+    Fault::Broken(match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => return Fault::of(Excess::Fuel(allowed.fuel)),
         Some(Trap::StackOverflow) => format!("it ran out of its stack of {} KiB", limits::STACK >> 10),
         Some(Trap::UnreachableCodeReached) => "it crashed (a panic or a failed assertion)".to_owned(),
         Some(trap) => format!("it crashed ({trap})"),
         // wasmtime has no type for this one.
-        None if cause.contains("fuel allocated for hostcalls") => {
-            format!("it handed over more than {} MiB at once", limits::ANSWER >> 20)
-        }
+        None if cause.contains("fuel allocated for hostcalls") => return Fault::of(Excess::Answer),
         None => format!("it broke the rules of the interface: {}", text::line(&cause)),
-    }
+    })
 }
 
 /// Whether the system had no memory, or no addresses, for it.

@@ -6,7 +6,7 @@
 //!
 //! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they
 //! are (`size` at how much), `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
-//! checks what comes back; `crash` knows whom to blame. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
+//! checks what comes back; `over_limit` says what was too much, and `crash` knows whom to blame. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
 //!
 //! How the interface grows, and how a second version of it will stand beside the first, is written in `wit/README.md`.
 
@@ -25,6 +25,7 @@ mod files;
 mod inspect;
 mod limits;
 mod loaded;
+mod over_limit;
 mod packages;
 mod paths;
 mod plugin;
@@ -45,9 +46,11 @@ pub use error::{Broken, PluginError, RenderError};
 pub use examine::{Examined, to_component};
 pub use files::{PROJECT_DIRECTORY, plugin_files};
 pub use inspect::{Interface, Kind, is_plugin};
-pub use limits::{FILE as LARGEST_PLUGIN, Limits};
+pub use limits::{Allowance, FILE as LARGEST_PLUGIN, Limits};
+pub use over_limit::{Cause, OverLimit, RequestSize};
 pub use paths::is_type_name;
 pub use plugin::{Origin, Plugin};
+pub use text::grouped;
 pub use types::{
     Diagnostic, Failure, LogLine, Metadata, OutFile, Rendered, Request, ReservedPort, Severity, TextFile, Usage,
 };

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::crash::entering_compiler;
-use super::loaded::{Loaded, Outcome};
-use super::{Broken, Metadata, RenderError, Rendered, Request, Usage};
+use super::loaded::{Fault, Loaded, Outcome};
+use super::{Broken, Metadata, OverLimit, RenderError, Rendered, Request, Usage};
 use crate::model::Digest;
 
 /// A plugin that is ready to render.
@@ -89,7 +89,8 @@ impl Plugin {
     /// What the plugin makes of the request. It runs in a fresh instance that remembers nothing.
     ///
     /// # Errors
-    /// [`RenderError::Failed`] is the plugin's own no; [`RenderError::Broken`] a crash, a limit or a nonsensical answer.
+    /// [`RenderError::Failed`] is the plugin's own no, [`RenderError::OverLimit`] a limit, [`RenderError::Broken`] a crash or a
+    /// nonsensical answer.
     pub fn render(&self, request: &Request) -> Result<Rendered, RenderError> {
         self.measure(request).0
     }
@@ -104,7 +105,11 @@ impl Plugin {
         let result = match result {
             Ok(Ok(rendered)) => Ok(Rendered { log, ..rendered }),
             Ok(Err(failure)) => Err(RenderError::Failed(failure)),
-            Err(reason) => Err(RenderError::Broken(Broken { origin: self.origin.clone(), reason, log })),
+            Err(Fault::Excess(excess)) => {
+                let over = OverLimit::new(self.origin.clone(), request, excess, log);
+                Err(RenderError::OverLimit(Box::new(over)))
+            }
+            Err(Fault::Broken(reason)) => Err(RenderError::Broken(Broken { origin: self.origin.clone(), reason, log })),
         };
         (result, usage)
     }

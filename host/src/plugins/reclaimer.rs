@@ -40,18 +40,18 @@ impl MemoryReclaimer {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use wasmtime::ResourceLimiter as _;
 
+    use super::super::compiler::{self, Meter};
     use super::*;
+    use crate::plugins::Limits;
 
     /// How many stores are kept of ten times as many as may be, each with so much memory.
     fn kept(fence: Fence, memory: usize) -> usize {
-        let engine = wasmtime::Engine::default();
+        let engine = wasmtime::Engine::new(&compiler::config(false, fence, Meter::Fuel)).unwrap();
         let spent = MemoryReclaimer::new(fence);
         for _ in 0..10 * limits::SPENT {
-            let mut store = Sandbox::store(&engine, Duration::from_secs(1));
+            let mut store = Sandbox::store(&engine, Limits::default().rendering);
             assert!(store.data_mut().memory_growing(0, memory, None).unwrap());
             spent.take(store);
         }

@@ -7,7 +7,8 @@ use thiserror::Error;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use super::bindings::portkeeper::output::{log, types};
-use super::{LogLine, limits, text};
+use super::text::grouped;
+use super::{Allowance, LogLine, limits, text};
 
 /// The state of one call: nothing of it outlives the call.
 pub(super) struct Sandbox {
@@ -20,10 +21,14 @@ pub(super) struct Sandbox {
 /// A limit that a plugin ran into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(super) enum Excess {
-    #[error("it did not finish within {} s", .0.as_secs_f64())]
+    #[error("it did not finish within {}, the limit", instructions(*.0))]
+    Fuel(u64),
+    #[error("it did not finish within {} s, the limit", .0.as_secs_f64())]
     Time(Duration),
-    #[error("it wanted more than {} MiB of memory", limits::MEMORY >> 20)]
-    Memory,
+    #[error("it needs {} MiB of memory, more than the limit of {} MiB", .wanted.div_ceil(1 << 20), limits::MEMORY >> 20)]
+    Memory { wanted: usize },
+    #[error("it handed over more than {} MiB, the limit", limits::ANSWER >> 20)]
+    Answer,
     #[error("the system does not give it the memory that it wants")]
     NoMemory,
     #[error("it wanted tables of more than {} elements", limits::TABLE_ELEMENTS)]
@@ -32,27 +37,44 @@ pub(super) enum Excess {
     Log,
 }
 
+impl Excess {
+    /// Whether a larger request can be the reason. The others no honest plugin meets.
+    pub(super) fn grows_with_the_request(self) -> bool {
+        match self {
+            Self::Fuel(_) | Self::Time(_) | Self::Memory { .. } | Self::NoMemory | Self::Answer => true,
+            Self::Table | Self::Log => false,
+        }
+    }
+}
+
+/// `20,000 million instructions`
+fn instructions(fuel: u64) -> String {
+    match fuel {
+        0..1_000_000 => format!("{} instructions", grouped(fuel)),
+        _ => format!("{} million instructions", grouped(fuel / 1_000_000)),
+    }
+}
+
 impl Sandbox {
-    /// A fresh store whose plugin has `deadline` from now on, as long as something advances the engine's epoch.
-    pub(super) fn store(engine: &wasmtime::Engine, deadline: Duration) -> Store<Self> {
+    /// A fresh store whose plugin has what is allowed from now on, as long as something advances the engine's epoch.
+    pub(super) fn store(engine: &wasmtime::Engine, Allowance { fuel, time }: Allowance) -> Store<Self> {
         let mut store = Store::new(engine, Self { memory: 0, table_elements: 0, log_bytes: 0, log: Vec::new() });
         store.limiter(|sandbox| sandbox);
         store.set_hostcall_fuel(limits::ANSWER);
-        // Only an engine that counts takes it.
-        let _ = store.set_fuel(u64::MAX);
-        let end = Instant::now() + deadline;
+        store.set_fuel(fuel).expect("the engine counts");
+        let end = Instant::now() + time;
         store.set_epoch_deadline(1);
         // Every tick asks the clock, so that it does not matter how many tickers advance the engine's epoch at a time.
         store.epoch_deadline_callback(move |_| match Instant::now() < end {
             true => Ok(UpdateDeadline::Continue(1)),
-            false => Err(Excess::Time(deadline).into()),
+            false => Err(Excess::Time(time).into()),
         });
         store
     }
 
-    /// What the plugin took, where the engine counts it.
-    pub(super) fn fuel_used(store: &Store<Self>) -> Option<u64> {
-        store.get_fuel().ok().map(|left| u64::MAX - left)
+    /// What the plugin took of its fuel.
+    pub(super) fn fuel_used(store: &Store<Self>, Allowance { fuel, .. }: Allowance) -> u64 {
+        fuel.saturating_sub(store.get_fuel().unwrap_or_default())
     }
 
     /// All linear memories together, in bytes. They never shrink, so this is the most that there was.
@@ -74,7 +96,7 @@ impl ResourceLimiter for Sandbox {
             return Ok(false);
         }
         self.memory = self.memory.saturating_add(desired.saturating_sub(current));
-        if self.memory > limits::MEMORY { Err(Excess::Memory.into()) } else { Ok(true) }
+        if self.memory > limits::MEMORY { Err(Excess::Memory { wanted: self.memory }.into()) } else { Ok(true) }
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {

@@ -23,9 +23,22 @@ fn shorten(chars: impl Iterator<Item = char>) -> String {
     text
 }
 
+/// A large number for people: `20,000,000`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_stand_in_groups() {
+        assert_eq!([0, 999, 1_000, 20_000_000].map(grouped), ["0", "999", "1,000", "20,000,000"]);
+    }
 
     #[test]
     fn what_commands_a_terminal_is_replaced() {

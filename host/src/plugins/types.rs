@@ -119,8 +119,8 @@ pub struct Failure {
 /// What one call of a plugin took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Instructions, about: the same on every machine. None where the engine does not count, see [`super::Engine::counting`].
-    pub fuel: Option<u64>,
+    /// Instructions, about: the same on every machine.
+    pub fuel: u64,
     /// The most linear memory, in bytes.
     pub memory: usize,
     /// By the clock on the wall, from an instance's making to its end.

@@ -6,7 +6,7 @@ use crate::config::ConfigError;
 use crate::fs::{LockError, PathError};
 use crate::lockfile::LockfileError;
 use crate::output::{FileError, UndoError, WriteError};
-use crate::plugins::{Broken, PluginError};
+use crate::plugins::{Broken, OverLimit, PluginError};
 use crate::probe::ProbeError;
 use crate::reserve::{Granted, ReserveError};
 use crate::trust::TrustError;
@@ -29,6 +29,9 @@ pub enum PrepareError {
     /// A plugin does not work.
     #[error(transparent)]
     Broken(#[from] Broken),
+    /// A plugin needs more than it may take.
+    #[error(transparent)]
+    OverLimit(#[from] Box<OverLimit>),
     /// No ports.
     #[error(transparent)]
     Reserve(#[from] ReserveError),

@@ -281,6 +281,7 @@ fn note(message: String) -> Diagnostic {
 fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError) -> PrepareError {
     let failure = match error {
         RenderError::Broken(broken) => return broken.into(),
+        RenderError::OverLimit(over) => return over.into(),
         RenderError::Failed(failure) => failure,
     };
     let place = match failure.line {

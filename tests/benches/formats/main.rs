@@ -14,7 +14,7 @@ mod plot;
 use std::time::{Duration, Instant};
 
 use portkeeper::output::entries;
-use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, RenderError, Request, Sources, TextFile};
+use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, RenderError, Request, Sources, TextFile, Usage};
 
 use crate::files::{KEYS, LINES, TYPES};
 
@@ -36,23 +36,21 @@ struct Measured {
 #[derive(Debug, Clone, Copy)]
 struct Taken {
     time: Duration,
-    /// None when counting took too long.
-    fuel: Option<u64>,
+    fuel: u64,
     memory: usize,
 }
 
 fn main() {
-    let (engine, counting) = (Engine::new(None, Limits::default()), Engine::counting(Limits::default()));
-    let [engine, counting] =
-        [&engine, &counting].map(|engine| Catalogue::new(engine, Sources::default(), &|_, _| false));
+    let engine = Engine::new(None, Limits::default());
+    let catalogue = Catalogue::new(&engine, Sources::default(), &|_, _| false);
     let mut all = Vec::new();
     let words: Vec<_> = std::env::args().skip(1).filter(|word| TYPES.contains(&word.as_str())).collect();
     for format in TYPES.into_iter().filter(|format| words.is_empty() || words.iter().any(|word| word == format)) {
-        let plugins = [&engine, &counting].map(|catalogue| catalogue.find(format).expect("a built-in format"));
+        let plugin = catalogue.find(format).expect("a built-in format");
         for keys in KEYS {
             eprintln!("measuring: {format}, {keys} keys");
             for lines in LINES {
-                let result = measure(&plugins, format, lines, keys);
+                let result = measure(&plugin, format, lines, keys);
                 let is_last = result.as_ref().map_or(true, |taken| taken.time > LONGEST);
                 all.push(Measured { format, lines, keys, result });
                 if is_last {
@@ -68,28 +66,26 @@ fn main() {
     }
 }
 
-/// The time without counting and the fuel with it: to count makes the code slower.
-fn measure([plugin, counting]: &[Plugin; 2], format: &str, lines: usize, keys: usize) -> Result<Taken, String> {
+fn measure(plugin: &Plugin, format: &str, lines: usize, keys: usize) -> Result<Taken, String> {
     let request = request(format, lines, keys);
-    let render = |plugin: &Plugin| {
+    let render = || {
         let started = Instant::now();
         let (rendered, usage) = plugin.measure(&request);
         match rendered {
             Ok(rendered) if rendered.files[0].text.contains("18431") => Ok((started.elapsed(), usage)),
             Ok(_) => panic!("{format}: nothing was written"),
             Err(RenderError::Failed(failure)) => Err(failure.message),
-            Err(RenderError::Broken(broken)) => Err(broken.reason),
+            Err(error) => Err(error.to_string()),
         }
     };
-    let (mut times, mut memory) = (Vec::new(), 0);
+    let (mut times, mut last) = (Vec::new(), Usage::default());
     while times.len() < ROUNDS && times.iter().sum::<Duration>() < Duration::from_secs(1) {
-        let (time, usage) = render(plugin)?;
+        let (time, usage) = render()?;
         times.push(time);
-        memory = usage.memory;
+        last = usage;
     }
     times.sort();
-    let fuel = render(counting).ok().and_then(|(_, usage)| usage.fuel);
-    Ok(Taken { time: times[times.len() / 2], fuel, memory })
+    Ok(Taken { time: times[times.len() / 2], fuel: last.fuel, memory: last.memory })
 }
 
 fn request(format: &str, lines: usize, keys: usize) -> Request {

@@ -19,8 +19,8 @@ pub(crate) fn table(all: &[Measured]) -> String {
         let _ = match &one.result {
             Ok(taken) => {
                 let time = taken.time.as_secs_f64() * 1e3;
-                let fuel = taken.fuel.map(|fuel| format!("{:.1}", fuel as f64 / 1e6)).unwrap_or_default();
-                writeln!(text, "{start} {time:.1} ms | {fuel} | {:.1} MiB |", taken.memory as f64 / 1_048_576.0)
+                let fuel = taken.fuel as f64 / 1e6;
+                writeln!(text, "{start} {time:.1} ms | {fuel:.1} | {:.1} MiB |", taken.memory as f64 / 1_048_576.0)
             }
             Err(reason) => writeln!(text, "{start} refused: {} | | |", reason.lines().next().unwrap_or_default()),
         };

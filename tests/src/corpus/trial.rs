@@ -16,7 +16,7 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) fn new(syntax: Syntax) -> Self {
-        let engine = Engine::counting(Limits::default());
+        let engine = Engine::new(None, Limits::default());
         let catalogue = Catalogue::new(&engine, Sources::default(), &|_, _| false);
         let plugin = catalogue.find(syntax.format()).expect("a built-in format");
         Self { syntax, plugin }
@@ -83,11 +83,11 @@ impl Trial {
         };
         let started = Instant::now();
         let (rendered, usage) = self.plugin.measure(&request);
-        report.took(started.elapsed(), usage.fuel.unwrap_or_default());
+        report.took(started.elapsed(), usage.fuel);
         match rendered {
             Ok(mut rendered) => Ok(rendered.files.swap_remove(0).text),
             Err(RenderError::Failed(failure)) => Err(Outcome::Refused(failure.message)),
-            Err(RenderError::Broken(broken)) => Err(Outcome::Broken(broken.to_string())),
+            Err(error) => Err(Outcome::Broken(error.to_string())),
         }
     }
 }

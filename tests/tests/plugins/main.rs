@@ -3,14 +3,16 @@
 mod corpus;
 mod finding;
 mod fuzz;
+mod limits;
 mod options;
 mod remembering;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use portkeeper::model::Digest;
-use portkeeper::plugins::{CachePlace, Catalogue, Engine, Limits, Plugin, PluginError, Request, Sources, TextFile};
+use portkeeper::plugins::{
+    Allowance, CachePlace, Catalogue, Engine, Limits, Plugin, PluginError, Request, Sources, TextFile,
+};
 use tempfile::TempDir;
 
 /// A user with a directory of plugins and a cache.
@@ -50,9 +52,12 @@ impl Home {
         Sources { user: Some(self.plugins()), ..Sources::default() }
     }
 
-    /// An engine that keeps what it compiles, with a deadline that no honest plugin misses and no test waits long for.
+    /// An engine that keeps what it compiles, with limits that no honest plugin meets and no test waits long for.
     fn engine(&self) -> Engine {
-        Engine::new(Some(self.cache_place()), Limits { deadline: Duration::from_millis(500), ..Limits::default() })
+        let little = |allowed: Allowance| Allowance { fuel: 100_000_000, ..allowed };
+        let Limits { rendering, describing, compiling } = Limits::default();
+        let limits = Limits { rendering: little(rendering), describing: little(describing), compiling };
+        Engine::new(Some(self.cache_place()), limits)
     }
 
     fn find(&self, output_type: &str) -> Result<Plugin, PluginError> {

@@ -156,6 +156,23 @@ fn a_plugin_that_never_ends_is_ended() {
     assert_harmless(&hostile.expect("a loop among the hostile plugins"));
 }
 
+/// Nothing is broken: the file is larger than its plugin can take, and that is the user's to change.
+#[test]
+fn a_file_that_is_too_large_for_its_plugin_is_refused_with_its_size() {
+    let ports = Ports::take(1);
+    let sandbox = project(&ports);
+    let grow = "(drop (memory.grow (i32.const 1600)))";
+    put(&sandbox, &sandbox.plugins(), &WatPlugin::new(TYPE).on_render(grow).component());
+    sandbox.write("out.txt", "a line of twenty-six bytes\n".repeat(4_000));
+    let before = sandbox.all_but_registry();
+    let outcome = sandbox.portkeeper("prepare").refused(2);
+    outcome.says("`out.txt` (4,000 lines, 1 key) is too large for the plugin");
+    outcome.says("it needs 101 MiB of memory, more than the limit of 64 MiB").says("fewer keys");
+    assert!(!outcome.stderr.contains("broken"), "{outcome}");
+    assert_eq!(sandbox.reserved(), [0; 0]);
+    before.assert_unchanged("that");
+}
+
 /// A plugin must not see how much memory the machine has: its answer would be another one there.
 #[test]
 #[cfg(target_os = "linux")]

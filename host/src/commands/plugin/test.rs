@@ -10,7 +10,7 @@ use super::words;
 use crate::app::{CommandError, CommandResult, Context, Format, Table};
 use crate::authoring::{Fixture, Trial, try_fixture};
 use crate::fs::directory_of;
-use crate::plugins::{Engine, Limits};
+use crate::plugins::{Engine, Limits, grouped};
 
 /// Put a plugin to its fixtures, in the sandbox that its users run it in
 ///
@@ -39,13 +39,13 @@ struct Row {
     /// `passed`, `failed` or `updated`.
     result: &'static str,
     flaws: Vec<String>,
-    fuel: Option<u64>,
+    fuel: u64,
     memory: usize,
     milliseconds: f64,
 }
 
 pub(crate) fn run(context: &Context, args: &TestArgs) -> CommandResult {
-    let plugin = Engine::counting(Limits::default()).examine(&args.file)?.plugin;
+    let plugin = Engine::new(None, Limits::default()).examine(&args.file)?.plugin;
     let directory = args.directory.clone().unwrap_or_else(|| directory_of(&args.file).join("fixtures"));
     let fixtures = Fixture::load_all(&directory, plugin.metadata())?;
     let rows: Vec<_> = fixtures
@@ -99,7 +99,7 @@ fn table(rows: &[Row]) -> Table {
         table.row([
             row.fixture.clone(),
             row.result.to_owned(),
-            row.fuel.map(words::grouped).unwrap_or_default(),
+            grouped(row.fuel),
             words::size(row.memory),
             words::time(std::time::Duration::from_secs_f64(row.milliseconds / 1e3)),
         ]);

@@ -42,13 +42,6 @@ pub(super) fn time(time: Duration) -> String {
     }
 }
 
-/// A large number for people: `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,7 +49,6 @@ mod tests {
     #[test]
     fn numbers_are_for_people() {
         assert_eq!((size(832), size(23_962), size(1_572_864)), ("832 B".into(), "23.4 KiB".into(), "1.5 MiB".into()));
-        assert_eq!((grouped(7), grouped(1_234), grouped(1_234_567)), ("7".into(), "1,234".into(), "1,234,567".into()));
         assert_eq!(time(Duration::from_micros(40)), "0.04 ms");
         assert_eq!(
             (time(Duration::from_millis(58)), time(Duration::from_millis(1_234))),
