@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::fs::PathError;
 use crate::hold::{HoldBackend, HoldError};
 use crate::model::{Caller, Hold, HoldId, Host, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::Liveness;
@@ -194,7 +195,7 @@ impl World for Reach<'_> {
         self.machine.hold_file(id)
     }
 
-    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
+    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
         self.machine.held(except)
     }
 
@@ -202,8 +203,8 @@ impl World for Reach<'_> {
         self.machine.release_hold(hold, ports)
     }
 
-    fn sweep(&self) {
-        self.machine.sweep();
+    fn sweep(&self) -> Result<(), PathError> {
+        self.machine.sweep()
     }
 
     /// A port of another machine can only be held over there.

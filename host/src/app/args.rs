@@ -1,7 +1,7 @@
 //! Arguments that several commands share.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,6 +182,11 @@ impl SelectionArgs {
             count => (1..=count).map(|number| format!("{key}{number}")).collect(),
         };
         Some(WriteEnv { path: self.env_path.clone(), keys })
+    }
+
+    /// The file that the ports are written into, if any.
+    pub(crate) fn env_file(&self) -> Option<&Path> {
+        self.write_env.as_ref().map(|_| self.env_path.as_path())
     }
 
     /// The one port that will do, if there is only one.

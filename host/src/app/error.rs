@@ -1,16 +1,17 @@
 //! How a command ends: the one place that knows exit codes.
 
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use super::Printer;
 use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
-use crate::fs::PathError;
+use crate::fs::{PathError, describe};
 use crate::hold::HoldError;
 use crate::install::InstallError;
 use crate::lockfile::LockfileError;
-use crate::model::Reservation;
+use crate::model::{Port, Reservation};
 use crate::output::FileError;
 use crate::plugins::{Cause, PluginError};
 use crate::prepare::PrepareError;
@@ -86,6 +87,21 @@ impl CommandError {
         self
     }
 
+    /// It is done, and only the answer cannot be written: says what was done (exit code 3).
+    pub(crate) fn done_but(done: impl fmt::Display, error: &io::Error) -> Self {
+        Self::environment(format_args!("{done}, but the answer cannot be written: {}", describe(error)))
+    }
+
+    /// The same error with the line that gives these ports back, if there are any.
+    pub(crate) fn hint_release(self, ports: &[Port]) -> Self {
+        if ports.is_empty() {
+            return self;
+        }
+        let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+        let them = if ports.len() == 1 { "it" } else { "them" };
+        self.hint(format_args!("`portkeeper release {}` gives {them} back", ports.join(" ")))
+    }
+
     /// The user interrupted it (exit code 130).
     pub(crate) fn interrupted() -> Self {
         Self::new(Kind::Interrupted, "interrupted; nothing was reserved")
@@ -152,6 +168,7 @@ impl From<ReserveError> for CommandError {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
             ReserveError::Hold(error) => error.into(),
+            ReserveError::NotUndone { ref ports, .. } => Self::environment(&error).hint_release(ports),
             ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => {
                 Self::no(&error).taken_by(error.reserved_by().cloned())
             }
@@ -318,7 +335,10 @@ impl From<TrustError> for CommandError {
 
 impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
-        Self::environment(error)
+        match &error {
+            RegistryError::NotTakenBack { ports, .. } => Self::environment(&error).hint_release(ports),
+            _ => Self::environment(error),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every command needs: where things are, what to print with, and how to end.
 
+mod answered;
 mod args;
 mod context;
 mod crash;

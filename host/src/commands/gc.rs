@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandResult, Context, Format, ReleasedView};
+use crate::app::{CommandError, CommandResult, Context, Format, ReleasedView};
 use crate::registry::Store;
 use crate::reserve::{Released, collect, unkept, would_collect};
 
@@ -23,20 +23,25 @@ pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
     context.tell_notices(&unkept(snapshot.reservations(), &machine));
     let released = if args.dry_run {
         context.tell_notices(snapshot.notices());
-        would_collect(&snapshot, &machine)
+        would_collect(&snapshot, &machine)?
     } else {
         collect(&store, &machine)?
     };
     let (printer, verb) = (&context.printer, if args.dry_run { "would release" } else { "released" });
-    match printer.format() {
-        Format::Table if released.is_empty() => printer.line("nothing is stale")?,
+    let answer = match printer.format() {
+        Format::Table if released.is_empty() => printer.line("nothing is stale"),
         Format::Table => released.iter().try_for_each(|Released { reservation, why }| {
             printer.line(format_args!("{verb} {}:{}: {why}", reservation.host, reservation.port))
-        })?,
-        Format::Jsonl => released.iter().map(view).try_for_each(|view| printer.json(&view))?,
-        Format::Json => printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() }))?,
+        }),
+        Format::Jsonl => released.iter().map(view).try_for_each(|view| printer.json(&view)),
+        Format::Json => printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() })),
+    };
+    match answer {
+        Err(error) if !args.dry_run && !released.is_empty() => {
+            Err(CommandError::done_but(format_args!("{} reservations are released", released.len()), &error))
+        }
+        answer => Ok(answer.map(|()| ExitCode::SUCCESS)?),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn view(released: &Released) -> ReleasedView<'_> {

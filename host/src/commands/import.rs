@@ -54,7 +54,8 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> CommandResult {
             Adopted::InTheWay(here) => faults.push(Fault { place, why: conflict(request, &here) }),
         }
     }
-    print(context, &imported, &faults)?;
+    let done = |error| CommandError::done_but(format_args!("{} reservations are taken over", imported.len()), &error);
+    print(context, &imported, &faults).map_err(done)?;
     tell_occupied(context, &imported);
     faults.iter().for_each(|fault| context.printer.error(format_args!("{}, skipped", in_file(path, fault))));
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

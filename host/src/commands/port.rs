@@ -20,8 +20,8 @@ pub(crate) struct PortArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &PortArgs) -> CommandResult {
-    for granted in select(context, &args.names, &args.selection, &args.hold)? {
-        context.printer.line(granted.reservation.port)?;
-    }
+    let granted = select(context, &args.names, &args.selection, &args.hold)?;
+    let answer = granted.iter().try_for_each(|granted| context.printer.line(granted.reservation.port));
+    context.answered(&granted, args.selection.env_file(), answer)?;
     Ok(ExitCode::SUCCESS)
 }

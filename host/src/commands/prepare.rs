@@ -52,10 +52,16 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     tell(context, &report, mode);
     context.tell_holds(&report.granted);
     let printer = &context.printer;
-    match printer.format_or_json() {
-        _ if args.diff => printer.patch(&report.diff)?,
-        Format::Table => printer.text(table(&report, mode))?,
-        Format::Json | Format::Jsonl => printer.json(&answer(&report, mode))?,
+    let answer = match printer.format_or_json() {
+        _ if args.diff => printer.patch(&report.diff),
+        Format::Table => printer.text(table(&report, mode)),
+        Format::Json | Format::Jsonl => printer.json(&answer(&report, mode)),
+    };
+    match answer {
+        Err(error) if mode == Mode::Write => {
+            return Err(CommandError::done_but("the ports are reserved and the files written", &error));
+        }
+        answer => answer?,
     }
     if args.check && report.changes() {
         let missing = outdated(&report).join(", ");

@@ -97,7 +97,8 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
         is_meant && !is_others
     })?;
     let Release { released, refused, registry } = outcome;
-    selected.print(context, &released)?;
+    let done = |error| CommandError::done_but(format_args!("{} reservations are released", released.len()), &error);
+    selected.print(context, &released).map_err(done)?;
     if let Some(error) = registry {
         context.printer.warn("the holds have ended, but the registry could not be told");
         return Err(error.into());

@@ -9,6 +9,8 @@ use crate::app::{
     CommandError, CommandResult, Context, Format, HoldArgs, NameArgs, PrepareEnv, ReservedView, SelectionArgs, Table,
     WriteEnv, lease_text, other_user,
 };
+#[cfg(target_os = "linux")]
+use crate::fs::describe;
 use crate::fs::directory_of;
 #[cfg(target_os = "linux")]
 use crate::model::Reservation;
@@ -37,7 +39,8 @@ pub(crate) fn run(context: &Context, args: &ReserveArgs) -> CommandResult {
     if args.foreground {
         return foreground(context, args);
     }
-    answer(context, args, &select(context, &args.names, &args.selection, &args.hold)?)?;
+    let granted = select(context, &args.names, &args.selection, &args.hold)?;
+    context.answered(&granted, args.selection.env_file(), answer(context, args, &granted))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -163,20 +166,28 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     let keeper = Rc::new(Foreground::new(HoldDirectory::beside(store.path())));
     let machine = context.machine(&store)?.with_keeper(keeper.clone());
     let granted = select_on(context, &args.names, &args.selection, &args.hold, &store, &machine)?;
-    let holder = keeper.take_holder()?;
-    answer(context, args, &granted)?;
-    let Some(holder) = holder else {
+    let holder = match keeper.take_holder() {
+        Ok(holder) => holder,
+        Err(error) => {
+            context.take_back(&granted)?;
+            return Err(CommandError::environment(format_args!("the port cannot be held: {}", describe(&error))));
+        }
+    };
+    let answer = answer(context, args, &granted);
+    let Some(holder) = holder.filter(|_| answer.is_ok()) else {
+        context.answered(&granted, args.selection.env_file(), answer)?;
         return Err(CommandError::no("the port cannot be held now, because somebody uses it"));
     };
     context.printer.note("holding until this command is interrupted, or the port is released");
-    let end = holder.serve()?;
+    let end = holder.serve();
     // What was taken over belongs to whoever took it.
     let ours = |other: &Reservation| {
         let same = |granted: &Granted| granted.reservation.id == other.id && granted.reservation.hold == other.hold;
         other.name().is_none() && granted.iter().any(same)
     };
     release(&store, &context.machine(&store)?, ours)?;
-    Ok(match end {
+    let failed = |error| CommandError::environment(format_args!("the hold has ended: {}", describe(&error)));
+    Ok(match end.map_err(failed)? {
         End::Signal(signal) if signal == signal_hook::consts::SIGINT => ExitCode::from(INTERRUPTED),
         _ => ExitCode::SUCCESS,
     })

@@ -69,7 +69,8 @@ pub(crate) fn run(context: &Context, args: &ReserveNetworkArgs) -> CommandResult
             Prefer::Remote => search.remote()?,
         };
         if let Some((granted, established)) = found {
-            print(context, args, &granted, established)?;
+            let answer = print(context, args, &granted, established);
+            context.answered(&granted, args.selection.env_file(), answer)?;
             context.tell_holds(&granted);
             return Ok(ExitCode::SUCCESS);
         }
@@ -165,15 +166,14 @@ fn print(
     args: &ReserveNetworkArgs,
     granted: &[Granted],
     established: Established,
-) -> Result<(), CommandError> {
+) -> std::io::Result<()> {
     let printer = &context.printer;
     let views: Vec<_> = granted.iter().map(|granted| NetworkReservedView::new(granted, established)).collect();
     match printer.format_or_json() {
-        Format::Table => printer.text(table(granted, established))?,
-        format if args.selection.is_list() => printer.json_list(format, &views)?,
-        _ => views.iter().try_for_each(|view| printer.json(view))?,
+        Format::Table => printer.text(table(granted, established)),
+        format if args.selection.is_list() => printer.json_list(format, &views),
+        _ => views.iter().try_for_each(|view| printer.json(view)),
     }
-    Ok(())
 }
 
 fn table(granted: &[Granted], established: Established) -> Table {

@@ -10,6 +10,9 @@ use crate::model::{HoldKind, Protocol};
 use super::error::{Fault, Problem};
 use super::fields::{DOCUMENT_FIELDS, Document, PLUGIN_FIELDS, PORT_FIELDS};
 
+/// The most ports of one config. They last, so a slip, or the config of somebody else's repository, must not take all that there are.
+pub(super) const MOST_PORTS: usize = 1_000;
+
 /// Refuses fields that there are none of. The fields of an output are left to its format.
 pub(super) fn known_fields(tree: &Map<String, Value>) -> Result<(), Fault> {
     let top = FieldPath::root();
@@ -33,12 +36,19 @@ fn only(object: &Map<String, Value>, allowed: &'static [&'static str], at: &Fiel
     Err(Fault::new(at.clone().key(name), Problem::UnknownField { name: name.clone(), closest, allowed }))
 }
 
-/// Refuses a config without ports, and keys that stand for two ports.
+/// Refuses a config without ports or with far too many, and keys that stand for two ports.
 pub(super) fn document(document: &Document) -> Result<(), Fault> {
     let ports = FieldPath::root().key("ports");
     if document.ports.is_empty() {
         let help = "there is no port to reserve; a port needs at least a key: {\"key\": \"SERVICE_PORT\"}";
         return Err(Fault::invalid(ports, help));
+    }
+    if document.ports.len() > MOST_PORTS {
+        let message = format!(
+            "{} ports are more than the {MOST_PORTS} that one config may take from everybody else on this machine",
+            document.ports.len()
+        );
+        return Err(Fault::invalid(ports, message));
     }
     let mut seen = HashMap::new();
     for (index, port) in document.ports.iter().enumerate() {

@@ -39,7 +39,7 @@ pub(super) struct Document {
     #[schemars(with = "Option<bool>")]
     pub(super) queue_early: bool,
     /// The ports to reserve, all of them or none.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 1000))]
     pub(super) ports: Vec<PortEntry>,
     /// The files to write the ports into.
     #[serde(default, deserialize_with = "or_default")]

@@ -1,6 +1,7 @@
 //! Where the config of a directory is.
 
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Problem};
@@ -17,16 +18,35 @@ use crate::model::Project;
 /// to the owner of `start` nor to root: in a directory that everyone may write to, like /tmp, it may be a trap.
 pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
     for directory in within_worktree(start) {
-        let mut names = Project::CONFIGS.into_iter().filter(|name| directory.join(name).is_file());
-        match (names.next(), names.next()) {
-            (None, _) => {}
-            (Some(name), None) => return trusted(start, directory, directory.join(name)).map(Some),
-            (Some(first), Some(second)) => {
+        let mut names = Vec::new();
+        for name in Project::CONFIGS {
+            if is_file(&directory.join(name))? {
+                names.push(name);
+            }
+        }
+        match *names {
+            [] => {}
+            [name] => return trusted(start, directory, directory.join(name)).map(Some),
+            [first, second, ..] => {
                 return Err(ConfigError::new(directory, Problem::Ambiguous { first, second }));
             }
         }
     }
     Ok(None)
+}
+
+/// Whether there is such a file. One that is not shown to this user is none; but a look that fails says nothing, and another config must
+/// not be taken for this one.
+fn is_file(path: &Path) -> Result<bool, ConfigError> {
+    match path.metadata() {
+        Ok(found) => Ok(found.is_file()),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(ConfigError::new(path, Problem::Unreadable(error))),
+    }
 }
 
 /// A config above the root of the worktree that `start` is in, which [`find`] passes over; none when there is none, or no worktree.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Finding;
-use crate::fs::{Lock, LockError, LockOptions, can_write_in, describe, is_on_network};
+use crate::fs::{Lock, LockError, LockOptions, PathError, can_write_in, describe, is_on_network};
 use crate::os::inspect;
 use crate::registry::{FileStore, RegistryError, Snapshot, Store};
 
@@ -27,11 +27,13 @@ pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
             return (vec![Finding::problem(ABOUT, error.to_string(), remedy)], None);
         }
     };
-    if !path.exists() {
-        return (
-            vec![Finding::ok(ABOUT, format!("{} is not there yet: nothing is reserved", path.display()))],
-            Some(snapshot),
-        );
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => {
+            let nothing = format!("{} is not there yet: nothing is reserved", path.display());
+            return (vec![Finding::ok(ABOUT, nothing)], Some(snapshot));
+        }
+        Err(source) => return (vec![unreadable(ABOUT, path, source)], Some(snapshot)),
     }
     let mut findings: Vec<_> = snapshot
         .notices()
@@ -65,8 +67,10 @@ pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
 pub fn lock(store: &FileStore<'_>) -> Finding {
     const ABOUT: &str = "lock";
     let path = store.lock_path();
-    if !path.exists() {
-        return Finding::ok(ABOUT, "the registry has never been locked");
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Finding::ok(ABOUT, "the registry has never been locked"),
+        Err(source) => return unreadable(ABOUT, path, source),
     }
     match Lock::acquire(path, &LockOptions { timeout: USUAL, announce: &|_| () }) {
         Ok(_) => Finding::ok(ABOUT, "free"),
@@ -143,6 +147,10 @@ pub fn cache(directory: &Path) -> Finding {
     }
 }
 
+fn unreadable(about: &'static str, path: &Path, source: std::io::Error) -> Finding {
+    Finding::unreadable(about, &PathError { path: path.to_owned(), source })
+}
+
 fn damaged_copies(path: &Path) -> Vec<PathBuf> {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
     let entries = path.parent().and_then(|directory| directory.read_dir().ok()).into_iter().flatten().flatten();
@@ -158,7 +166,10 @@ fn damaged_copies(path: &Path) -> Vec<PathBuf> {
 #[cfg(unix)]
 fn open_to_others(about: &'static str, path: &Path) -> Option<Finding> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = path.metadata().ok()?.permissions().mode() & 0o777;
+    let mode = match path.metadata() {
+        Ok(metadata) => metadata.permissions().mode() & 0o777,
+        Err(source) => return Some(unreadable(about, path, source)),
+    };
     let shown = path.display();
     let remedy = format!("chmod go= {shown}");
     owner_finding(about, path).or_else(|| match mode & 0o077 {
@@ -173,7 +184,10 @@ fn open_to_others(about: &'static str, path: &Path) -> Option<Finding> {
 #[cfg(unix)]
 fn owner_finding(about: &'static str, path: &Path) -> Option<Finding> {
     use std::os::unix::fs::MetadataExt;
-    let owner = path.metadata().ok()?.uid();
+    let owner = match path.metadata() {
+        Ok(metadata) => metadata.uid(),
+        Err(source) => return Some(unreadable(about, path, source)),
+    };
     let user = inspect::current_user()?;
     let shown = path.display();
     (owner != user).then(|| {

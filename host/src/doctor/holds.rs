@@ -15,7 +15,10 @@ pub fn holds(snapshot: &Snapshot, world: &impl World) -> Vec<Finding> {
         ports.map(|reservation| reservation.port).collect::<Vec<_>>()
     };
     let (lost, alive) = (in_state(Liveness::Ended), in_state(Liveness::Alive));
-    let unlisted = recover(&mut Transaction::dry_run(snapshot.clone()), world);
+    let unlisted = match recover(&mut Transaction::dry_run(snapshot.clone()), world) {
+        Ok(unlisted) => unlisted,
+        Err(error) => return vec![Finding::unreadable(ABOUT, &error)],
+    };
     let mut findings = Vec::new();
     if !lost.is_empty() {
         findings.push(Finding::problem(

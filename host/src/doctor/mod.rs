@@ -13,6 +13,8 @@ pub use reservations::{clock, ephemeral, projects, stale, tables};
 
 use serde::Serialize;
 
+use crate::fs::PathError;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,6 +51,12 @@ impl Finding {
     #[must_use]
     pub fn note(about: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { about, severity: Severity::Note, what: what.into(), remedy: Some(remedy.into()) }
+    }
+
+    /// A file or directory cannot be looked at.
+    #[must_use]
+    pub fn unreadable(about: &'static str, error: &PathError) -> Self {
+        Self::problem(about, error.to_string(), format!("see to its owner and mode: ls -ld {}", error.path.display()))
     }
 
     /// Something is wrong, and what helps.

@@ -18,7 +18,10 @@ const NAMED: usize = 5;
 #[must_use]
 pub fn stale(snapshot: &Snapshot, world: &impl World) -> Finding {
     const ABOUT: &str = "stale";
-    let stale = would_collect(snapshot, world);
+    let stale = match would_collect(snapshot, world) {
+        Ok(stale) => stale,
+        Err(error) => return Finding::unreadable(ABOUT, &error),
+    };
     match stale.first() {
         None => Finding::ok(ABOUT, "every reservation has a reason"),
         Some(first) => {

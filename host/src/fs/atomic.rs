@@ -61,8 +61,10 @@ impl Staged {
         pieces: &[impl AsRef<[u8]>],
         mode: Option<u32>,
     ) -> Result<Self, PathError> {
-        let old = || Some(std::fs::metadata(path).ok()?.permissions());
-        let mode = mode.and_then(permissions).or_else(old);
+        let mode = match mode.and_then(permissions) {
+            None => mode_of(path)?,
+            mode => mode,
+        };
         if mode.is_none() {
             leave_to_umask(builder);
         }
@@ -95,6 +97,14 @@ impl Staged {
     pub fn put_in_place(self) -> Result<(), PathError> {
         self.temp.persist(&self.target).map_err(|error| error.error).at(&self.target)?;
         Ok(())
+    }
+}
+
+/// The permissions of the file that is there; none when there is none. Not to see them is no reason to give it others.
+fn mode_of(path: &Path) -> Result<Option<Permissions>, PathError> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => Ok(Some(found.at(path)?.permissions())),
     }
 }
 
@@ -177,6 +187,17 @@ mod tests {
     fn an_error_names_the_directory() {
         let error = write_atomic(Path::new("/nonexistent/file"), b"", None).unwrap_err();
         assert_eq!(error.to_string(), "/nonexistent: no such file or directory");
+    }
+
+    /// A loop of links stands for every look that fails: the mode of the file is unknown, and not that of a new one.
+    #[cfg(unix)]
+    #[test]
+    fn a_mode_that_cannot_be_seen_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::os::unix::fs::symlink("file", &path).unwrap();
+        assert!(write_atomic(&path, b"", None).is_err());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]

@@ -1,24 +1,62 @@
 //! Files and directories that belong to one user alone.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::{PathContext, PathError, read_up_to};
+use super::{PathContext, PathError, directory_of, read_up_to, sync_directory};
 
 /// Makes sure that a directory is there, belongs to the effective user, and is closed to everyone else (0700).
 ///
 /// # Errors
 /// The directory cannot be made, or it is another user's: writing into it would lock that user out of their own files.
 pub fn create_private_dir(path: &Path) -> Result<(), PathError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    if !path.is_dir() {
-        builder.create(path).at(path)?;
-    }
+    make_with_parents(path)?;
     close_to_others(path).at(path)
+}
+
+/// Makes the directory and those above it that are missing, each for its user alone, and durably: after a power cut what is then written
+/// below can still be found.
+fn make_with_parents(path: &Path) -> Result<(), PathError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = directory_of(path);
+    make_with_parents(parent)?;
+    match private_directory().create(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        made => made.at(path)?,
+    }
+    open_to_owner(path).at(path)?;
+    sync_directory(parent)
+}
+
+#[cfg(unix)]
+fn private_directory() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+#[cfg(not(unix))]
+fn private_directory() -> DirBuilder {
+    DirBuilder::new()
+}
+
+/// A umask such as 0777 takes the rights of a new directory away from its owner, too (umask(2)).
+#[cfg(unix)]
+fn open_to_owner(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    if std::fs::metadata(path)?.mode() & 0o700 != 0o700 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn open_to_owner(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -44,7 +82,7 @@ fn close_to_others(_: &Path) -> io::Result<()> {
 pub fn open_private(path: &Path) -> Result<File, PathError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    open(path, &mut options).at(path)
+    open_for_owner(path, &mut options).at(path)
 }
 
 /// Creates a private file (0600) that must not be there yet, and opens it for reading and writing.
@@ -52,7 +90,7 @@ pub fn open_private(path: &Path) -> Result<File, PathError> {
 /// # Errors
 /// It is there, or whatever the system reports.
 pub fn create_private(path: &Path) -> Result<File, PathError> {
-    open(path, OpenOptions::new().read(true).write(true).create_new(true)).at(path)
+    open_for_owner(path, OpenOptions::new().read(true).write(true).create_new(true)).at(path)
 }
 
 /// Reads a private file of at most `limit` bytes; none when there is no such file.
@@ -62,7 +100,7 @@ pub fn create_private(path: &Path) -> Result<File, PathError> {
 pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PathError> {
     let file = match open(path, OpenOptions::new().read(true)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.at(path)?,
+        file => file.at(path)?.0,
     };
     read_limited(file, limit).map(Some).at(path)
 }
@@ -75,7 +113,7 @@ fn read_limited(file: File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -90,6 +128,21 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     }
     #[cfg(unix)]
     refuse_foreign(&metadata)?;
+    Ok((file, metadata))
+}
+
+/// Opens, or makes, a file that its owner can open again, whatever the umask took away when it was made.
+fn open_for_owner(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let (file, metadata) = open(path, options)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        if metadata.mode() & 0o600 != 0o600 {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = metadata;
     Ok(file)
 }
 
@@ -108,7 +161,7 @@ fn explain_link(error: io::Error) -> io::Error {
 }
 
 #[cfg(unix)]
-fn refuse_foreign(metadata: &std::fs::Metadata) -> io::Result<()> {
+fn refuse_foreign(metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner == user {

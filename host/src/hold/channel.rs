@@ -102,9 +102,10 @@ impl Channel {
         Ok(channel)
     }
 
-    /// Takes the next caller of a control socket.
+    /// Takes the next caller of a control socket. This end never waits for the other: what cannot be said or heard right now is
+    /// [`io::ErrorKind::WouldBlock`].
     pub(super) fn answer(control: impl AsFd) -> io::Result<Self> {
-        let channel = Self(accept_with(control, SocketFlags::CLOEXEC)?).patient(PATIENCE)?;
+        let channel = Self(accept_with(control, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?);
         channel.refuse_strangers()?;
         Ok(channel)
     }
@@ -204,10 +205,11 @@ fn peer_user(socket: &OwnedFd) -> io::Result<u32> {
     if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A control socket at the path. Nobody can call before [`listen_to_callers`].
+/// A control socket at the path, for this user alone, whatever the umask says. Nobody can call before [`listen_to_callers`].
 pub(super) fn control_socket(path: &Path) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     at_address(path, |address| bind(&socket, address))?;
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(socket)
 }
 

@@ -63,8 +63,11 @@ pub fn forget(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<
         directory.remove(id);
         return Ok(());
     }
-    let others = directory.read(id).iter().any(|held| !ports.contains(&(held.protocol, held.port)));
-    if !others && end(directory, hold, id).is_ok_and(|ended| ended) {
+    // A file that says nothing, or cannot be read, may be that of a holder with other ports.
+    let is_its_last = directory
+        .read(id)
+        .is_ok_and(|held| held.is_some_and(|held| held.iter().all(|held| ports.contains(&(held.protocol, held.port)))));
+    if is_its_last && end(directory, hold, id).is_ok_and(|ended| ended) {
         directory.remove(id);
         return Ok(());
     }

@@ -5,13 +5,14 @@
 //! holder's control socket.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 use super::HoldError;
 #[cfg(target_os = "linux")]
-use crate::fs::{Lock, PathContext, PathError, create_private_dir};
-use crate::fs::{is_locked, read_private};
+use crate::fs::{Lock, create_private_dir};
+use crate::fs::{PathContext, PathError, is_locked, read_private};
 use crate::model::{HoldId, Reservation};
 use crate::os::Liveness;
 use crate::registry::read;
@@ -51,27 +52,39 @@ impl HoldDirectory {
         }
     }
 
-    /// What the holders that live say they hold, except for those with these files.
-    #[must_use]
-    pub fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
-        let files = self.files().into_iter().filter(|id| !except.contains(id));
-        files.filter(|id| self.liveness(*id) == Liveness::Alive).flat_map(|id| self.read(id)).collect()
+    /// What the holders that live say they hold, except for those with these files. A file that says nothing, as one does that could not
+    /// be written, is passed over: the kernel keeps its ports.
+    ///
+    /// # Errors
+    /// A file or the directory could not be read, and so may say anything.
+    pub fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
+        let mut held = Vec::new();
+        for id in self.files()?.into_iter().filter(|id| !except.contains(id)) {
+            if self.liveness(id) == Liveness::Alive {
+                held.extend(self.read(id)?.unwrap_or_default());
+            }
+        }
+        Ok(held)
     }
 
-    /// What the hold file lists, whether its holder lives or not.
-    pub(super) fn read(&self, id: HoldId) -> Vec<Reservation> {
-        let bytes = read_private(&self.file(id), LARGEST).ok().flatten();
-        bytes.and_then(|bytes| read(&bytes).ok()).unwrap_or_default()
+    /// What the hold file lists, whether its holder lives or not; none when it says nothing, or is not there.
+    pub(super) fn read(&self, id: HoldId) -> Result<Option<Vec<Reservation>>, PathError> {
+        let bytes = read_private(&self.file(id), LARGEST)?;
+        Ok(bytes.and_then(|bytes| read(&bytes).ok()))
     }
 
     /// Removes what dead holders left. Only under the registry's lock: a holder that is being born has a file that it has not
     /// locked yet.
-    pub fn sweep(&self) {
-        for id in self.files() {
+    ///
+    /// # Errors
+    /// The directory could not be read.
+    pub fn sweep(&self) -> Result<(), PathError> {
+        for id in self.files()? {
             if self.liveness(id) == Liveness::Ended {
                 self.remove(id);
             }
         }
+        Ok(())
     }
 
     /// Makes and locks a file. Only under the registry's lock.
@@ -107,12 +120,21 @@ impl HoldDirectory {
         self.0.join(format!("{id}.sock"))
     }
 
-    fn files(&self) -> Vec<HoldId> {
-        let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
-        let id = |entry: std::fs::DirEntry| {
-            HoldId::try_from(entry.file_name().to_str()?.strip_suffix(".json")?.to_owned()).ok()
+    fn files(&self) -> Result<Vec<HoldId>, PathError> {
+        let entries = match std::fs::read_dir(&self.0) {
+            // What a sandbox hides stays hidden: its holders are unknown, and the kernel keeps their ports.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+                return Ok(Vec::new());
+            }
+            entries => entries.at(&self.0)?,
         };
-        entries.filter_map(id).collect()
+        let mut files = Vec::new();
+        for entry in entries {
+            let name = entry.at(&self.0)?.file_name();
+            let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            files.extend(id.and_then(|id| HoldId::try_from(id.to_owned()).ok()));
+        }
+        Ok(files)
     }
 }
 

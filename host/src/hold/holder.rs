@@ -1,7 +1,7 @@
 //! The holder: has the sockets, answers its control socket, and ends in time.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ use rustix::time::{
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::channel::{Begin, Channel, Message, Until, listen_to_callers};
+use super::callers::{Answer, Callers, not_held};
+use super::channel::{Begin, Message, Until, listen_to_callers};
 use super::{HeldPort, HoldDirectory};
 use crate::fs::Lock;
 use crate::model::{HoldId, Port, ProcessId, Protocol};
@@ -38,7 +39,10 @@ pub enum End {
 }
 
 /// How often a hold file is looked at that cannot be watched.
-const UNWATCHED: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const UNWATCHED: Duration = Duration::from_secs(1);
+
+/// A port, as callers name it.
+type What = (Protocol, Port);
 
 /// A holder. Dropped, it lets go of everything, and leaves no file.
 #[derive(Debug)]
@@ -48,6 +52,7 @@ pub struct Holder {
     id: HoldId,
     lock: Lock,
     control: OwnedFd,
+    callers: Callers,
     clock: Option<OwnedFd>,
     process: Option<OwnedFd>,
     signals: Vec<(i32, UnixStream)>,
@@ -59,6 +64,7 @@ pub struct Holder {
 /// What a holder wakes up for.
 enum Event {
     Call,
+    Caller(usize),
     File,
     Clock,
     Process,
@@ -76,7 +82,8 @@ impl Holder {
         let signals = [SIGTERM, SIGINT, SIGHUP].into_iter().map(pipe_of).collect::<io::Result<_>>()?;
         let directory = HoldDirectory::from(PathBuf::from(begin.directory));
         let watch = watch(&directory.file(begin.id)).ok();
-        let this = Self { ports, directory, id: begin.id, lock, control, clock, process, signals, watch };
+        let callers = Callers::default();
+        let this = Self { ports, directory, id: begin.id, lock, control, callers, clock, process, signals, watch };
         listen_to_callers(&this.control)?;
         Ok(this)
     }
@@ -88,9 +95,14 @@ impl Holder {
     pub fn serve(mut self) -> io::Result<End> {
         loop {
             match self.next_event()? {
-                Event::Call => {
-                    // A caller who makes no sense, or hangs up, harms nobody else.
-                    let _ = Channel::answer(&self.control).and_then(|channel| self.converse(&channel));
+                // A caller who makes no sense, or hangs up, harms nobody else.
+                Event::Call => drop(self.callers.take(&self.control)),
+                Event::Caller(index) => {
+                    if let Some(message) = self.callers.question(index) {
+                        let answers = self.answers(message);
+                        self.callers.answer(index, answers);
+                    }
+                    self.callers.speak(index, &self.ports);
                     if self.ports.is_empty() {
                         return Ok(End::Released);
                     }
@@ -108,51 +120,61 @@ impl Holder {
         }
     }
 
-    /// Waits for the next event. Reasons to end come before calls.
-    fn next_event(&self) -> io::Result<Event> {
+    /// Waits for the next event. Reasons to end come before calls, and callers before new ones.
+    fn next_event(&mut self) -> io::Result<Event> {
+        loop {
+            let patience = self.callers.patience();
+            let unwatched = self.watch.is_none().then_some(UNWATCHED);
+            let patience = [patience, unwatched].into_iter().flatten().min();
+            let patience = patience.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+            let (events, mut waiting): (Vec<Event>, Vec<PollFd<'_>>) = self.events().unzip();
+            match poll(&mut waiting, patience.as_ref()) {
+                Ok(0) if self.watch.is_none() => return Ok(Event::File),
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => {
+                    let ready = waiting.iter().position(|waiting| !waiting.revents().is_empty());
+                    return events
+                        .into_iter()
+                        .nth(ready.unwrap_or_default())
+                        .ok_or_else(|| io::ErrorKind::Other.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// All that there is to wait for, the most important first.
+    fn events(&self) -> impl Iterator<Item = (Event, PollFd<'_>)> {
         let signals = self.signals.iter().map(|(number, pipe)| (Event::Signal(*number), pipe.as_fd()));
         let clock = self.clock.iter().map(|clock| (Event::Clock, clock.as_fd()));
         let process = self.process.iter().map(|process| (Event::Process, process.as_fd()));
         let file = self.watch.iter().map(|watch| (Event::File, watch.as_fd()));
-        let calls = [(Event::Call, self.control.as_fd())];
-        let (events, descriptors): (Vec<Event>, Vec<BorrowedFd<'_>>) =
-            signals.chain(clock).chain(process).chain(file).chain(calls).unzip();
-        let mut waiting: Vec<_> = descriptors.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
-        let patience = if self.watch.is_some() { None } else { Some(&UNWATCHED) };
-        loop {
-            match poll(&mut waiting, patience) {
-                Ok(0) => return Ok(Event::File),
-                Ok(_) => break,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let ready = waiting.iter().position(|waiting| !waiting.revents().is_empty());
-        events.into_iter().nth(ready.unwrap_or_default()).ok_or_else(|| io::ErrorKind::Other.into())
+        let to_end = signals.chain(clock).chain(process).chain(file);
+        let to_end = to_end.map(|(event, fd)| (event, PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let callers = self.callers.waits().enumerate();
+        let callers = callers.map(|(index, (fd, flags))| (Event::Caller(index), PollFd::from_borrowed_fd(fd, flags)));
+        to_end.chain(callers).chain([(Event::Call, PollFd::new(&self.control, PollFlags::IN))])
     }
 
-    fn converse(&mut self, caller: &Channel) -> io::Result<()> {
-        while let Some((message, _)) = caller.receive()? {
-            match message {
-                Message::Share(ports) => self.share(&ports, caller)?,
-                Message::Forget(ports) => {
-                    self.forget(&ports);
-                    caller.send(&Message::Done, &[])?;
-                }
-                _ => caller.send(&Message::Failed("a holder shares and forgets, and nothing else".to_owned()), &[])?,
+    /// Does what a caller asks, and says what it is to hear.
+    fn answers(&mut self, message: Message) -> Vec<Answer> {
+        match message {
+            Message::Share(ports) => {
+                let held = |what: &&What| self.ports.iter().any(|held| (held.protocol, held.port) == **what);
+                let shared = ports.iter().take_while(held).map(|&(protocol, port)| Answer::Port(protocol, port));
+                let missing = ports.iter().find(|what| !held(what));
+                let last = missing.map_or(Message::Done, |&(protocol, port)| not_held(protocol, port));
+                shared.chain([Answer::Message(last)]).collect()
+            }
+            Message::Forget(ports) => {
+                self.forget(&ports);
+                vec![Answer::Message(Message::Done)]
+            }
+            _ => {
+                let why = "a holder shares and forgets, and nothing else".to_owned();
+                vec![Answer::Message(Message::Failed(why))]
             }
         }
-        Ok(())
-    }
-
-    fn share(&self, ports: &[(Protocol, Port)], caller: &Channel) -> io::Result<()> {
-        for &(protocol, port) in ports {
-            match self.ports.iter().find(|held| (held.protocol, held.port) == (protocol, port)) {
-                Some(held) => caller.send_port(held)?,
-                None => return caller.send(&Message::Failed(format!("it does not hold {protocol} port {port}")), &[]),
-            }
-        }
-        caller.send(&Message::Done, &[])
     }
 
     /// Closes the sockets first: when the caller hears of it, the kernel has the ports back.
@@ -162,14 +184,17 @@ impl Holder {
             self.directory.remove(self.id);
             return;
         }
-        let mut left = self.directory.read(self.id);
-        left.retain(|reservation| !ports.contains(&(reservation.protocol, reservation.port)));
-        match self.directory.rewrite(self.id, &left) {
+        let rewritten = self.directory.read(self.id).and_then(|left| {
+            let mut left = left.unwrap_or_default();
+            left.retain(|reservation| !ports.contains(&(reservation.protocol, reservation.port)));
+            self.directory.rewrite(self.id, &left)
+        });
+        match rewritten {
             Ok(lock) => {
                 self.lock = lock;
                 self.watch = watch(&self.directory.file(self.id)).ok();
             }
-            // On a full disk: rather nothing than what is no longer true.
+            // On a full disk, or without a look at the file: rather nothing than what is no longer true.
             Err(_) => drop(self.lock.file().set_len(0)),
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn liveness(process: &ProcessId) -> Liveness {
     match fs::read(format!("/proc/{}/stat", process.pid)) {
         Ok(stat) if running_since(&stat) == Some(process.started) => Liveness::Alive,
         // What makes no sense is no proof.
-        Ok(stat) if fields_after_name(&stat).is_none() => Liveness::Unknown,
+        Ok(stat) if !is_whole(&stat) => Liveness::Unknown,
         // Nor is what another pid namespace calls so.
         Ok(_) if view_of_processes() == ProcView::Foreign && !is_pid_unused(process.pid) => Liveness::Unknown,
         Ok(_) => Liveness::Ended,
@@ -133,6 +133,11 @@ fn running_since(stat: &[u8]) -> Option<u64> {
         "Z" | "X" | "x" => None,
         _ => fields[19].parse().ok(),
     }
+}
+
+/// Whether the text says what it should: of processes that have ended, too.
+fn is_whole(stat: &[u8]) -> bool {
+    fields_after_name(stat).is_some_and(|fields| fields[19].parse::<u64>().is_ok())
 }
 
 /// The fields of `stat` from the third on, the state; none when those that count are not all there. The name need not be UTF-8.

@@ -1,14 +1,15 @@
 //! Windows: machine and boot from the registry. There are no namespaces.
 
+use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use windows_registry::LOCAL_MACHINE;
+use windows_registry::{Key, LOCAL_MACHINE};
 
 pub(super) use super::processes::{parent, process_id};
 
 use super::Liveness;
-use crate::fs::PathError;
+use crate::fs::{PathContext, PathError};
 use crate::model::{Moment, NetworkNamespace, Place, Port, PortRange, ProcessId};
 
 /// Made when Windows is installed.
@@ -18,10 +19,9 @@ const MACHINE: (&str, &str) = (r"SOFTWARE\Microsoft\Cryptography", "MachineGuid"
 const BOOT: (&str, &str) =
     (r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters", "BootId");
 
-/// What the registry lacks or hides is unknown, and so proves nothing: every place may then be this one.
 pub(super) fn place() -> Result<Place, PathError> {
-    let machine = LOCAL_MACHINE.open(MACHINE.0).and_then(|key| key.get_string(MACHINE.1)).unwrap_or_default();
-    let boot = LOCAL_MACHINE.open(BOOT.0).and_then(|key| key.get_u32(BOOT.1)).ok().filter(|_| !machine.is_empty());
+    let machine = value(MACHINE, Key::get_string)?.unwrap_or_default();
+    let boot = value(BOOT, Key::get_u32)?.filter(|_| !machine.is_empty());
     Ok(Place {
         // The count alone would be the same on many machines.
         boot: boot.map(|boot| format!("{machine}-{boot}")).unwrap_or_default(),
@@ -30,6 +30,24 @@ pub(super) fn place() -> Result<Place, PathError> {
         processes: 0,
         time: None,
     })
+}
+
+/// A value of the system's registry; none when it lacks or hides it. That lasts, so the place is unknown and may be any. Every other
+/// failure says nothing.
+fn value<T>(
+    (path, name): (&str, &str),
+    read: impl FnOnce(&Key, &str) -> windows_registry::Result<T>,
+) -> Result<Option<T>, PathError> {
+    match LOCAL_MACHINE.open(path).and_then(|key| read(&key, name)) {
+        Ok(value) => Ok(Some(value)),
+        // As HRESULTs: no such file, no such path, access denied, and a value of another type.
+        Err(error)
+            if [0x8007_0002, 0x8007_0003, 0x8007_0005, 0x8007_000D].contains(&error.code().0.cast_unsigned()) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(io::Error::other(error.message())).at(format!(r"HKEY_LOCAL_MACHINE\{path}\{name}")),
+    }
 }
 
 /// Time since the boot in whole seconds, time asleep included (`GetTickCount64`).

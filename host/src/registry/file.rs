@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::format::{self, Decoded, VERSION};
+use super::snapshot::Step;
 use super::source::Source;
 use super::{Notice, RegistryError, Snapshot, Store, Transaction};
-use crate::fs::{Lock, LockOptions, PathError, Staged, create_private_dir, directory_of, read_private, sync_directory};
+use crate::fs::{
+    Lock, LockOptions, PathContext, PathError, Staged, create_private_dir, directory_of, read_private, sync_directory,
+};
 
 /// No registry is that large: 65535 ports of two protocols on a few hosts are some 50 MB.
 const LARGEST: u64 = 256 << 20;
@@ -142,24 +145,59 @@ impl<'a> FileStore<'a> {
         let pieces = format::encode(&snapshot.reservations, snapshot.source.as_ref());
         let staged = Staged::under_lock(&self.path, &pieces, Some(0o600))?;
         match state {
-            State::Good => self.keep_as(&self.previous()),
-            State::Damaged => self.keep_as(&self.name_for_damaged()),
+            State::Good => self.keep_as(&self.previous())?,
+            State::Damaged => self.keep_as(&self.name_for_damaged())?,
             State::Missing | State::Lost | State::Newer(_) => {}
         }
         Ok(staged.put_in_place()?)
     }
 
     /// Keeps the file under another name too. What had that name is there until this has it: whoever is killed in between must not
-    /// leave the registry without a former state. A file system without hard links goes without; the new file is whole all the same.
-    fn keep_as(&self, other: &Path) {
+    /// leave the registry without a former state. A file system without hard links gets a copy.
+    fn keep_as(&self, other: &Path) -> Result<(), PathError> {
         let link = beside(&self.path, "link");
-        let linked = std::fs::hard_link(&self.path, &link).or_else(|_| {
+        let linked = match std::fs::hard_link(&self.path, &link) {
             // Left by someone who was killed, or by a rename between two names of one file, which does nothing (rename(2)).
-            std::fs::remove_file(&link)?;
-            std::fs::hard_link(&self.path, &link)
-        });
-        let _ = linked.and_then(|()| std::fs::rename(&link, other));
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                std::fs::remove_file(&link).at(&link)?;
+                std::fs::hard_link(&self.path, &link)
+            }
+            linked => linked,
+        };
+        match linked {
+            Err(error) if lacks_links(&error) => {
+                let bytes = read_private(&self.path, LARGEST)?.unwrap_or_default();
+                Staged::new(other, &bytes, Some(0o600))?.put_in_place()
+            }
+            linked => linked.at(&link).and_then(|()| std::fs::rename(&link, other).at(other)),
+        }
     }
+
+    /// The change is in the registry, but whether it would outlast a power cut is not known, so its maker is not to rely on it: it is taken
+    /// back. What is then there was there before, and may be so after a power cut, too.
+    fn take_back(&self, steps: Vec<Step>, error: PathError) -> RegistryError {
+        let added = |step: &Step| match step {
+            Step::Added(_, port) => Some(*port),
+            Step::Had(_) => None,
+        };
+        let ports: Vec<_> = steps.iter().filter_map(added).collect();
+        let undone = || {
+            let _lock = Lock::acquire(&self.lock, &self.patience)?;
+            let (snapshot, state) = self.read()?;
+            let mut transaction = Transaction::new(snapshot);
+            transaction.take_back(steps);
+            if transaction.changed() { self.write(&transaction, state) } else { Ok(()) }
+        };
+        match undone() {
+            Ok(()) => error.into(),
+            Err(undo) => RegistryError::NotTakenBack { ports, error, undo: Box::new(undo) },
+        }
+    }
+}
+
+/// Whether the file system has no hard links (link(2), `EPERM`).
+fn lacks_links(error: &std::io::Error) -> bool {
+    cfg!(not(unix)) || matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported)
 }
 
 impl Store for FileStore<'_> {
@@ -189,10 +227,14 @@ impl Store for FileStore<'_> {
         // Whoever waits for the lock need not wait for the directory: they sync it as well. So do those who change nothing, for what they
         // answer may rest on a change that its maker has not synced yet.
         drop(lock);
-        if !transaction.is_followed {
-            sync_directory(directory_of(&self.path)).map_err(RegistryError::from)?;
+        if transaction.is_followed {
+            return Ok(answer);
         }
-        Ok(answer)
+        match sync_directory(directory_of(&self.path)) {
+            Ok(()) => Ok(answer),
+            Err(error) if transaction.changed() => Err(self.take_back(transaction.steps, error).into()),
+            Err(error) => Err(RegistryError::from(error).into()),
+        }
     }
 }
 

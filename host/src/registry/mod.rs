@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::fs::{LockError, PathError};
+use crate::model::Port;
 
 /// Where reservations are kept.
 pub trait Store {
@@ -73,6 +74,16 @@ pub enum RegistryError {
         /// The file.
         path: PathBuf,
     },
+    /// A change is in the registry, but not known to be on the disk, and it could not be taken back.
+    #[error("{}, but not safe from a power cut ({error}), and this could not be taken back ({undo})", reserved(.ports))]
+    NotTakenBack {
+        /// The ports that are reserved now.
+        ports: Vec<Port>,
+        /// What failed.
+        error: PathError,
+        /// Why it could not be taken back.
+        undo: Box<RegistryError>,
+    },
     /// Neither the file nor the copy of its former state can be understood.
     #[error(
         "{0}: not a registry ({why}), and its former state, {1}, is missing or damaged too. No port is chosen, because it may be \
@@ -87,4 +98,16 @@ pub enum RegistryError {
         /// What the parser said.
         why: String,
     },
+}
+
+/// `port 8000 is reserved`, for a message that says what stands although a command failed.
+pub(crate) fn reserved(ports: &[Port]) -> String {
+    match ports {
+        [] => "the change is made".to_owned(),
+        [port] => format!("port {port} is reserved"),
+        ports => {
+            let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+            format!("the ports {} are reserved", ports.join(", "))
+        }
+    }
 }

@@ -117,15 +117,24 @@ impl Snapshot {
 #[derive(Debug)]
 pub struct Transaction {
     pub(super) snapshot: Snapshot,
-    changed: bool,
+    pub(super) steps: Vec<Step>,
     pub(super) is_followed: bool,
+}
+
+/// A change, as it is taken back.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// This one was added.
+    Added(ReservationId, Port),
+    /// This is what was there.
+    Had(Reservation),
 }
 
 impl Transaction {
     /// Only a store opens a transaction, and it does so under its lock. A rehearsal on a copy, whose changes go nowhere, is
     /// [`Transaction::dry_run`].
     pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, changed: false, is_followed: false }
+        Self { snapshot, steps: Vec::new(), is_followed: false }
     }
 
     /// A transaction on a copy, to see what would happen. It cannot be committed.
@@ -136,6 +145,7 @@ impl Transaction {
 
     /// Adds a reservation.
     pub fn insert(&mut self, reservation: Reservation) {
+        self.steps.push(Step::Added(reservation.id, reservation.port));
         self.snapshot.reservations.push(reservation);
         self.has_changed(self.snapshot.reservations.len() - 1);
     }
@@ -143,7 +153,11 @@ impl Transaction {
     /// Puts another reservation in the place of the one at `index` of [`Snapshot::reservations`].
     pub fn replace(&mut self, index: usize, reservation: Reservation) {
         if self.snapshot.reservations[index] != reservation {
-            self.snapshot.reservations[index] = reservation;
+            if self.snapshot.reservations[index].id != reservation.id {
+                self.steps.push(Step::Added(reservation.id, reservation.port));
+            }
+            let had = std::mem::replace(&mut self.snapshot.reservations[index], reservation);
+            self.steps.push(Step::Had(had));
             self.has_changed(index);
         }
     }
@@ -157,15 +171,14 @@ impl Transaction {
         }
     }
 
-    /// Says that another transaction follows, and that nobody is told before of what changes here. So it need not survive a power cut
-    /// yet, and a store may save the time.
+    /// Says that what changes here need not survive a power cut yet, and a store may save the time: another transaction follows before
+    /// anybody is told of it, or it undoes what nobody was told of.
     pub fn defer_sync(&mut self) {
         self.is_followed = true;
     }
 
     fn has_changed(&mut self, index: usize) {
         self.snapshot.source.iter_mut().for_each(|source| source.changed(index));
-        self.changed = true;
     }
 
     /// Removes the reservations for which `leaves` is true, and returns them.
@@ -174,16 +187,33 @@ impl Transaction {
         if !leaving.contains(&true) {
             return Vec::new();
         }
-        self.changed = true;
         self.snapshot.source.iter_mut().for_each(|source| source.removed(&leaving));
         let mut leaving = leaving.into_iter();
-        self.snapshot.reservations.extract_if(.., |_| leaving.next().unwrap_or_default()).collect()
+        let removed: Vec<_> =
+            self.snapshot.reservations.extract_if(.., |_| leaving.next().unwrap_or_default()).collect();
+        self.steps.extend(removed.iter().cloned().map(Step::Had));
+        removed
+    }
+
+    /// Takes back what another transaction did: what it added goes, and what it changed or removed is as it was, unless somebody has the
+    /// port by now.
+    pub(super) fn take_back(&mut self, steps: Vec<Step>) {
+        for step in steps.into_iter().rev() {
+            match step {
+                Step::Added(id, _) => drop(self.remove(|reservation| reservation.id == id)),
+                Step::Had(old) => match self.reservations().iter().position(|reservation| reservation.id == old.id) {
+                    Some(index) => self.replace(index, old),
+                    None if self.reservations().iter().any(|reservation| reservation.overlaps(&old)) => {}
+                    None => self.insert(old),
+                },
+            }
+        }
     }
 
     /// Whether there is anything to commit.
     #[must_use]
     pub fn changed(&self) -> bool {
-        self.changed
+        !self.steps.is_empty()
     }
 }
 

@@ -77,6 +77,24 @@ pub fn orphans(snapshot: &Snapshot, world: &impl World, granted: &[Granted]) -> 
 /// # Errors
 /// [`RegistryError`].
 pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<(), RegistryError> {
+    undo(store, world, granted, is_provisional)
+}
+
+/// Ends what is new, because nobody can be told of it: reservations and holds. What a name had before, it has again; what was there
+/// stays.
+///
+/// # Errors
+/// [`RegistryError`].
+pub fn give_back(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<(), RegistryError> {
+    undo(store, world, granted, |_| true)
+}
+
+fn undo(
+    store: &impl Store,
+    world: &impl World,
+    granted: &[Granted],
+    may_go: impl Fn(&Reservation) -> bool,
+) -> Result<(), RegistryError> {
     let new: Vec<_> = granted.iter().filter(|granted| !granted.existed).collect();
     let held: Vec<_> =
         granted.iter().filter(|granted| granted.newly_held).map(|granted| &granted.reservation).collect();
@@ -85,11 +103,11 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
         return Ok(());
     }
     store.transaction(|transaction| {
+        transaction.defer_sync();
         for held in held {
             transaction.update(held.id, |known| known.hold = None);
         }
-        transaction
-            .remove(|other| is_provisional(other) && new.iter().any(|granted| granted.reservation.id == other.id));
+        transaction.remove(|other| may_go(other) && new.iter().any(|granted| granted.reservation.id == other.id));
         for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
             if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
                 transaction.insert(old.clone());

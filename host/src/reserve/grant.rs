@@ -37,10 +37,10 @@ pub(super) fn hold_through<W: World>(
     let outcome = match (granted, keeper) {
         (Ok(outcome), Some(keeper)) => match keeper.commit() {
             Ok(()) => Ok(outcome),
-            Err(error) => {
-                undo(store, &outcome)?;
-                Err(error.into())
-            }
+            Err(error) => Err(match undo(store, &outcome) {
+                Ok(()) => error.into(),
+                Err(undo) => ReserveError::NotUndone { ports: new_ports(&outcome), error, undo },
+            }),
         },
         (granted, _) => granted,
     };
@@ -63,6 +63,7 @@ pub fn dry_run(store: &impl Store, world: &impl World, requests: &[Request]) -> 
 /// The holder gave up when all was written: nothing is held, so nothing new is reserved.
 fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     store.transaction(|transaction| {
+        transaction.defer_sync();
         for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
             if !existed {
                 transaction.remove(|other| other.id == reservation.id);
@@ -74,13 +75,18 @@ fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     })
 }
 
+/// The ports that were not reserved before.
+fn new_ports(outcome: &Outcome) -> Vec<Port> {
+    outcome.granted.iter().filter(|granted| !granted.existed).map(|granted| granted.reservation.port).collect()
+}
+
 pub(super) fn grant(
     transaction: &mut Transaction,
     world: &impl World,
     keeper: Option<&dyn HoldBackend>,
     requests: &[Request],
 ) -> Result<Outcome, ReserveError> {
-    let recovered = recover(transaction, world);
+    let recovered = recover(transaction, world).map_err(RegistryError::from)?;
     let unkept = unkept_once(transaction, world);
     let collected = collect_cheaply(transaction, world);
     for project in projects(requests) {

@@ -180,8 +180,8 @@ impl World for Machine {
         *self.holders.borrow_mut().entry(id).or_insert_with(|| directory.liveness(id))
     }
 
-    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
-        self.holds.as_ref().map(|directory| directory.held(except)).unwrap_or_default()
+    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
+        self.holds.as_ref().map_or_else(|| Ok(Vec::new()), |directory| directory.held(except))
     }
 
     #[cfg(target_os = "linux")]
@@ -197,8 +197,8 @@ impl World for Machine {
         Err(in_process(hold, ports))
     }
 
-    fn sweep(&self) {
-        self.holds.iter().for_each(HoldDirectory::sweep);
+    fn sweep(&self) -> Result<(), PathError> {
+        self.holds.iter().try_for_each(HoldDirectory::sweep)
     }
 
     fn keeper(&self) -> Option<&dyn HoldBackend> {

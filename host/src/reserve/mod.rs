@@ -28,7 +28,7 @@ mod tests;
 
 pub use adopt::{Adopted, adopt};
 pub use choice::PortSelector;
-pub use confirm::{abandon, confirm, orphans};
+pub use confirm::{abandon, confirm, give_back, orphans};
 pub use grant::{dry_run, reserve};
 pub use machine::Machine;
 pub use naming::{NameOptions, NameRequest, names_of, reserve_names};
@@ -45,7 +45,7 @@ use thiserror::Error;
 use crate::hold::HoldError;
 use crate::model::{Host, Port, Reservation};
 use crate::probe::ProbeError;
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, reserved};
 
 /// How long a reservation without another lease stays alive while nothing listens on it, and a provisional one in any case.
 pub const GRACE: std::time::Duration = std::time::Duration::from_secs(60);
@@ -62,6 +62,16 @@ pub enum ReserveError {
     /// The port cannot be held.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// The port cannot be held, and what was reserved for it could not be undone.
+    #[error("{}, but not held ({error}), and this could not be undone ({undo})", reserved(.ports))]
+    NotUndone {
+        /// The ports that are reserved now.
+        ports: Vec<Port>,
+        /// What failed.
+        error: HoldError,
+        /// Why the reservations could not be undone.
+        undo: RegistryError,
+    },
     /// The one port that was asked for is somebody's.
     #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
     NotFree {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::stale::holder_of;
 use super::world::World;
+use crate::fs::PathError;
 use crate::hold::HoldError;
 use crate::model::{Hold, HoldId, Lease, Port, ProcessId, Protocol, Reservation};
 use crate::os::Liveness;
@@ -11,9 +12,12 @@ use crate::registry::Transaction;
 
 /// Takes back what a registry that was lost or damaged had about holds: the holders have it in their files. Returns how many
 /// reservations that were.
-pub fn recover(transaction: &mut Transaction, world: &impl World) -> usize {
+///
+/// # Errors
+/// The hold files could not be read.
+pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<usize, PathError> {
     let known = transaction.reservations().iter().filter_map(file_of);
-    let held = world.held(&known.collect::<HashSet<_>>());
+    let held = world.held(&known.collect::<HashSet<_>>())?;
     let mut recovered = 0;
     for mut held in held {
         if !world.place().shares_ports_with(&held.place) {
@@ -38,7 +42,7 @@ pub fn recover(transaction: &mut Transaction, world: &impl World) -> usize {
         }
         recovered += 1;
     }
-    recovered
+    Ok(recovered)
 }
 
 /// Ports whose holder did not let go, and why.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::recover::{recover, release_hold};
 use super::stale::{Stale, is_held, why_stale};
 use super::world::World;
+use crate::fs::PathError;
 use crate::hold::HoldError;
 use crate::model::{Lease, Moment, Reservation};
 use crate::registry::{RegistryError, Snapshot, Store, Transaction};
@@ -45,7 +46,7 @@ pub fn release(
     let here = world.place();
     let mut held = Vec::new();
     let first = store.transaction(|transaction| {
-        recover(transaction, world);
+        recover(transaction, world)?;
         let mut is_meant =
             |reservation: &Reservation| here.shares_ports_with(&reservation.place) && leaves(reservation);
         held =
@@ -55,7 +56,8 @@ pub fn release(
     let (released, registry) = match first {
         Ok(released) => (released, None),
         Err(error) => {
-            held = world.held(&HashSet::new());
+            let Ok(all) = world.held(&HashSet::new()) else { return Err(error) };
+            held = all;
             held.retain(|each| here.shares_ports_with(&each.place) && leaves(each));
             if held.is_empty() {
                 return Err(error);
@@ -90,8 +92,8 @@ fn end_holds(store: &impl Store, world: &impl World, mut held: Vec<Reservation>,
 /// [`RegistryError`]; then nothing has changed.
 pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, RegistryError> {
     let released = store.transaction(|transaction| {
-        recover(transaction, world);
-        world.sweep();
+        recover(transaction, world)?;
+        world.sweep()?;
         let now = world.now();
         Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, now, world)))
     })?;
@@ -101,12 +103,14 @@ pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, 
 }
 
 /// What [`collect`] would end now.
-#[must_use]
-pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Vec<Released> {
+///
+/// # Errors
+/// The hold files could not be read.
+pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Result<Vec<Released>, PathError> {
     let mut rehearsal = Transaction::dry_run(snapshot.clone());
-    recover(&mut rehearsal, world);
+    recover(&mut rehearsal, world)?;
     let now = world.now();
-    remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world))
+    Ok(remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world)))
 }
 
 /// Ends the stale ones that are cheap to tell.

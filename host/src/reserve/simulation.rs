@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::world::{Occupied, Presence, World};
 use super::{PortSelector, Request};
+use crate::fs::PathError;
 use crate::hold::{Claims, HoldBackend, HoldError};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange,
@@ -120,9 +121,9 @@ impl World for Simulation {
         if self.keeper.files.borrow().contains_key(&id) { Liveness::Alive } else { Liveness::Ended }
     }
 
-    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation> {
+    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
         let files = self.keeper.files.borrow();
-        files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone()).collect()
+        Ok(files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone()).collect())
     }
 
     fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {
@@ -136,7 +137,9 @@ impl World for Simulation {
         Ok(())
     }
 
-    fn sweep(&self) {}
+    fn sweep(&self) -> Result<(), PathError> {
+        Ok(())
+    }
 
     fn keeper(&self) -> Option<&dyn HoldBackend> {
         Some(&self.keeper)

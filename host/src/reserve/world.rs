@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::fs::PathError;
 use crate::hold::{HoldBackend, HoldError};
 use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
 use crate::os::{Liveness, inspect};
@@ -55,7 +56,10 @@ pub trait World {
     fn hold_file(&self, id: HoldId) -> Liveness;
 
     /// What the living holders of this registry hold, except for those with these hold files.
-    fn held(&self, except: &HashSet<HoldId>) -> Vec<Reservation>;
+    ///
+    /// # Errors
+    /// Their files could not be read.
+    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError>;
 
     /// Makes a holder let go of these ports of its. When this returns, the kernel has them back.
     ///
@@ -64,7 +68,10 @@ pub trait World {
     fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError>;
 
     /// Removes what holders left that died too early for the registry to know them. Only within a transaction.
-    fn sweep(&self);
+    ///
+    /// # Errors
+    /// Their files could not be listed.
+    fn sweep(&self) -> Result<(), PathError>;
 
     /// What makes holds; none: requests for holds get reservations without.
     fn keeper(&self) -> Option<&dyn HoldBackend>;

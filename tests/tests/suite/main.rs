@@ -43,6 +43,7 @@ mod projects;
 mod property;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod races;
+mod registry_faults;
 mod registry_file;
 mod releasing;
 mod reserve_network;

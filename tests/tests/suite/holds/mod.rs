@@ -10,6 +10,7 @@ mod holder;
 mod kinds;
 mod library;
 mod places;
+mod talkers;
 
 /// Tries to bind a port in every way, and prints which ways there are: options and address.
 const RIVALS: &str = "

@@ -1,0 +1,49 @@
+//! What becomes of ports whose numbers cannot be printed.
+
+use std::io;
+use std::path::Path;
+
+use super::{CommandError, Context};
+use crate::fs::describe;
+use crate::model::Port;
+use crate::registry::reserved;
+use crate::reserve::{Granted, give_back};
+
+impl Context {
+    /// Says what became of the answer that tells of these ports. If it could not be written nobody knows them, and what is new is given
+    /// back; but not what is written into a file.
+    pub(crate) fn answered(
+        &self,
+        granted: &[Granted],
+        file: Option<&Path>,
+        answer: io::Result<()>,
+    ) -> Result<(), CommandError> {
+        let Err(error) = answer else { return Ok(()) };
+        if let Some(file) = file {
+            let ports: Vec<_> = granted.iter().map(|granted| granted.reservation.port).collect();
+            let done = format!("{} and written into {}", reserved(&ports), file.display());
+            return Err(CommandError::done_but(done, &error));
+        }
+        let new: Vec<_> = granted.iter().filter(|granted| !granted.existed || granted.newly_held).cloned().collect();
+        if new.is_empty() {
+            return Err(error.into());
+        }
+        Err(match self.take_back(&new) {
+            Ok(()) => CommandError::environment(format_args!(
+                "the answer cannot be written: {}; nothing new is reserved or held",
+                describe(&error)
+            )),
+            Err(undo) => {
+                let ports: Vec<Port> = new.iter().map(|granted| granted.reservation.port).collect();
+                let done = format!("{} and this could not be undone ({undo})", reserved(&ports));
+                CommandError::done_but(done, &error).hint_release(&ports)
+            }
+        })
+    }
+
+    /// Ends what is new of these, reservations and holds.
+    pub(crate) fn take_back(&self, granted: &[Granted]) -> Result<(), CommandError> {
+        let store = self.store()?;
+        Ok(give_back(&store, &self.machine(&store)?, granted)?)
+    }
+}
