@@ -20,8 +20,8 @@ const BOOT: (&str, &str) =
     (r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters", "BootId");
 
 pub(super) fn place() -> Result<Place, PathError> {
-    let machine = value(MACHINE, Key::get_string)?.unwrap_or_default();
-    let boot = value(BOOT, Key::get_u32)?.filter(|_| !machine.is_empty());
+    let machine = value(MACHINE, |key, name| key.get_string(name))?.unwrap_or_default();
+    let boot = value(BOOT, |key, name| key.get_u32(name))?.filter(|_| !machine.is_empty());
     Ok(Place {
         // The count alone would be the same on many machines.
         boot: boot.map(|boot| format!("{machine}-{boot}")).unwrap_or_default(),
