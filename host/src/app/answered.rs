@@ -41,6 +41,18 @@ impl Context {
         })
     }
 
+    /// The error of a step that came after these were reserved. What is new of them is given back, or named.
+    pub(crate) fn without(&self, granted: &[Granted], error: CommandError) -> CommandError {
+        match self.take_back(granted) {
+            Ok(()) => error,
+            Err(undo) => {
+                let new = granted.iter().filter(|granted| !granted.existed);
+                let ports: Vec<_> = new.map(|granted| granted.reservation.port).collect();
+                error.and(format_args!("{}, and this could not be undone ({undo})", reserved(&ports)))
+            }
+        }
+    }
+
     /// Ends what is new of these, reservations and holds.
     pub(crate) fn take_back(&self, granted: &[Granted]) -> Result<(), CommandError> {
         let store = self.store()?;

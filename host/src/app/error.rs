@@ -92,6 +92,12 @@ impl CommandError {
         Self::environment(format_args!("{done}, but the answer cannot be written: {}", describe(error)))
     }
 
+    /// The same error, and what else has to be said.
+    pub(crate) fn and(mut self, more: impl fmt::Display) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+
     /// The same error with the line that gives these ports back, if there are any.
     pub(crate) fn hint_release(self, ports: &[Port]) -> Self {
         if ports.is_empty() {

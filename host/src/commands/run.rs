@@ -80,6 +80,11 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
         return Err(CommandError::usage(format_args!("{lease}: with run the port is kept while the command runs")));
     }
     args.names.check()?;
+    // Before anything is reserved, or taken over from a holder: a command that is not there needs no port.
+    #[cfg(unix)]
+    if let Some(program) = args.command.first().filter(|word| !word.as_encoded_bytes().contains(&b'{')) {
+        handover::find_program(program)?;
+    }
     let store = context.store()?;
     let (mut ports, queue_early) = match &args.config {
         Some(path) => {

@@ -35,6 +35,14 @@ impl Default for LockOptions<'_> {
     }
 }
 
+impl LockOptions<'_> {
+    /// When the patience of somebody who begins to wait now is over. A clock has an end, and a century is as good as for ever.
+    fn deadline(&self) -> Instant {
+        const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+        Instant::now() + self.timeout.min(CENTURY)
+    }
+}
+
 impl fmt::Debug for LockOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockOptions").field("timeout", &self.timeout).finish_non_exhaustive()
@@ -95,7 +103,7 @@ impl Lock {
     /// # Errors
     /// [`LockError`].
     pub fn acquire(path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
-        let deadline = Instant::now() + patience.timeout;
+        let deadline = patience.deadline();
         loop {
             let left = LockOptions { timeout: deadline.saturating_duration_since(Instant::now()), ..*patience };
             let lock =
@@ -154,7 +162,7 @@ impl Lock {
 /// later, it finds nobody to hand it to and lets go.
 fn wait(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Lock, LockError> {
     let file_id = file.metadata().ok().and_then(|metadata| id_of(&metadata));
-    let deadline = Instant::now() + patience.timeout;
+    let deadline = patience.deadline();
     let (sender, receiver) = channel();
     let take = move || {
         let locked = lock(&file).map(|()| file);
@@ -274,6 +282,13 @@ mod tests {
 
     fn patience(millis: u64) -> LockOptions<'static> {
         LockOptions { timeout: Duration::from_millis(millis), announce: &|_| () }
+    }
+
+    #[test]
+    fn the_longest_patience_is_no_overflow() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        Lock::acquire(&path, &LockOptions { timeout: Duration::MAX, announce: &|_| () }).unwrap();
     }
 
     #[test]

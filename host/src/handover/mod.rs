@@ -58,6 +58,8 @@ use crate::model::{Guarantee, Port, Protocol};
 
 #[cfg(unix)]
 use driver::HandoverDriver;
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) use executable::find as find_program;
 pub use method::{Method, MethodError};
 
 /// A command to run, and the ports that it is to have.

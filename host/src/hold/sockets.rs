@@ -63,7 +63,7 @@ pub fn claim(
     let failed = |source| ProbeError::Failed { protocol, port, address: addresses[0], source };
     let held = match bind_all(protocol, port, &addresses, Sharing::Nothing)? {
         // Behind a forwarding rule the port binds without complaint, and is somebody's all the same.
-        Some(_) if protocol == Protocol::Tcp && is_answered(port, &addresses) => {
+        Some(_) if protocol == Protocol::Tcp && is_answered(port, &addresses)? => {
             return Ok(Claim::NotHeld(PortState::Taken));
         }
         Some(sockets) => HeldPort { kind, protocol, port, sockets },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::ProbeError;
-use super::bind::{Sharing, bind, bind_all, covering};
+use super::bind::{Sharing, bind, bind_all, covering, lacks_family};
 use crate::model::{Port, Protocol};
 
 /// What the kernel says about a port now.
@@ -38,7 +38,7 @@ pub fn probe(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<Por
     let addresses = covering(addresses);
     match bind_all(protocol, port, &addresses, Sharing::Nothing)? {
         // Our sockets stay open meanwhile: a connection from the port to itself would answer, too (RFC 9293, 3.5).
-        Some(_ours) if protocol == Protocol::Tcp && is_answered(port, &addresses) => Ok(PortState::Taken),
+        Some(_ours) if protocol == Protocol::Tcp && is_answered(port, &addresses)? => Ok(PortState::Taken),
         Some(_) => Ok(PortState::Free),
         None if protocol == Protocol::Tcp => in_use(port, &addresses),
         // Nothing is left of a closed UDP socket.
@@ -59,16 +59,25 @@ pub fn can_bind(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<
 }
 
 /// Whether somebody accepts a connection at the port.
-pub(crate) fn is_answered(port: Port, addresses: &[IpAddr]) -> bool {
+///
+/// # Errors
+/// [`ProbeError::Failed`]: there is no socket to ask with, so nobody knows.
+pub(crate) fn is_answered(port: Port, addresses: &[IpAddr]) -> Result<bool, ProbeError> {
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let all = addresses.iter().any(IpAddr::is_unspecified);
     let targets = if all { &loopback } else { addresses };
-    targets.iter().any(|&address| {
+    for &address in targets {
         let target = SocketAddr::new(address, port.get());
-        Socket::new(Domain::for_address(target), Type::STREAM, None)
-            .and_then(|socket| socket.connect_timeout(&target.into(), PATIENCE))
-            .is_ok()
-    })
+        let socket = match Socket::new(Domain::for_address(target), Type::STREAM, None) {
+            Err(error) if lacks_family(&error) => continue,
+            Err(source) => return Err(ProbeError::Failed { protocol: Protocol::Tcp, port, address, source }),
+            Ok(socket) => socket,
+        };
+        if socket.connect_timeout(&target.into(), PATIENCE).is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A plain bind has failed: is somebody there, or only what is left of them?
@@ -80,7 +89,12 @@ fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
         return Ok(PortState::Taken);
     }
     // A socket that is bound with SO_REUSEADDR and does not listen lets us in as well. Only the tables tell it from a remnant.
-    let Ok(sockets) = Sockets::read(Protocol::Tcp) else { return Ok(PortState::Taken) };
+    let sockets = match Sockets::read(Protocol::Tcp) {
+        Ok(sockets) => sockets,
+        // A sandbox closes them for good. A look that failed for want of files or memory says nothing.
+        Err(ProbeError::Tables { source, .. }) if !is_shortage(&source) => return Ok(PortState::Taken),
+        Err(error) => return Err(error),
+    };
     let occupants = sockets.occupants(port, addresses);
     if occupants.is_empty() {
         // The last of them may have gone just now. Otherwise it is someone whom this kernel does not show.
@@ -91,12 +105,22 @@ fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
     Ok(if lingering { PortState::Lingering } else { PortState::Taken })
 }
 
+/// Whether the system had no more of something just then (errno(3)).
+#[cfg(target_os = "linux")]
+fn is_shortage(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::IO];
+    shortages.iter().any(|shortage| error.raw_os_error() == Some(shortage.raw_os_error()))
+}
+
 /// Elsewhere on Unix a bind with `SO_REUSEADDR` succeeds beside remnants and beside sockets on overlapping addresses; of those
 /// the listening ones answer.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
-    let remnants =
-        bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)?.is_some_and(|_ours| !is_answered(port, addresses));
+    let remnants = match bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)? {
+        Some(_ours) => !is_answered(port, addresses)?,
+        None => false,
+    };
     Ok(if remnants { PortState::Lingering } else { PortState::Taken })
 }
 

@@ -411,3 +411,7 @@ fn identity(reservation: &Reservation) -> ReservationId {
 #[cfg(test)]
 #[path = "format_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "format_3_tests.rs"]
+mod format_3_tests;

@@ -25,7 +25,7 @@ const EXACT: u64 = 1 << 53;
 const EXACT_TO_THE_NANOSECOND: u64 = 1 << 20;
 
 /// A file that is written from nothing.
-fn encode(reservations: &[Reservation]) -> Vec<u8> {
+pub(super) fn encode(reservations: &[Reservation]) -> Vec<u8> {
     super::encode(reservations, None).concat()
 }
 
@@ -119,7 +119,7 @@ prop_compose! {
 }
 
 /// Reservations that share a few places and projects, as those of a registry do.
-fn reservations() -> impl Strategy<Value = Vec<Reservation>> {
+pub(super) fn reservations() -> impl Strategy<Value = Vec<Reservation>> {
     (vec(place().prop_map(Arc::new), 1..4), vec(project().prop_map(Arc::new), 1..4))
         .prop_flat_map(|(places, projects)| vec(reservation(places, projects), 0..8))
 }

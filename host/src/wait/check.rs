@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::http::{self, Answer};
 use super::{Condition, State, Target, Why};
 use crate::model::Protocol;
-use crate::probe::{PortState, Processes, SocketState, Sockets, probe};
+use crate::probe::{PortState, ProbeError, Processes, SocketState, Sockets, probe};
 
 /// The longest wait for a connection to be taken. Where packets are dropped nobody ever answers.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -145,9 +145,13 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether the kernel says that the port is taken on one of this machine's addresses. Of a port that this user may not bind it
-/// says nothing.
+/// Whether the kernel says that the port is taken on one of this machine's addresses, or cannot be asked. Of a port that this user may
+/// not bind it says nothing.
 fn is_refused(target: &Target) -> bool {
     let local = target.local_addresses();
-    !local.is_empty() && probe(Protocol::Tcp, target.port(), local).is_ok_and(|state| state == PortState::Taken)
+    let refused = || match probe(Protocol::Tcp, target.port(), local) {
+        Ok(state) => state == PortState::Taken,
+        Err(error) => matches!(error, ProbeError::Failed { .. } | ProbeError::Tables { .. }),
+    };
+    !local.is_empty() && refused()
 }

@@ -113,6 +113,25 @@ fn what_is_done_before_an_answer_fails_is_named() {
     sandbox.shell("portkeeper gc --json > /dev/full").exits(3).says("1 reservations are released, but");
 }
 
+/// `run` reserves first, and then something may be in its way.
+#[test]
+fn a_run_that_does_not_come_to_be_leaves_no_name_and_takes_no_hold() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let listener = sandbox.listener("127.0.0.1", ports.at(0));
+    let run = sandbox.portkeeper(format!("run --global web --port {} -- true", ports.at(0)));
+    run.exits(125).says("is in use");
+    let run = sandbox.portkeeper("run --global web --env-key A --env-key B -- true");
+    run.exits(125).says("--env-key was given 2 times for 1 port");
+    assert_eq!(sandbox.reserved(), [0; 0], "a name that is new");
+    listener.kill();
+    let answer = sandbox.portkeeper(format!("reserve --hold --port {}", ports.at(1))).ok().json();
+    let holder = HolderProcess::of(&answer);
+    let run = sandbox.portkeeper(format!("run --port {} -- no-such-program", ports.at(1)));
+    run.exits(127).says("no-such-program");
+    assert!(holder.runs() && sandbox.status()[0]["held"] == true);
+    let _ = sandbox.portkeeper("release --all --yes").ok();
+}
+
 /// A holder that does not answer is killed only when its file says that it has no other ports; a file that cannot be read says nothing.
 #[test]
 fn a_holder_whose_file_cannot_be_read_is_not_killed() {
@@ -150,6 +169,20 @@ fn holders_that_cannot_be_listed_are_an_error() {
     assert!(doctor.stdout.contains("registry.json.holds: too many open files"), "{doctor}");
     assert_eq!(sandbox.reserved(), [ports.first()]);
     let _ = sandbox.portkeeper("release --all --yes").ok();
+}
+
+/// Without a socket to ask with nobody knows whether the port is answered, for example by a container behind a forwarding rule.
+#[test]
+fn a_port_that_cannot_be_asked_is_not_free() {
+    let Some(strace) = program_or_skip("strace") else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    used(&sandbox);
+    for socket in 1..=4 {
+        let faults = format!("-e inject=socket:error=EMFILE:when={socket}");
+        let reserve = format!("reserve --host 127.0.0.1 --port {}", ports.first());
+        failing(&sandbox, &strace, &faults, &reserve).refused(3).says("too many open files");
+    }
+    assert_eq!(sandbox.reserved(), [0; 0]);
 }
 
 /// A config that cannot be looked at is not passed over for one above it.

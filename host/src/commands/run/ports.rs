@@ -62,9 +62,10 @@ impl<'a> Ports<'a> {
         selection: &SelectionArgs,
         env_keys: &[String],
     ) -> Result<Self, CommandError> {
+        let keys = keys(env_keys, None, selection.key(), names.names.len())?;
         let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store)?)?;
-        let keys = keys(env_keys, None, selection.key(), granted.len())?;
-        let reserved = held_now(store, granted.into_iter().map(|granted| granted.reservation))?;
+        let reservations = granted.iter().map(|granted| granted.reservation.clone());
+        let reserved = held_now(store, reservations).map_err(|error| context.without(&granted, error))?;
         let port = |((reservation, held), mut keys): ((Reservation, HeldPort), Vec<String>)| {
             let name = reservation.name().map(|name| name.name.clone());
             keys.splice(0..0, name.filter(|name| env_key(name).is_ok()));

@@ -29,12 +29,14 @@ impl Sockets {
         Self::read(protocol)
     }
 
-    /// Whether someone listens at the port: a TCP listener answers, a UDP socket keeps us from binding.
+    /// Whether someone listens at the port: a TCP listener answers, a UDP socket keeps us from binding. What cannot be asked may listen.
     #[must_use]
     pub fn listening(&self, port: Port, addresses: &[IpAddr]) -> bool {
         match self.0 {
-            Protocol::Tcp => is_answered(port, addresses),
-            Protocol::Udp => addresses.iter().any(|address| self.is_used(port, *address)),
+            Protocol::Tcp => is_answered(port, addresses).unwrap_or(true),
+            Protocol::Udp => !addresses
+                .iter()
+                .all(|&address| matches!(bind_all(self.0, port, &[address], Sharing::Nothing), Ok(Some(_)))),
         }
     }
 
