@@ -127,7 +127,7 @@ pub(super) enum Step {
     /// This one was added.
     Added(ReservationId, Port),
     /// This is what was there.
-    Had(Reservation),
+    Had(Box<Reservation>),
 }
 
 impl Transaction {
@@ -157,7 +157,7 @@ impl Transaction {
                 self.steps.push(Step::Added(reservation.id, reservation.port));
             }
             let had = std::mem::replace(&mut self.snapshot.reservations[index], reservation);
-            self.steps.push(Step::Had(had));
+            self.steps.push(Step::Had(Box::new(had)));
             self.has_changed(index);
         }
     }
@@ -191,7 +191,7 @@ impl Transaction {
         let mut leaving = leaving.into_iter();
         let removed: Vec<_> =
             self.snapshot.reservations.extract_if(.., |_| leaving.next().unwrap_or_default()).collect();
-        self.steps.extend(removed.iter().cloned().map(Step::Had));
+        self.steps.extend(removed.iter().cloned().map(Box::new).map(Step::Had));
         removed
     }
 
@@ -202,9 +202,9 @@ impl Transaction {
             match step {
                 Step::Added(id, _) => drop(self.remove(|reservation| reservation.id == id)),
                 Step::Had(old) => match self.reservations().iter().position(|reservation| reservation.id == old.id) {
-                    Some(index) => self.replace(index, old),
+                    Some(index) => self.replace(index, *old),
                     None if self.reservations().iter().any(|reservation| reservation.overlaps(&old)) => {}
-                    None => self.insert(old),
+                    None => self.insert(*old),
                 },
             }
         }

@@ -39,7 +39,9 @@ pub(super) fn hold_through<W: World>(
             Ok(()) => Ok(outcome),
             Err(error) => Err(match undo(store, &outcome) {
                 Ok(()) => error.into(),
-                Err(undo) => ReserveError::NotUndone { ports: new_ports(&outcome), error, undo },
+                Err(undo) => {
+                    ReserveError::NotUndone { ports: new_ports(&outcome), error: error.into(), undo: undo.into() }
+                }
             }),
         },
         (granted, _) => granted,

@@ -68,9 +68,9 @@ pub enum ReserveError {
         /// The ports that are reserved now.
         ports: Vec<Port>,
         /// What failed.
-        error: HoldError,
+        error: Box<HoldError>,
         /// Why the reservations could not be undone.
-        undo: RegistryError,
+        undo: Box<RegistryError>,
     },
     /// The one port that was asked for is somebody's.
     #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
