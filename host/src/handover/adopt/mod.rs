@@ -293,7 +293,7 @@ fn differs(port: &GuardedPort, address: SocketAddr) -> String {
     let ours: Vec<_> = port.sockets.iter().filter(|kept| kept.is_ours()).map(|kept| kept.address.ip()).collect();
     let list: Vec<_> = ours.iter().map(IpAddr::to_string).collect();
     if list.is_empty() {
-        format!("it binds {}", address.ip())
+        "its earlier sockets have taken the place of portkeeper's".to_owned()
     } else {
         format!("it binds {}, not {}", address.ip(), list.join(" or "))
     }
