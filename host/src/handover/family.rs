@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::{Pid, getpgid, getpgrp, getsid};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getpgrp, getsid, waitid};
 
 use crate::os::{ProcView, view_of_processes};
 
@@ -77,12 +78,18 @@ pub(crate) fn leave_out(helper: u32) {
 
 /// All that come from this process and still run, as far as they can be seen.
 pub(crate) fn members() -> Vec<Member> {
-    if view_of_processes() != ProcView::Ours {
+    if !has_children() || view_of_processes() != ProcView::Ours {
         return Vec::new();
     }
     let me = std::process::id();
     let pids = descendants(me).unwrap_or_else(|| found_by_parents(me));
     pids.into_iter().filter_map(Member::look).filter(|member| !member.has_ended).collect()
+}
+
+/// Whether there are any: who comes from this process and has lost its parent becomes its child. One call, and most often the last.
+fn has_children() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::All, look).err() != Some(Errno::CHILD)
 }
 
 /// All processes that come from this one (`/proc/PID/task/TID/children`, proc_tid_children(5)); none where the kernel does not tell.

@@ -97,11 +97,10 @@ pub(super) fn try_all(child: u32) -> Result<(), String> {
     if remote::process_of(child) != Ok(child) {
         return failed("reading the status", Errno::ACCESS);
     }
-    // Any descriptor will do: it may be closed, but it must not be forbidden.
-    match remote::descriptor(child, 0) {
-        Err(errno) if errno != Errno::BADF => return failed("reading the descriptors", errno),
-        _ => {}
+    if let Err(errno) = remote::try_table(child) {
+        return failed("reading the descriptors", errno);
     }
+    // Any descriptor will do, here as well.
     match remote::socket(child, 0) {
         Err(errno) if errno != Errno::BADF => failed("pidfd_getfd(2)", errno),
         _ => Ok(()),

@@ -117,14 +117,26 @@ pub(crate) struct Descriptor {
     pub(crate) exchangeable: bool,
 }
 
+/// Whether the thread's descriptor table may be looked at, tried with the standard input: it may be closed, but not forbidden.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn try_table(thread: u32) -> Result<(), Errno> {
+    let table = table(thread)?;
+    match link(&table, b"0", &mut [0; LINK]) {
+        Ok(_) => info(thread, 0).map(drop),
+        Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Looks at a descriptor, and at all others of the thread. There may be thousands, so each costs one call, relative to their directory.
 ///
 /// # Errors
 /// What the system says of the thread's table; EBADF: there is no such descriptor.
 pub(crate) fn descriptor(thread: u32, fd: RawFd) -> Result<Descriptor, Errno> {
-    let info = |fd: RawFd| fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).map_err(|error| errno(&error));
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let table = open(format!("/proc/{thread}/fd"), flags, Mode::empty())?;
+    let info = |fd| info(thread, fd);
+    let table = table(thread)?;
     let absent = |errno| if errno == Errno::NOENT { Errno::BADF } else { errno };
     let (mut own, mut other) = ([0; LINK], [0; LINK]);
     let own = link(&table, fd.to_string().as_bytes(), &mut own).map_err(absent)?;
@@ -146,6 +158,15 @@ pub(crate) fn descriptor(thread: u32, fd: RawFd) -> Result<Descriptor, Errno> {
         }
     }
     Ok(Descriptor { cloexec: closes_on_exec(&info(fd)?), exchangeable })
+}
+
+fn table(thread: u32) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(format!("/proc/{thread}/fd"), flags, Mode::empty())
+}
+
+fn info(thread: u32, fd: RawFd) -> Result<String, Errno> {
+    fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}")).map_err(|error| errno(&error))
 }
 
 /// Longer than any link that matters here: sockets and event polls have short ones. Of others the beginning is enough.

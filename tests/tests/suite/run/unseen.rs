@@ -86,7 +86,7 @@ fn a_server_that_may_not_be_read_binds_through_the_open_gate() {
 /// The files under `/proc` are those of other processes then.
 #[test]
 fn a_proc_of_another_pid_namespace_is_not_believed() {
-    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
     if !sandbox.program("unshare").words("--pid --fork true").run().status.success() {
         skipped("NETNS", "`unshare --pid` does not work here");
         return;
@@ -103,7 +103,8 @@ fn a_proc_of_another_pid_namespace_is_not_believed() {
     drop(running);
 
     // Nor is what runs there taken for something that the command has left.
-    let others = sandbox.shell(&format!("unshare --pid --fork --kill-child portkeeper run --port {port} -- true")).ok();
+    let run = format!("unshare --pid --fork --kill-child portkeeper run --port {} -- true", ports.at(1));
+    let others = sandbox.shell(&run).ok();
     assert!(!others.stderr.contains("goes on"), "{others}");
 }
 
