@@ -12,6 +12,7 @@ use crate::fs::worktree_root;
 use crate::model::{Guarantee, Project};
 use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
+use crate::registry::reserved;
 use crate::reserve::Granted;
 
 #[derive(Debug, Args)]
@@ -59,7 +60,9 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     };
     match answer {
         Err(error) if mode == Mode::Write => {
-            return Err(CommandError::done_but("the ports are reserved and the files written", &error));
+            let ports: Vec<_> = report.granted.iter().map(|granted| granted.reservation.port).collect();
+            let done = format!("{}, and the files are written", reserved(&ports));
+            return Err(CommandError::done_but(done, &error));
         }
         answer => answer?,
     }

@@ -16,6 +16,8 @@ pub(super) const SECRET: &str = "of-outside";
 pub(super) const FOREIGN: &str = "of-another-user";
 /// What files of the project hold.
 const OURS: &str = "of-the-project";
+/// What a file of the project holds that only its owner may read.
+const PRIVATE: &str = "of-the-owner";
 /// The other user.
 pub(super) const OTHER: u32 = 65534;
 
@@ -82,6 +84,17 @@ impl Field {
         fill(&project.join("sub"), OURS);
         fs::write(project.join("pk.config.json"), self.config("sub/deep/.env")).expect("a file");
         symlink("sub/deep/linked.env", project.join("link.env")).expect("a link");
+        let private = project.join("sub/deep/linked.env");
+        fs::write(&private, format!("TEXT={OURS}\nSECRET={PRIVATE}\n")).expect("a file");
+        fs::set_permissions(private, Permissions::from_mode(0o600)).expect("a mode");
+    }
+
+    /// The files with private text that another user can open right now.
+    #[must_use]
+    pub fn open_to_others(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        open_to_others(&self.project(), &mut found);
+        found
     }
 
     /// A command in the project.
@@ -132,6 +145,22 @@ impl Field {
                     escapes.push("a config of another user was used".to_owned());
                 }
             }
+        }
+    }
+}
+
+fn open_to_others(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        // What is removed meanwhile nobody can open.
+        let Ok(metadata) = entry.metadata() else { continue };
+        let is_open = |bits| metadata.mode() & bits != 0;
+        if metadata.is_dir() && is_open(0o011) {
+            open_to_others(&entry.path(), found);
+        } else if metadata.is_file()
+            && is_open(0o066)
+            && fs::read_to_string(entry.path()).unwrap_or_default().contains(PRIVATE)
+        {
+            found.push(entry.path());
         }
     }
 }

@@ -141,6 +141,27 @@ fn run_point(field: &Field, point: &Point) -> (Option<&'static str>, Vec<String>
     (name, escapes.into_iter().map(say).collect())
 }
 
+/// Looks at each system call of a command, of whatever file, whether another user could open private text of the project. Gives how many
+/// there were, and where they could.
+///
+/// # Panics
+/// When the command fails.
+#[must_use]
+pub fn look_as_another_user(field: &Field, command: &str) -> (usize, Vec<String>) {
+    field.reset();
+    let (mut calls, mut found) = (0, vec![]);
+    let traced = trace(&field.run(command), |call| {
+        calls += 1;
+        let open = field.open_to_others();
+        if !open.is_empty() {
+            found.push(format!("before {call}: {open:?}"));
+        }
+        Action::Go
+    });
+    assert_eq!(traced.outcome.code(), Some(0), "{}", traced.outcome);
+    (calls, found)
+}
+
 /// Exchanges a directory of the project with a link to one outside, as fast as can be, while commands run. Gives how many ran, and what has
 /// escaped.
 ///

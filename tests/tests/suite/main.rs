@@ -23,6 +23,8 @@ mod formats;
 mod holds;
 mod hostile_text;
 mod import;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod injected_faults;
 mod kill;
 mod leases;
 mod names;

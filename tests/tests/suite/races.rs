@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use portkeeper_tests::injection::Choice;
-use portkeeper_tests::race::{Field, run, swap_meanwhile};
+use portkeeper_tests::race::{COMMANDS, Field, look_as_another_user, run, swap_meanwhile};
 use portkeeper_tests::{skipped, tell, trace};
 
 use crate::programs;
@@ -30,4 +30,18 @@ fn a_directory_that_is_swapped_all_the_time_leads_nowhere() {
     tell(format_args!("{runs} runs"));
     assert!(escapes.is_empty(), "{escapes:#?}");
     assert!(runs > 1);
+}
+
+#[test]
+fn private_text_is_at_no_moment_open_to_others() {
+    if !trace::is_allowed() {
+        skipped("PTRACE", "this process may not trace others");
+        return;
+    }
+    let field = Field::new(programs());
+    for command in COMMANDS {
+        let (calls, found) = look_as_another_user(&field, command);
+        assert!(calls > 20, "{command}: {calls}");
+        assert!(found.is_empty(), "{command}: {found:#?}");
+    }
 }

@@ -103,7 +103,7 @@ fn what_is_done_before_an_answer_fails_is_named() {
     assert_eq!(sandbox.read(".env"), format!("WEB={port}\n"));
     sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
     let prepared = sandbox.shell("portkeeper prepare > /dev/full").exits(3);
-    prepared.says("the ports are reserved and the files written, but");
+    prepared.says(format!("port {} is reserved, and the files are written, but", ports.first()));
     sandbox.write("ports.conf", format!("theirs={}\n", ports.at(1)));
     let imported = sandbox.shell("portkeeper import --port-for ports.conf > /dev/full").run();
     assert!(imported.code() == Some(3) || imported.code() == Some(1), "{imported}");
