@@ -100,18 +100,23 @@ impl Profile {
     }
 }
 
+/// Headings of options, as the help shows them.
+const LIFETIME: &str = "Lifetime options";
+const FILE: &str = "File options";
+
 /// Which ports to reserve, for whom, and for how long.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Port options")]
 pub(crate) struct SelectionArgs {
     /// This port, or none
     #[arg(long, value_name = "PORT", conflicts_with_all = ["preferred", "range", "profile"])]
     port: Option<Port>,
 
-    /// This port if it is free, else one of the range; without a range a good one
+    /// This port if it is free, else the first free one of the range; without a range, a well-chosen one
     #[arg(long, value_name = "PORT")]
     preferred: Option<Port>,
 
-    /// The ports to choose from, ascending: `--range 8000-8100` or `--range 8000 8100` [default: the policy's good ports]
+    /// The ports to choose from, in ascending order: `--range 8000-8100` or `--range 8000 8100` [default: ports that the policy allows]
     #[arg(long, value_name = "A-B")]
     range: Option<PortRange>,
 
@@ -119,7 +124,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long)]
     profile: Option<Profile>,
 
-    /// How many ports: all of them or none
+    /// The number of ports: all of them are reserved, or none
     #[arg(long, value_name = "N", default_value = "1", value_parser = count::<u16>)]
     count: u16,
 
@@ -132,29 +137,29 @@ pub(crate) struct SelectionArgs {
     #[arg(long)]
     protocol: Option<Protocol>,
 
-    /// Whom the port is for: shown by status, and a handle for release
+    /// The owner: shown by status, and a handle for release
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
 
     /// Keep the port for this long, whether it is used or not: 90s, 10m, 2h, 7d. The same --port with the same --owner renews it
-    #[arg(long, value_name = "DURATION", value_parser = time_to_live, group = "lease", allow_hyphen_values = true)]
+    #[arg(long, help_heading = LIFETIME, value_name = "DURATION", value_parser = time_to_live, group = "lease", allow_hyphen_values = true)]
     ttl: Option<Duration>,
 
-    /// Keep the port while something listens on it, and for this long in any case [default: 60s]
-    #[arg(long, value_name = "DURATION", value_parser = duration, group = "lease", allow_hyphen_values = true)]
+    /// Keep the port while a server listens on it, and for this long in any case [default: 60s]
+    #[arg(long, help_heading = LIFETIME, value_name = "DURATION", value_parser = duration, group = "lease", allow_hyphen_values = true)]
     grace: Option<Duration>,
 
     /// Keep the port while this process runs
-    #[arg(long, value_name = "PID", group = "lease", value_parser = count::<u32>)]
+    #[arg(long, help_heading = LIFETIME, value_name = "PID", group = "lease", value_parser = count::<u32>)]
     for_pid: Option<u32>,
 
-    /// Write the port into the .env file, and keep it until it is released: the next call gives the same port. Without a KEY the
-    /// profile's, else PORT. With --count the keys are KEY1, KEY2 and so on
-    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
+    /// Write the port into the .env file, and keep it until it is released: the next call gives the same port. Without a KEY, the
+    /// key is the profile's or PORT. With --count the keys are KEY1, KEY2 and so on
+    #[arg(long, help_heading = FILE, value_name = "KEY", num_args = 0..=1, require_equals = true, group = "lease", value_parser = env_key)]
     write_env: Option<Option<String>>,
 
     /// The file for --write-env. The same key in another directory is another port
-    #[arg(long, value_name = "FILE", default_value = ".env", requires = "write_env")]
+    #[arg(long, help_heading = FILE, value_name = "FILE", default_value = ".env", requires = "write_env")]
     env_path: PathBuf,
 }
 

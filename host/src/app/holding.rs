@@ -13,12 +13,11 @@ use crate::reserve::{Granted, Machine};
 /// Whether the port is held by sockets.
 #[derive(Debug, Default, Args)]
 pub(crate) struct HoldArgs {
-    /// Keep the port with sockets, so that no other program can bind it: a small process in the background has them until the port is
-    /// released. KIND is exclusive (nobody can bind it but `portkeeper run`), gated (meant to become a server's that `portkeeper
-    /// run` starts again and again), or soft (a server of yours can bind it, and so can any other program that sets
-    /// SO_REUSEADDR; what is kept away are bind(0), outgoing connections, and programs without SO_REUSEADDR)
-    /// [default: exclusive]
-    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "exclusive")]
+    /// Hold the port with sockets, so that no other program can bind it: a small process in the background holds them until the
+    /// port is released. KIND is exclusive (only `portkeeper run` can bind it), gated (for a server that `portkeeper run` restarts
+    /// again and again), or soft (your server can bind it, as can any program that sets SO_REUSEADDR; it keeps out bind(0),
+    /// outgoing connections, and programs without SO_REUSEADDR) [default: exclusive]
+    #[arg(long, help_heading = "Lifetime options", value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "exclusive")]
     hold: Option<HoldKind>,
 }
 

@@ -19,12 +19,14 @@ use crate::who::{Reach, seen_from};
 
 /// Whose names are meant.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Name options")]
 pub(crate) struct ScopeArgs {
-    /// Names of your own that are the same in every directory
+    /// Use your global names: the same ones in every directory
     #[arg(long, conflicts_with = "project")]
     pub(crate) global: bool,
 
-    /// Names of the project that this directory is in; in none, of the directory itself [default: the current directory's project]
+    /// Use the names of the project that this directory is in; outside of any project, of the directory itself
+    /// [default: the current directory's project]
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) project: Option<PathBuf>,
 }
@@ -84,20 +86,20 @@ impl Context {
 /// The names that ports are asked for by.
 #[derive(Debug, Args)]
 pub(crate) struct NameArgs {
-    /// What this project calls the port: the same port tomorrow, and another one in another project or worktree. It lasts until it
-    /// is released, or the project's directory is gone
+    /// What this project calls the port: the same port every time, and a different one in another project or worktree. It lasts
+    /// until it is released, or the project's directory is gone
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<Name>,
 
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
 
-    /// Give a name that has a port another one
-    #[arg(long = "move", requires = "names", conflicts_with = "port")]
+    /// Move the name to a different port
+    #[arg(long = "move", help_heading = "Name options", requires = "names", conflicts_with = "port")]
     pub(crate) moves: bool,
 
-    /// Exit with 1 if anything uses the port of the name already, be it your own server
-    #[arg(long, requires = "names")]
+    /// Exit with 1 if anything uses the port of the name already, even your own server
+    #[arg(long, help_heading = "Name options", requires = "names")]
     pub(crate) require_free: bool,
 }
 

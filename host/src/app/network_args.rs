@@ -12,16 +12,17 @@ use crate::scan::{Family, IpNet, Options, Pace, Wanted};
 
 /// Where to look, and how.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Network options")]
 pub(crate) struct NetworkArgs {
-    /// The networks of this interface. May be given several times
+    /// Scan the networks of this interface. Can be given several times
     #[arg(long, value_name = "NAME")]
     interface: Vec<String>,
 
-    /// This network: 192.0.2.0/24. May be given several times
+    /// Scan this network: 192.0.2.0/24. Can be given several times
     #[arg(long, value_name = "NETWORK", value_parser = network)]
     cidr: Vec<IpNet>,
 
-    /// IPv4 only; with -6 both
+    /// Scan IPv4 only; with -6, both
     #[arg(short = '4')]
     ipv4: bool,
 
@@ -37,11 +38,11 @@ pub(crate) struct NetworkArgs {
     #[arg(long, conflicts_with = "fast")]
     thorough: bool,
 
-    /// Stop after this long, with what is known by then: exit code 1
+    /// Stop after this long, print what was found, and exit with 1
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 
-    /// The most packets to send in a second [default: as fast as the network answers, and 20000 where it does not]
+    /// The largest number of packets to send in a second [default: as fast as the network answers, and 20000 where it does not]
     #[arg(long, value_name = "N", value_parser = count::<u32>)]
     rate: Option<u32>,
 

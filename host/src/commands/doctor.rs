@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandResult, Context, Format};
+use crate::app::{CommandResult, Context, Documented, Format, Help};
 use crate::doctor::{self, Finding, Severity};
 use crate::os;
 use crate::probe::local_addresses;
@@ -24,6 +24,18 @@ pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResul
         Format::Json => context.printer.json(&json!({ "problems": problems, "findings": findings }))?,
     }
     Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Documented for DoctorArgs {
+    const HELP: Help = Help {
+        description: "\
+            Checks the registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. Nothing is \
+            changed. Exits with 1 when there is a problem; notes are not problems.",
+        examples: &[
+            ("portkeeper doctor", "Check this machine and user"),
+            ("portkeeper doctor --json", "Print the findings as JSON"),
+        ],
+    };
 }
 
 /// Where one check has nothing to look at, the others go on.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::app::{CommandResult, Context, Format, PortAsked, Sections, age, lease_text, port_asked};
+use crate::app::{CommandResult, Context, Documented, Format, Help, PortAsked, Sections, age, lease_text, port_asked};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
 use crate::model::Guarantee;
 use crate::os::Liveness;
@@ -24,6 +24,18 @@ pub(crate) struct ExplainArgs {
     /// The ports, or their names in this project. An address or a URL of this machine will do: 8080, web, localhost:8080
     #[arg(value_name = "PORT|NAME", required = true)]
     ports: Vec<String>,
+}
+
+impl Documented for ExplainArgs {
+    const HELP: Help = Help {
+        description: "\
+            Examines the registry, the listening and bound sockets of this network namespace with their processes, the kernel's settings and the \
+            policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.",
+        examples: &[
+            ("portkeeper explain 8080", "Who is using port 8080"),
+            ("portkeeper explain web", "The port that this project calls web"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {

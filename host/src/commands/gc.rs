@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, ReleasedView};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ReleasedView};
 use crate::registry::Store;
 use crate::reserve::{Released, collect, unkept, would_collect};
 
@@ -14,6 +14,18 @@ pub(crate) struct GcArgs {
     /// Only say what would be released
     #[arg(long)]
     dry_run: bool,
+}
+
+impl Documented for GcArgs {
+    const HELP: Help = Help {
+        description: "\
+            A reservation is stale only when that is proven: its process has ended, its time is up, nothing listens after its grace period, or its \
+            project's directory is gone. Every reserve removes most of them on its way, too.",
+        examples: &[
+            ("portkeeper gc --dry-run", "Print what would be removed"),
+            ("portkeeper gc --json", "Remove stale reservations and print them as JSON"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {

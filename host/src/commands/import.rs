@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format, time_to_live};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, time_to_live};
 use crate::fs::PathContext;
 use crate::import::{
     Fault, OldReservation, PORT_FOR_FILE, PORTKEEPER_FILE, Parsed, Place, parse_port_for, parse_portkeeper,
@@ -32,6 +32,18 @@ pub(crate) struct ImportArgs {
     /// With --portkeeper: keep the ports for this long, whether they are used or not
     #[arg(long, value_name = "DURATION", value_parser = time_to_live, requires = "portkeeper")]
     ttl: Option<Duration>,
+}
+
+impl Documented for ImportArgs {
+    const HELP: Help = Help {
+        description: "\
+            What cannot be imported is skipped, reported with its place, and makes the exit code 1: an entry that is damaged, and one whose name \
+            or port is here already with something else. What is here stays as it is. The file is only read.",
+        examples: &[
+            ("portkeeper import --port-for", "Names from /etc/port-for.conf, as global names"),
+            ("portkeeper import --portkeeper .port_registry.json", "Reservations of the Python portkeeper"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &ImportArgs) -> CommandResult {

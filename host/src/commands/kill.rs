@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, PortAsked, duration, port_asked};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PortAsked, duration, port_asked};
 use crate::explain::{Explanation, Seat, explain};
 use crate::kill::{Ended, How, Plan, Refusal, Sharer, plan};
 use crate::model::{Port, Protocol};
@@ -21,7 +21,7 @@ pub(crate) struct KillArgs {
     #[arg(value_name = "PORT|NAME", required = true)]
     ports: Vec<String>,
 
-    /// End the process even if it is not known to be yours
+    /// Stop the process even if it is not known to be yours
     #[arg(long)]
     force: bool,
 
@@ -36,6 +36,22 @@ pub(crate) struct KillArgs {
     /// The transport protocol: tcp or udp
     #[arg(long, default_value = "tcp")]
     protocol: Protocol,
+}
+
+impl Documented for KillArgs {
+    const HELP: Help = Help {
+        description: "\
+            Without --force only the server of a reservation of this project is stopped; for a reservation without a project, one that works in \
+            this project or is descended from the process that reserved the port. It gets SIGTERM, and SIGKILL when it has not ended after \
+            --timeout, together with the processes that share its socket. On a terminal it is shown first, and you are asked; elsewhere pass --yes.\n\
+            \n\
+            Never stopped: portkeeper itself, pid 1, the processes that this command runs in, containers and what listens for them. The answer \
+            is then the command that does it.",
+        examples: &[
+            ("portkeeper kill web", "Stop the server on a name's port"),
+            ("portkeeper kill --yes --timeout 10s 8080", "Stop it without confirmation, with ten seconds to shut down"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {

@@ -6,19 +6,31 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::{CommandResult, Context, Format, ScopeArgs, current_project};
+use crate::app::{CommandResult, Context, Documented, Format, Help, ScopeArgs, current_project};
 use crate::model::{Place, Reservation};
 use crate::registry::{Snapshot, Store};
 use crate::reserve::{Machine, World, names_of};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    #[command(flatten)]
-    scope: ScopeArgs,
-
     /// The names of all projects, and the global ones
     #[arg(long, conflicts_with_all = ["global", "project"])]
     all: bool,
+
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl Documented for ListArgs {
+    const HELP: Help = Help {
+        description: "\
+            Lists the names of the project that the current directory is in, whether a command gave them or a config; outside of any project, \
+            your global names. `status` shows all reservations, and what listens on them.",
+        examples: &[
+            ("portkeeper list", "The names of this project"),
+            ("portkeeper list --all", "The names of all projects, and the global ones"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format, count};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, count};
 use crate::model::{Host, Port, PortRange, PortSpec, Protocol};
 use crate::policy::{KernelPorts, good_ports, reasons};
 use crate::probe::{self, ANYWHERE, PortState, ProbeError};
@@ -19,7 +19,7 @@ pub(crate) struct PickArgs {
     #[arg(value_name = "PORTS", allow_negative_numbers = true)]
     among: Vec<PortSpec>,
 
-    /// How many ports: all of them or none
+    /// The number of ports: all of them, or none
     #[arg(short = 'n', long, value_name = "N", default_value = "1", value_parser = count::<u16>)]
     count: u16,
 
@@ -27,7 +27,7 @@ pub(crate) struct PickArgs {
     #[arg(long)]
     random: bool,
 
-    /// But none of these ports
+    /// Exclude these ports
     #[arg(long, value_name = "PORTS")]
     exclude: Vec<PortSpec>,
 
@@ -43,6 +43,18 @@ pub(crate) struct PickArgs {
     /// The transport protocol: tcp or udp
     #[arg(long, default_value = "tcp")]
     protocol: Protocol,
+}
+
+impl Documented for PickArgs {
+    const HELP: Help = Help {
+        description: "\
+            Skips ports that are reserved or in use. Nothing keeps other programs from taking a port that was only picked: `reserve` and `port` \
+            make one yours.",
+        examples: &[
+            ("portkeeper pick 8000-8010", "The first free port of a range"),
+            ("portkeeper pick --why 3000 5000", "Report whether ports are free and well chosen"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Format, PrepareEnv, Table, other_user};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PrepareEnv, Table, other_user};
 use crate::config::{self, Config};
 use crate::fs::worktree_root;
 use crate::model::{Guarantee, Project};
@@ -40,6 +40,20 @@ pub(crate) struct PrepareArgs {
     /// Exit with 1 if anything uses one of the ports already, be it your own server
     #[arg(long)]
     require_free: bool,
+}
+
+impl Documented for PrepareArgs {
+    const HELP: Help = Help {
+        description: "\
+            One config names the ports and the files. All ports are reserved or none; everything is rendered before anything is written, \
+            and everything is written or nothing. Run again, it gives the same ports and writes only what changed. A key that is no longer \
+            in the config is released.",
+        examples: &[
+            ("portkeeper prepare", "Prepare the stack of the nearest pk.config.json"),
+            ("portkeeper prepare --diff", "Print what would change in the files"),
+            ("portkeeper prepare --check", "Exit with 1 if a port or file is out of date, for CI"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, ReleasedView, ScopeArgs};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ReleasedView, ScopeArgs};
 use crate::model::{Host, Name, Port, Project, Reservation};
 use crate::registry::{Snapshot, Store};
 use crate::reserve::{Machine, Release, World, release};
@@ -22,9 +22,6 @@ pub(crate) struct ReleaseArgs {
     /// --force only
     #[arg(value_name = "PORT or NAME", group = "what")]
     targets: Vec<Target>,
-
-    #[command(flatten)]
-    scope: ScopeArgs,
 
     /// All reservations of this owner
     #[arg(long, value_name = "NAME", group = "what")]
@@ -49,6 +46,22 @@ pub(crate) struct ReleaseArgs {
     /// Succeed when there is nothing to release
     #[arg(long)]
     if_exists: bool,
+
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl Documented for ReleaseArgs {
+    const HELP: Help = Help {
+        description: "\
+            A port or name that is not reserved is an error (exit code 1); the others are released all the same. Reservations of other \
+            machines, containers and network namespaces that share the registry stay.",
+        examples: &[
+            ("portkeeper release 8888", "Release a port"),
+            ("portkeeper release web api", "Release names of this project"),
+            ("portkeeper release --owner myapp --if-exists", "Release all ports of an owner, if there are any"),
+        ],
+    };
 }
 
 /// A port, or a name. Digits alone are never a name.

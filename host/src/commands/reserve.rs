@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::prepare::tell;
 use crate::app::{
-    CommandError, CommandResult, Context, Format, HoldArgs, NameArgs, PrepareEnv, ReservedView, SelectionArgs, Table,
-    WriteEnv, lease_text, other_user,
+    CommandError, CommandResult, Context, Documented, Format, Help, HoldArgs, NameArgs, PrepareEnv, ReservedView,
+    SelectionArgs, Table, WriteEnv, lease_text, other_user,
 };
 #[cfg(target_os = "linux")]
 use crate::fs::describe;
@@ -31,8 +31,26 @@ pub(crate) struct ReserveArgs {
     hold: HoldArgs,
 
     /// Hold the port in this process instead of a background one, until it is interrupted
-    #[arg(long, requires = "hold")]
+    #[arg(long, help_heading = "Lifetime options", requires = "hold")]
     foreground: bool,
+}
+
+impl Documented for ReserveArgs {
+    const HELP: Help = Help {
+        description: "\
+            A reservation keeps every other user of portkeeper away from the port. With a NAME it lasts until it is released, and the same \
+            name always gives the same port. Without a NAME, and without --ttl, --for-pid or --write-env, it lasts while a server listens on the \
+            port, and for 60 seconds in any case: time enough to start one. With --hold the kernel keeps other programs away as well, until \
+            the port is released.",
+        examples: &[
+            (
+                "portkeeper reserve --preferred 8888 --range 8888-8988 --owner myapp",
+                "Port 8888 if it is free, or the next free one",
+            ),
+            ("portkeeper reserve --count 3 --range 5000-5100 --ttl 10m", "Three ports for ten minutes"),
+            ("portkeeper reserve --profile service --write-env", "Reserve a port and write SERVICE_PORT into .env"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &ReserveArgs) -> CommandResult {

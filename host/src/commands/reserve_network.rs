@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use super::reserve::grant;
 use super::scan::{follow, runtime};
 use crate::app::{
-    CommandError, CommandResult, Context, Format, HoldArgs, NetworkArgs, NetworkReservedView, SelectionArgs, Table,
-    lease_text,
+    CommandError, CommandResult, Context, Documented, Format, Help, HoldArgs, NetworkArgs, NetworkReservedView,
+    SelectionArgs, Table, lease_text,
 };
 use crate::model::{Host, PortRange, PortSet, Protocol};
 use crate::reserve::{Granted, PortSelector};
@@ -17,6 +17,10 @@ use crate::scan::{Ending, Options, Report, ScanError, Targets, Wanted, scan};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReserveNetworkArgs {
+    /// Which hosts come first: own, the addresses of this machine; remote, other machines. The other ones come next
+    #[arg(long, value_name = "WHICH", default_value = "own")]
+    prefer: PreferArg,
+
     #[command(flatten)]
     selection: SelectionArgs,
 
@@ -25,10 +29,25 @@ pub(crate) struct ReserveNetworkArgs {
 
     #[command(flatten)]
     network: NetworkArgs,
+}
 
-    /// Which hosts come first: own, the addresses of this machine; remote, other machines. The other ones come next
-    #[arg(long, value_name = "WHICH", default_value = "own")]
-    prefer: PreferArg,
+impl Documented for ReserveNetworkArgs {
+    const HELP: Help = Help {
+        description: "\
+            On an address of this machine the port is tested by binding it. On another machine it counts as free when a scan finds it closed; \
+            the reservation keeps it from others who ask this registry, but not from programs on that machine. Without --port, --range and \
+            --profile it is one of 8000-9000.",
+        examples: &[
+            (
+                "portkeeper reserve-network --hold",
+                "Reserve a port on one of this machine's network addresses and keep it",
+            ),
+            (
+                "portkeeper reserve-network --prefer remote --range 8000-8050",
+                "Reserve a port that is closed on another machine",
+            ),
+        ],
+    };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

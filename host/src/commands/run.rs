@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context, NameArgs, SelectionArgs, duration, env_key, fill_in, misspelt};
+use crate::app::{
+    CommandError, CommandResult, Context, Documented, Help, NameArgs, SelectionArgs, duration, env_key, fill_in,
+    misspelt,
+};
 use crate::config::Config;
 use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
 use ports::Ports;
@@ -18,12 +21,6 @@ use report::Reporter;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    names: NameArgs,
-
-    #[command(flatten)]
-    selection: SelectionArgs,
-
     /// Reserve the ports of a config and write its files, as prepare does, and run the command with all of them
     #[arg(long, short, value_name = "FILE", conflicts_with_all = [
         "names", "port", "preferred", "range", "profile", "count", "host", "protocol", "owner", "write_env", "env_path", "env_key",
@@ -58,9 +55,39 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
+    #[command(flatten)]
+    names: NameArgs,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
     /// The command, after two dashes
-    #[arg(value_name = "COMMAND", last = true, required = true)]
+    #[arg(value_name = "COMMAND", last = true, required = true, help_heading = None::<&str>)]
     command: Vec<OsString>,
+}
+
+impl Documented for RunArgs {
+    const HELP: Help = Help {
+        description: "\
+            The port belongs to the server from before it starts until it ends: no other program can take it, not even while the server \
+            restarts. In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are {PORT1}, \
+            {PORT2} and so on; with a config, each key: {SERVICE_PORT}. Signals are passed on, what the command leaves behind ends with it, and the exit code is the command's; 125 means that \
+            portkeeper itself failed, 126 that the command cannot be run, 127 that it was not found, 128+n that signal n ended it.\n\
+            \n\
+            Unless --handover chooses a method, the server gets the port in the best way that works:\n\
+            \n\
+            \x20 adopt    the server's own bind gets a socket of portkeeper's. Works with any\n\
+            \x20          server; the port is never free, clients wait while it restarts\n\
+            \x20 fds      the sockets are passed as systemd does, to servers that support\n\
+            \x20          LISTEN_FDS. The same guarantee\n\
+            \x20 gated    the server binds beside sockets that keep all others out\n\
+            \x20 release  the port is freed just before the server starts. No guarantee",
+        examples: &[
+            ("portkeeper run web -- npm run dev", "Run a server on the port that this project calls web"),
+            ("portkeeper run --preferred 8000 -- python3 -m http.server {PORT}", "Pass the port as an argument"),
+            ("portkeeper run -c pk.config.json -- ./start-stack.sh", "Reserve the ports of a config for one command"),
+        ],
+    };
 }
 
 /// A way, or none: the best.

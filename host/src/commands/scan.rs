@@ -11,8 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::interval;
 
 use crate::app::{
-    CommandError, CommandResult, Context, Format, NetworkArgs, ScanProgress, event_view, finished_view, network,
-    scan_summary, scan_table,
+    CommandError, CommandResult, Context, Documented, Format, Help, NetworkArgs, ScanProgress, event_view,
+    finished_view, network, scan_summary, scan_table,
 };
 use crate::fs::describe;
 use crate::model::{Host, HostError, PortRange, PortSet};
@@ -38,9 +38,6 @@ pub(crate) struct ScanArgs {
     #[arg(long)]
     host: Vec<Host>,
 
-    #[command(flatten)]
-    network: NetworkArgs,
-
     /// Show only open ports, and hosts that have some
     #[arg(long)]
     open: bool,
@@ -56,6 +53,22 @@ pub(crate) struct ScanArgs {
     /// Print what is found as it is found: one JSON document a line
     #[arg(long)]
     stream: bool,
+
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+impl Documented for ScanArgs {
+    const HELP: Help = Help {
+        description: "\
+            Without a TARGET, --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners \
+            agree. `free` means that the host refused a connection just now; a firewall's answer, or none, means nothing.",
+        examples: &[
+            ("portkeeper scan --range 8000-8050", "Try 51 ports on every host of this machine's networks"),
+            ("portkeeper scan --host nas --ports 22,80,443", "Try three ports of one host"),
+            ("portkeeper scan --open --stream", "Print open ports as they are found"),
+        ],
+    };
 }
 
 /// What a word names.

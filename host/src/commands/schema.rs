@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use crate::app::{CommandResult, Context, PluginLibrary};
+use crate::app::{CommandResult, Context, Documented, Help, PluginLibrary};
 use crate::config;
 use crate::options::{self, OptionsSchema};
 use crate::plugins::{Catalogue, Metadata, PluginError};
@@ -15,6 +15,18 @@ pub(crate) struct SchemaArgs {
     /// Leave out plugins: the same answer in every directory and for every user
     #[arg(long)]
     built_in: bool,
+}
+
+impl Documented for SchemaArgs {
+    const HELP: Help = Help {
+        description: "\
+            It includes the options of every installed format. Those of a plugin that may not run are left out, as are those of a type that \
+            is not installed: a config may have any. Save it and name it in the config: `\"$schema\": \"./pk.schema.json\"`.",
+        examples: &[
+            ("portkeeper schema", "The schema with the options of all installed plugins"),
+            ("portkeeper schema --built-in", "The same answer in every directory and for every user"),
+        ],
+    };
 }
 
 /// A type of output, as the schema needs it.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{CommandResult, Context, Format, OccupiedView, StatusView, Table, age, lease_text};
+use crate::app::{CommandResult, Context, Documented, Format, Help, OccupiedView, StatusView, Table, age, lease_text};
 use crate::model::{Protocol, Reservation};
 use crate::os::inspect::user_text;
 use crate::registry::{Store, Transaction};
@@ -15,6 +15,17 @@ pub(crate) struct StatusArgs {
     /// Leave out reservations of other machines, containers and network namespaces that share the registry
     #[arg(long)]
     here: bool,
+}
+
+impl Documented for StatusArgs {
+    const HELP: Help = Help {
+        description: "\
+            Every reservation in the registry with its owner, its lease, and the process that listens on its port now.",
+        examples: &[
+            ("portkeeper status", "All reservations"),
+            ("portkeeper status --here --json", "Those of this machine and network namespace, as JSON"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Format, Table};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, Table};
 use crate::config;
 use crate::fs::PathContext;
 use crate::model::Digest;
@@ -29,6 +29,19 @@ pub(crate) struct TrustArgs {
     /// Show everything that is trusted
     #[arg(long, group = "what")]
     list: bool,
+}
+
+impl Documented for TrustArgs {
+    const HELP: Help = Help {
+        description: "\
+            A plugin that comes with a repository or a config is other people's code: it runs only after you have trusted it here, exactly as it \
+            is now; when it changes, it must be trusted again. Any other file becomes one that the configs of the current project may write, \
+            though it is not in the project's directory.",
+        examples: &[
+            ("portkeeper trust plugins/caddy.wasm", "Let a project's plugin run"),
+            ("portkeeper trust --list", "Show everything that is trusted"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &TrustArgs) -> CommandResult {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context, duration, named_here};
+use crate::app::{CommandError, CommandResult, Context, Documented, Help, duration, named_here};
 use crate::model::{Host, Port, Protocol};
 use crate::probe::SocketState;
 use crate::registry::Store;
@@ -44,6 +44,22 @@ pub(crate) struct WaitArgs {
     /// How long to wait between two looks. The first looks follow each other faster
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "100ms", allow_hyphen_values = true)]
     interval: Duration,
+}
+
+impl Documented for WaitArgs {
+    const HELP: Help = Help {
+        description: "\
+            A port is occupied when any address of its host accepts a connection. It is free when none does and, on this machine, nothing is \
+            bound there; what is left of closed connections does not count. With several targets, each must meet the condition once.\n\
+            \n\
+            Without an option it waits until a server listens. Exits with 0 and prints nothing when the condition is met. When the time is up, prints a line for each target to stderr and exits with \
+            1. Checks at least once; without --timeout it waits forever.",
+        examples: &[
+            ("portkeeper wait web --timeout 30s", "Wait until a server listens on a name's port"),
+            ("portkeeper wait 8080 --free --timeout 5", "Wait until a port is free"),
+            ("portkeeper wait localhost:8080 --http /health", "Wait until an HTTP server answers with 200 to 399"),
+        ],
+    };
 }
 
 pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {

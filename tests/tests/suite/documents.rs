@@ -1,21 +1,28 @@
 //! What the command line prints about itself.
 
-use portkeeper_tests::program_or_skip;
+use portkeeper_tests::{Sandbox, program_or_skip};
 use serde_json::Value;
 
 use crate::sandbox;
 
-const COMMANDS: [&str; 11] =
-    ["reserve", "port", "release", "status", "gc", "prepare", "plugin", "trust", "schema", "completions", "man"];
+/// The commands, as the help lists them.
+fn commands(sandbox: &Sandbox) -> Vec<String> {
+    let help = sandbox.portkeeper("--help").ok().stdout;
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    // What continues a line is further in than a command.
+    let commands = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands: Vec<_> = commands.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
+    assert!(commands.len() > 20, "{help}");
+    commands.into_iter().filter(|command| command != "help").collect()
+}
 
 #[test]
 fn help_lists_every_command_and_each_has_its_own() {
     let sandbox = sandbox();
-    let help = sandbox.portkeeper("--help").ok().stdout;
-    for command in COMMANDS {
-        assert!(help.contains(command), "{command} in\n{help}");
+    for command in commands(&sandbox) {
         let own = sandbox.portkeeper(format!("{command} --help")).ok().stdout;
-        assert!(own.contains("Usage"), "{own}");
+        assert!(own.contains("Usage") && own.contains("\nExamples:\n"), "{own}");
     }
     assert!(sandbox.portkeeper("--version").ok().stdout.starts_with("portkeeper "));
 }
@@ -25,7 +32,7 @@ fn completions_are_what_the_shell_understands() {
     let sandbox = sandbox();
     for shell in ["bash", "zsh", "fish"] {
         let script = sandbox.portkeeper(format!("completions {shell}")).ok().stdout;
-        assert!(COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
+        assert!(commands(&sandbox).iter().all(|command| script.contains(command)), "{shell}");
         if shell == "bash" && program_or_skip("bash").is_some() {
             let _ = sandbox.program("bash").arg("-n").stdin(script).ok();
         }
@@ -34,12 +41,31 @@ fn completions_are_what_the_shell_understands() {
 }
 
 #[test]
-fn the_manual_is_troff_with_every_command() {
+fn the_manual_has_a_page_for_every_command_and_the_config() {
     let sandbox = sandbox();
     let page = sandbox.portkeeper("man").ok().stdout;
-    assert!(page.contains(".TH portkeeper 1"), "{page}");
-    for command in ["reserve", "prepare"] {
-        assert!(page.contains(command));
+    assert!(page.contains(".TH PORTKEEPER 1"), "{page}");
+    let directory = sandbox.directory("pages");
+    let _ = sandbox.portkeeper("man pages").ok();
+    let page = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    assert_eq!(page("portkeeper.1"), sandbox.portkeeper("man").ok().stdout);
+    for command in commands(&sandbox) {
+        let page = page(&format!("portkeeper-{command}.1"));
+        assert!(page.contains(&format!(".TH PORTKEEPER\\-{} 1", command.to_uppercase().replace('-', "\\-"))), "{page}");
+        for section in ["NAME", "SYNOPSIS", "\"EXIT STATUS\"", "EXAMPLES", "\"SEE ALSO\""] {
+            assert!(page.contains(&format!(".SH {section}")), "{section} in {page}");
+        }
+    }
+    let _ = page("portkeeper-plugin-add.1");
+    assert!(page("portkeeper.config.5").contains("ports[].key"));
+    if program_or_skip("man").is_none() {
+        return;
+    }
+    for file in std::fs::read_dir(&directory).unwrap() {
+        let file = file.unwrap().path();
+        let outcome = sandbox.program("man").arg("--warnings=w").arg("-E").arg("UTF-8").arg("-l").arg(&file).ok();
+        assert_eq!(outcome.stderr, "", "{}", file.display());
+        assert!(outcome.stdout.contains("SEE ALSO"), "{outcome}");
     }
 }
 

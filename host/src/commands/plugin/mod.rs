@@ -12,13 +12,26 @@ mod words;
 
 use clap::{Args, Subcommand};
 
-use crate::app::{CommandResult, Context};
+use crate::app::{CommandResult, Context, Documented, Help};
 
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct PluginArgs {
     #[command(subcommand)]
     command: PluginCommand,
+}
+
+impl Documented for PluginArgs {
+    const HELP: Help = Help {
+        description: "\
+            A plugin renders one or more output types that a config names. It runs in a sandbox: it sees what the config shows it, and returns \
+            text. Nothing is downloaded.",
+        examples: &[
+            ("portkeeper plugin list", "Every output type, and which plugin renders it"),
+            ("portkeeper plugin inspect caddy.wasm", "What a plugin is and needs"),
+            ("portkeeper plugin new caddy", "Start a plugin in Rust"),
+        ],
+    };
 }
 
 #[derive(Debug, Subcommand)]
