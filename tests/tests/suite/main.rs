@@ -29,6 +29,7 @@ mod kill;
 mod leases;
 mod names;
 mod overview;
+mod package;
 mod pick;
 mod places;
 mod plugin_authors;
