@@ -33,14 +33,23 @@ fn the_packages_hold_a_program_that_runs_and_what_belongs_to_it() {
     let make = |out: &str| {
         let out = sandbox.directory(out);
         let made = output(
-            Command::new(root().join(".ci/package")).arg("--program").arg(portkeeper()).arg("--out").arg(&out).env("SOURCE_DATE_EPOCH", "1"),
+            Command::new(root().join(".ci/package"))
+                .arg("--program")
+                .arg(portkeeper())
+                .arg("--out")
+                .arg(&out)
+                .env("SOURCE_DATE_EPOCH", "1"),
         );
         made.lines().map(PathBuf::from).collect::<Vec<_>>()
     };
     let packages = make("one");
     let [tarball, debian] = packages.as_slice() else { panic!("{packages:?}") };
     for (first, second) in packages.iter().zip(make("two")) {
-        assert!(fs::read(first).unwrap() == fs::read(&second).unwrap(), "{} differs when it is made again", first.display());
+        assert!(
+            fs::read(first).unwrap() == fs::read(&second).unwrap(),
+            "{} differs when it is made again",
+            first.display()
+        );
     }
 
     let (installed, unpacked) = (sandbox.directory("installed"), sandbox.directory("unpacked"));
@@ -71,7 +80,7 @@ fn the_packages_hold_a_program_that_runs_and_what_belongs_to_it() {
     let answer = Command::new(installed.join("usr/bin/portkeeper"))
         .args(["status", "--json"])
         .env_clear()
-        .env("HOME", sandbox.home())
+        .env("HOME", sandbox.root())
         .env("PORTKEEPER_REGISTRY", sandbox.registry())
         .output()
         .unwrap();
@@ -92,7 +101,13 @@ fn runs_in_a_root_of_its_own(installed: &Path) {
         command.arg(installed).arg("/usr/bin/portkeeper").args(arguments.split(' ')).env_clear();
         command
     };
-    if !Command::new("chroot").arg(installed).arg("/usr/bin/portkeeper").arg("--version").output().is_ok_and(|it| it.status.success()) {
+    if !Command::new("chroot")
+        .arg(installed)
+        .arg("/usr/bin/portkeeper")
+        .arg("--version")
+        .output()
+        .is_ok_and(|it| it.status.success())
+    {
         return skipped("chroot", "this user may not change the root directory");
     }
     assert!(output(&mut run("--version")).starts_with("portkeeper "));

@@ -26,7 +26,7 @@ pub(super) fn of(command: &Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
+    synopsis(command).to_writer(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     if command.get_subcommands().next().is_some() {
@@ -46,6 +46,14 @@ pub(super) fn of(command: &Command) -> io::Result<Vec<u8>> {
     see_also(&mut roff, command, program);
     roff.to_writer(&mut page)?;
     Ok(page)
+}
+
+/// The line of usage: the sections below have the options.
+fn synopsis(command: &Command) -> Roff {
+    let usage = command.clone().render_usage().to_string();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]).text([roman(usage.trim_start_matches("Usage: "))]);
+    roff
 }
 
 /// A section of terms, each with what it means.
