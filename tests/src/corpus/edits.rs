@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tree::{NO_PATH, Tree};
+use super::tree::{ITEM, NO_PATH, Tree};
 
 /// As many of each kind.
 const OF_EACH: usize = 2;
@@ -24,10 +24,17 @@ impl Edit {
         Self { kind, path, value: json!(text), reads }
     }
 
-    /// The edit as a `map`: nested, so that no dot in a key separates anything.
+    /// The edit as a `map`: nested, so that no dot in a key separates anything, but for an item, which is a part of its list's key.
     pub(super) fn map(&self) -> serde_json::Map<String, Value> {
-        let escaped = |key: &String| key.replace('\\', "\\\\").replace('.', "\\.");
-        let nested = self.path.iter().rev().fold(self.value.clone(), |inner, key| json!({ escaped(key): inner }));
+        let mut keys: Vec<String> = Vec::new();
+        for step in &self.path {
+            match (step.strip_prefix(ITEM), keys.last_mut()) {
+                (Some(index), Some(list)) => *list += &format!("[{index}]"),
+                (Some(index), None) => keys.push(format!("[{index}]")),
+                (None, _) => keys.push(escaped(step)),
+            }
+        }
+        let nested = keys.iter().rev().fold(self.value.clone(), |inner, key| json!({ key: inner }));
         nested.as_object().cloned().unwrap_or_default()
     }
 
@@ -37,7 +44,14 @@ impl Edit {
         let mut here = &mut tree;
         let mut missing = &self.path[..];
         while let Some((key, rest)) = missing.split_first() {
-            let Tree::Map(entries) = here else { return None };
+            let entries = match (here, key.strip_prefix(ITEM)) {
+                (Tree::List(items), Some(index)) => {
+                    (here, missing) = (items.get_mut(index.parse::<usize>().ok()?)?, rest);
+                    continue;
+                }
+                (Tree::Map(entries), None) => entries,
+                _ => return None,
+            };
             let at = entries.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
                 entries.push((key.clone(), Tree::Map(Vec::new())));
                 entries.len() - 1
@@ -87,7 +101,33 @@ pub(super) fn edits(tree: &Tree) -> Vec<Edit> {
             .into_iter()
             .map(|path| Edit::new("new key in a mapping", added(path, &["portkeeper_new"]), "18431", text.clone())),
     );
+    let is_item = |(path, _): &&Leaf| path.iter().any(|step| step.starts_with(ITEM));
+    let is_number = |leaf: &Tree| matches!(leaf, Tree::Number(text) if text.parse::<i64>().is_ok());
+    let numbers = leaves.iter().filter(is_item).filter(|(_, leaf)| is_number(leaf));
+    edits.extend(
+        spread(numbers.collect())
+            .into_iter()
+            .map(|(path, _)| Edit::new("number in a list", path.clone(), "18431", Tree::Number("18431".to_owned()))),
+    );
+    let texts = leaves.iter().filter(is_item).filter(|(_, leaf)| matches!(leaf, Tree::Text(_)));
+    edits.extend(
+        spread(texts.collect())
+            .into_iter()
+            .map(|(path, _)| Edit::new("text in a list", path.clone(), TEXT, Tree::Text(TEXT.to_owned()))),
+    );
     edits
+}
+
+/// A key that has to be read as one part of a path.
+fn escaped(key: &str) -> String {
+    let mut escaped = String::with_capacity(key.len());
+    for c in key.chars() {
+        if matches!(c, '\\' | '.' | '[' | ']') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// The first and the last: what stands at a file's ends differs most.
@@ -99,16 +139,47 @@ fn spread<T>(all: Vec<T>) -> Vec<T> {
 type Leaf = (Vec<String>, Tree);
 
 fn collect(tree: &Tree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>, maps: &mut Vec<Vec<String>>) {
-    let Tree::Map(entries) = tree else {
-        if !path.is_empty() && !matches!(tree, Tree::List(_)) {
-            leaves.push((path.clone(), tree.clone()));
+    let entries = match tree {
+        Tree::Map(entries) => entries,
+        Tree::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(format!("{ITEM}{index}"));
+                collect(item, path, leaves, maps);
+                path.pop();
+            }
+            return;
         }
-        return;
+        _ => {
+            if !path.is_empty() {
+                leaves.push((path.clone(), tree.clone()));
+            }
+            return;
+        }
     };
     maps.push(path.clone());
     for (key, value) in entries.iter().filter(|(key, _)| !key.is_empty() && !key.starts_with(NO_PATH) && key != "<<") {
         path.push(key.clone());
         collect(value, path, leaves, maps);
         path.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::Syntax;
+    use super::*;
+
+    #[test]
+    fn items_of_lists_are_edited_by_their_index() {
+        let read = |text: &str| Syntax::Json.read(text).unwrap();
+        let tree = read(r#"{"a.b": [1, {"[c]": "x"}], "d": [[2]]}"#);
+        let edits = edits(&tree);
+        let of = |kind: &str| edits.iter().filter(|edit| edit.kind == kind).collect::<Vec<_>>();
+        let [text] = of("text in a list")[..] else { panic!("{edits:?}") };
+        assert_eq!(json!(text.map()), json!({ "a\\.b[1]": { "\\[c\\]": TEXT } }));
+        let expected = read(&format!("{{\"a.b\": [1, {{\"[c]\": \"{TEXT}\"}}], \"d\": [[2]]}}"));
+        assert_eq!(text.applied(&tree), Some(expected));
+        let numbers: Vec<_> = of("number in a list").iter().map(|edit| json!(edit.map())).collect();
+        assert_eq!(numbers, [json!({ "a\\.b[0]": "18431" }), json!({ "d[0][0]": "18431" })]);
     }
 }

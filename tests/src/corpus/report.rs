@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::edits::Edit;
+use super::tree::ITEM;
 
 /// What came of one edit.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Report {
 
     pub(super) fn edit(&mut self, name: &str, edit: &Edit, outcome: Outcome) {
         self.edits += 1;
-        let what = format!("{} `{}`", edit.kind, edit.path.join("."));
+        let what = format!("{} `{}`", edit.kind, edit.path.join(".").replace(ITEM, ""));
         match outcome {
             Outcome::Right { lines } => {
                 self.right += 1;

@@ -18,6 +18,9 @@ pub enum Syntax {
 /// What a key that is no text begins with.
 pub(super) const NO_PATH: char = '\0';
 
+/// What a step of a path begins with that is the index of an item.
+pub(super) const ITEM: char = '\u{1}';
+
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tree {
@@ -73,8 +76,11 @@ impl Syntax {
 impl Tree {
     pub(super) fn get_mut(&mut self, path: &[String]) -> Option<&mut Self> {
         let Some((key, rest)) = path.split_first() else { return Some(self) };
-        let Self::Map(entries) = self else { return None };
-        entries.iter_mut().find(|(name, _)| name == key)?.1.get_mut(rest)
+        match (self, key.strip_prefix(ITEM)) {
+            (Self::Map(entries), None) => entries.iter_mut().find(|(name, _)| name == key)?.1.get_mut(rest),
+            (Self::List(items), Some(index)) => items.get_mut(index.parse::<usize>().ok()?)?.get_mut(rest),
+            _ => None,
+        }
     }
 
     /// The same without regard to the order of keys.

@@ -4,6 +4,7 @@
 
 mod cases;
 mod languages;
+mod scale;
 
 use portkeeper_tests::{Ports, Sandbox};
 use serde_json::{Value, json};
