@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -29,6 +29,14 @@ impl Server {
     #[track_caller]
     pub fn start(sandbox: &Sandbox, words: &str) -> Self {
         Self::start_run(sandbox, &sandbox.portkeeper(format!("run --report report.json --ready-timeout 10m {words}")))
+    }
+
+    /// The same, in the directory.
+    #[must_use]
+    #[track_caller]
+    pub fn start_in(sandbox: &Sandbox, directory: &Path, words: &str) -> Self {
+        let run = sandbox.portkeeper("run --ready-timeout 10m --report").arg(sandbox.work().join("report.json"));
+        Self::start_run(sandbox, &run.words(words).within(directory))
     }
 
     /// The same, with a script of the shell that finds its port in the environment. It waits for [`Server::go`] before it begins, so

@@ -11,7 +11,7 @@ use crate::fs::{PathError, describe};
 use crate::hold::HoldError;
 use crate::install::InstallError;
 use crate::lockfile::LockfileError;
-use crate::model::{Port, Reservation};
+use crate::model::{Port, Protocol};
 use crate::output::FileError;
 use crate::plugins::{Cause, PluginError};
 use crate::prepare::PrepareError;
@@ -30,8 +30,17 @@ pub(crate) struct CommandError {
     kind: Kind,
     message: String,
     hint: Option<String>,
-    /// The reservation that is in the way, if it is one.
-    taken: Option<Box<Reservation>>,
+    /// The port that it is about, if something can be done about that.
+    about: Option<About>,
+}
+
+/// What went wrong with a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// It was asked for, and is not free. The protocol, where it is known.
+    Taken(Port, Option<Protocol>),
+    /// It was to be let go, and is not.
+    Kept(Port),
 }
 
 /// The exit code of a failure.
@@ -120,12 +129,18 @@ impl CommandError {
     }
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), hint: None, taken: None }
+        Self { kind, message: message.to_string(), hint: None, about: None }
     }
 
-    /// The reservation that is in the way, where nothing has been said yet of what helps.
-    pub(crate) fn taken(&self) -> Option<&Reservation> {
-        self.taken.as_deref().filter(|_| self.hint.is_none())
+    /// The port that it is about, where nothing has been said yet of what helps.
+    pub(crate) fn port(&self) -> Option<About> {
+        self.about.filter(|_| self.hint.is_none())
+    }
+
+    /// The same error, which is about a port. What helps is what `explain` says.
+    pub(crate) fn about(mut self, about: About) -> Self {
+        self.about = Some(about);
+        self
     }
 
     /// What went wrong, without what helps.
@@ -137,11 +152,6 @@ impl CommandError {
     pub(crate) fn refused_by_system(&self) -> Option<&str> {
         let is_such = matches!(self.kind, Kind::Environment | Kind::OfRun) && self.hint.is_none();
         is_such.then_some(&self.message)
-    }
-
-    fn taken_by(mut self, reservation: Option<Reservation>) -> Self {
-        self.taken = reservation.map(Box::new);
-        self
     }
 
     /// Says it to the user. Message and hint are two texts: a line feed in the first, from a name of others, begins no second.
@@ -175,9 +185,11 @@ impl From<ReserveError> for CommandError {
             ReserveError::Probe(error) => error.into(),
             ReserveError::Hold(error) => error.into(),
             ReserveError::NotUndone { ref ports, .. } => Self::environment(&error).hint_release(ports),
-            ReserveError::NotFree { .. } | ReserveError::NoneFree { .. } => {
-                Self::no(&error).taken_by(error.reserved_by().cloned())
+            ReserveError::NotFree { port, .. } => {
+                let protocol = error.reserved_by().map(|reservation| reservation.protocol);
+                Self::no(&error).about(About::Taken(port, protocol))
             }
+            ReserveError::NoneFree { .. } => Self::no(error),
         }
     }
 }
@@ -186,9 +198,11 @@ impl From<PickError> for CommandError {
     fn from(error: PickError) -> Self {
         match error {
             PickError::Probe(error) => error.into(),
-            PickError::NotFree { .. } | PickError::TooFew { .. } => {
-                Self::no(&error).taken_by(error.reserved_by().cloned())
+            PickError::NotFree { port, .. } => {
+                let protocol = error.reserved_by().map(|reservation| reservation.protocol);
+                Self::no(&error).about(About::Taken(port, protocol))
             }
+            PickError::TooFew { .. } => Self::no(error),
         }
     }
 }
@@ -197,7 +211,7 @@ impl From<HoldError> for CommandError {
     fn from(error: HoldError) -> Self {
         match error {
             HoldError::Unsupported(_) => Self::usage(error),
-            HoldError::InProcess { .. } => Self::no(error),
+            HoldError::InProcess { port, .. } => Self::no(error).about(About::Kept(port)),
             HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::File(_) | HoldError::NotAnswering { .. } => {
                 Self::environment(error)
             }

@@ -1,27 +1,40 @@
-//! What helps when a port that was asked for is reserved already.
+//! What helps when a command has failed at something that can be helped.
 
 use std::path::Path;
 
-use super::{CommandError, Context};
+use super::{About, CommandError, Context};
 use crate::doctor::unwritable;
-use crate::explain::{Whose, yours};
+use crate::explain::{Explanation, explain};
 use crate::fs::can_write_in;
-use crate::model::{Port, Reservation};
+use crate::model::Port;
 use crate::registry::Store;
-use crate::reserve::Machine;
-use crate::who::Reach;
-
-/// So many of the project's other ports are offered.
-const OFFERED: usize = 3;
 
 impl Context {
-    /// The error, with what helps this project. That is never the release of what belongs to another one.
+    /// The error, with what helps. About a port that is what `explain` says: no advice contradicts another.
     pub(crate) fn with_hint(&self, error: CommandError) -> CommandError {
-        let hint = error.taken().and_then(|taken| self.hint_for(taken));
-        match hint.or_else(|| self.way_out(error.refused_by_system()?)) {
+        let hint = match error.port() {
+            Some(About::Taken(port, protocol)) => self.look_at(port).and_then(|mut explained| {
+                explained.keep_to_protocol(protocol);
+                explained.hint()
+            }),
+            Some(About::Kept(port)) => self.way_to_end(port),
+            None => error.refused_by_system().and_then(|message| self.way_out(message)),
+        };
+        match hint {
             Some(hint) => error.hint(hint),
             None => error,
         }
+    }
+
+    /// The command that ends what has the port, if something has it.
+    pub(crate) fn way_to_end(&self, port: Port) -> Option<String> {
+        self.look_at(port)?.way_to_end()
+    }
+
+    fn look_at(&self, port: Port) -> Option<Explanation> {
+        let (store, directory) = (self.store().ok()?, self.current_directory().ok()?);
+        let (snapshot, machine) = (store.snapshot().ok()?, self.machine(&store).ok()?);
+        Some(explain(port, snapshot.reservations(), &machine, &directory))
     }
 
     /// Where to keep what cannot be kept in the usual place, if that is what went wrong.
@@ -35,32 +48,5 @@ impl Context {
         let state = self.settings().ok()?.state;
         is_to_blame(&state)
             .then(|| format!("{} cannot be written: set XDG_STATE_HOME to a directory that can", state.display()))
-    }
-
-    fn hint_for(&self, taken: &Reservation) -> Option<String> {
-        let reach = Reach::of(&self.current_directory().ok()?);
-        let port = taken.port;
-        let release = format!("`portkeeper release {port}` gives it back");
-        let whose = Whose::of(taken, &reach);
-        if whose == Whose::Project {
-            let name = taken.name().map_or("", |name| &name.name);
-            return Some(format!("it is {name} of this project: start the server on it; {release}"));
-        }
-        let snapshot = self.store().ok()?.snapshot().ok()?;
-        let offered = offer(&yours(port, snapshot.reservations(), &Machine::here().ok()?, &reach));
-        Some(match whose {
-            Whose::Other(_) => offered.unwrap_or_else(|| "any other port will do: leave out --port".to_owned()),
-            _ => offered.map_or_else(|| release.clone(), |offered| format!("{offered}; {release}")),
-        })
-    }
-}
-
-/// The ports that the project has already.
-fn offer(yours: &[(Port, String)]) -> Option<String> {
-    let each: Vec<_> = yours.iter().take(OFFERED).map(|(port, name)| format!("{port} ({name})")).collect();
-    match yours {
-        [] => None,
-        [(port, name)] => Some(format!("use {port}, reserved for {name} here")),
-        _ => Some(format!("use one that is reserved here: {}", each.join(", "))),
     }
 }

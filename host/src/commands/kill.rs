@@ -9,10 +9,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PortAsked, duration, port_asked};
-use crate::explain::{Explanation, Seat, explain};
+use crate::explain::{Decision, Explanation, Seat, explain};
 use crate::kill::{Ended, How, Plan, Refusal, Sharer, plan};
 use crate::model::{Port, Protocol};
-use crate::os::inspect;
 use crate::registry::Store;
 
 #[derive(Debug, Args)]
@@ -116,11 +115,11 @@ fn successors(
         let (mut found, mut certain) = (Vec::new(), false);
         for (asked, _) in answers {
             if let Some(seat) = successor(&look(context, asked, directory)?, args) {
-                certain |= seat.process.is_some();
+                certain |= seat.process.as_ref().is_some_and(|process| !process.command_line.is_empty());
                 found.push(started_again(asked.port, args.protocol, &seat));
             }
         }
-        // The socket of a process that is just ending is nobody's for a moment.
+        // A process that is just ending has sockets a little longer than a program, and they then have no process.
         let is_over = if found.is_empty() { !watched } else { certain };
         if is_over || Instant::now() >= deadline {
             return Ok(found);
@@ -146,7 +145,9 @@ fn look(context: &Context, asked: &PortAsked, directory: &Path) -> Result<Explan
 
 /// What has the port, apart from portkeeper, which keeps it for the next server, and from what was not meant.
 fn successor(explained: &Explanation, args: &KillArgs) -> Option<Seat> {
-    let is_meant = |seat: &Seat| seat.socket.protocol == args.protocol && (args.force || seat.whose.is_some());
+    let is_meant = |seat: &Seat| {
+        seat.socket.protocol == args.protocol && (args.force || seat.whose.is_some() || seat.decision == Decision::Kill)
+    };
     let holds = |seat: &&Seat| is_meant(seat) && seat.socket.is_held() && !seat.is_guard();
     explained.sockets.iter().find(holds).cloned()
 }
@@ -197,15 +198,18 @@ fn report(context: &Context, args: &KillArgs, answers: &[Answer]) -> io::Result<
 impl From<Refusal> for CommandError {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
-            Refusal::NotYours { .. } => Self::no(refusal).hint("--force ends it all the same"),
+            Refusal::NotYours { instead, .. } => {
+                let instead = format!("`{instead}` ends it all the same");
+                Self::no(refusal).hint(instead)
+            }
             Refusal::Nobody { port, .. } => {
                 let port = *port;
                 Self::no(refusal).hint(format_args!("`portkeeper explain {port}` tells more"))
             }
-            Refusal::Unseen { .. } if inspect::current_user() == Some(0) => {
-                Self::no(refusal).hint("its process is in another pid namespace: look from there")
+            Refusal::Unseen { instead, .. } => {
+                let instead = instead.clone();
+                Self::no(refusal).hint(instead)
             }
-            Refusal::Unseen { .. } => Self::no(refusal).hint("that user, or root, can end it"),
             Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
             Refusal::Failed { .. } => Self::environment(refusal),
         }

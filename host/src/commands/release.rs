@@ -118,13 +118,13 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
     }
     let mut refused = refused.into_iter();
     if let Some(error) = refused.next() {
-        refused.for_each(|error| context.printer.error(error));
+        refused.for_each(|error| context.with_hint(error.into()).print(&context.printer));
         return Err(error.into());
     }
-    others.iter().for_each(|other| context.printer.error(selected.whose(other)));
-    let missing = selected.missing(&store, &released, &others);
+    others.iter().for_each(|other| selected.whose(context, other).print(&context.printer));
+    let missing = selected.missing(context, &store, &released, &others);
     if !args.if_exists {
-        missing.iter().for_each(|line| context.printer.error(line));
+        missing.iter().for_each(|error| error.print(&context.printer));
     }
     let done = others.is_empty() && (missing.is_empty() || args.if_exists);
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -195,18 +195,28 @@ impl<'a> Selected<'a> {
         !is_ours && !self.args.targets.iter().any(by_name)
     }
 
-    /// `WEB_PORT of ../shop-2`, and what releases it.
-    fn whose(&self, other: &Reservation) -> String {
+    /// `WEB_PORT of ../shop-2`, and what releases it: where its own process keeps it, only the end of that.
+    fn whose(&self, context: &Context, other: &Reservation) -> CommandError {
         let port = other.port;
         let name = other.name().map_or("", |name| &name.name);
         let project = project_of(other).map_or_else(String::new, |project| seen_from(&project.path, self.directory));
-        format!(
-            "port {port} is {name} of another project, {project}: \
-             `portkeeper release {port} --project {project}` releases it, or --force"
-        )
+        let refusal = CommandError::no(format_args!("port {port} is {name} of another project, {project}"));
+        let keeps_itself = other.hold.is_some_and(|hold| hold.file.is_none());
+        match context.way_to_end(port).filter(|_| keeps_itself) {
+            Some(way) => refusal.hint(way),
+            None => {
+                refusal.hint(format_args!("`portkeeper release {port} --project {project}` releases it, or --force"))
+            }
+        }
     }
 
-    fn missing(&self, store: &impl Store, released: &[Reservation], others: &[Reservation]) -> Vec<String> {
+    fn missing(
+        &self,
+        context: &Context,
+        store: &impl Store,
+        released: &[Reservation],
+        others: &[Reservation],
+    ) -> Vec<CommandError> {
         let args = self.args;
         let is_missing =
             |target: &&Target| !released.iter().chain(others).any(|reservation| self.is(target, reservation));
@@ -214,12 +224,23 @@ impl<'a> Selected<'a> {
             .iter()
             .filter(is_missing)
             .map(|target| match target {
-                Target::Port(port) => format!("port {port} is not reserved{}", on(args.host.as_ref())),
-                Target::Name(name) => unknown_name(store, name, self.names_of.as_deref(), args.host.as_ref()),
+                Target::Port(port) => {
+                    let missing =
+                        CommandError::no(format_args!("port {port} is not reserved{}", on(args.host.as_ref())));
+                    match context.way_to_end(*port) {
+                        Some(way) => missing.hint(format_args!("a process has it all the same; {way}")),
+                        None => missing,
+                    }
+                }
+                Target::Name(name) => {
+                    CommandError::no(unknown_name(store, name, self.names_of.as_deref(), args.host.as_ref()))
+                }
             })
             .chain((args.targets.is_empty() && released.is_empty()).then(|| match &args.owner {
-                Some(owner) => format!("no reservation has the owner `{owner}`{}", on(args.host.as_ref())),
-                None => format!("nothing is reserved{}", on(args.host.as_ref())),
+                Some(owner) => {
+                    CommandError::no(format_args!("no reservation has the owner `{owner}`{}", on(args.host.as_ref())))
+                }
+                None => CommandError::no(format_args!("nothing is reserved{}", on(args.host.as_ref()))),
             }))
             .collect()
     }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::app::{CommandError, CommandResult, Context, Documented, Help, duration, named_here};
 use crate::model::{Host, Port, Protocol};
+use crate::os::inspect;
 use crate::probe::SocketState;
 use crate::registry::Store;
 use crate::reserve::World;
@@ -70,6 +71,7 @@ pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
     let condition = Condition {
         http: args.http.as_deref(),
         is_keeper: &who::is_keeper,
+        is_container_proxy: &inspect::speaks_for_containers,
         demand: if args.owned { &owned } else { &|_| Ok(()) },
         ..Condition::new(state)
     };

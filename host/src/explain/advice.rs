@@ -9,6 +9,25 @@ use crate::who::{Ownership, ProcessInfo};
 const OFFERED: usize = 3;
 
 impl Explanation {
+    /// What helps someone who asked for the port and did not get it: the [`advice`](Self::advice), as far as it is theirs to follow. What
+    /// belongs to another project is not theirs to end.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let is_others = self.claim().is_some_and(|claim| matches!(claim.whose, Whose::Other(_)));
+        match self.verdict {
+            Verdict::Free | Verdict::FreeForTcp | Verdict::Lingering => None,
+            _ if is_others => Some(self.another()),
+            Verdict::Yours => self.way_to_end(),
+            _ => Some(self.advice()),
+        }
+    }
+
+    /// What ends the use of the port, if something has it.
+    #[must_use]
+    pub fn way_to_end(&self) -> Option<String> {
+        self.holder().map(|seat| format!("to end it: {}", seat.way_out(self.port)))
+    }
+
     /// What to do for someone who wants the port, in a line.
     #[must_use]
     pub fn advice(&self) -> String {
@@ -55,7 +74,7 @@ impl Explanation {
         match (seat.decision, seat.ownership) {
             (Decision::AskRoot | Decision::LookFromOutside, _) => format!("{another}; {way}"),
             // One's own port has been taken by a stranger.
-            (_, Some(Ownership::Stranger)) => {
+            (_, Some(Ownership::Stranger)) if !matches!(seat.whose, Some(Whose::Other(_))) => {
                 format!("end it ({way}), or take another: portkeeper release {}", self.port)
             }
             _ => format!("{another}; to end it: {way}"),
@@ -66,8 +85,8 @@ impl Explanation {
         let offered: Vec<_> = self.yours.iter().take(OFFERED).map(|(port, name)| format!("{port} ({name})")).collect();
         match (offered.as_slice(), self.yours.as_slice()) {
             ([], _) => "use another: portkeeper reserve".to_owned(),
-            (_, [(port, name)]) => format!("use {port}, already reserved for you as {name}"),
-            (several, _) => format!("use one that is already reserved for you: {}", several.join(", ")),
+            (_, [(port, name)]) => format!("use {port}, reserved for {name} here"),
+            (several, _) => format!("use one that is reserved here: {}", several.join(", ")),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Explanation {
     pub yours: Vec<(Port, String)>,
     /// How it stands.
     pub verdict: Verdict,
+    /// The protocol that was asked about, if one was.
+    asked: Option<Protocol>,
 }
 
 /// A socket on the port, and who is behind it.
@@ -112,6 +114,7 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, dire
         policy: why_not(Protocol::Tcp, port, &KernelPorts::here()),
         yours: yours(port, reservations, machine, &reach),
         verdict: Verdict::Free,
+        asked: None,
         claims,
         sockets,
     };
@@ -137,6 +140,12 @@ pub fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach:
 }
 
 impl Explanation {
+    /// Looks at the port of this protocol, if one was asked about.
+    pub fn keep_to_protocol(&mut self, protocol: Option<Protocol>) {
+        self.asked = protocol;
+        self.verdict = Verdict::of(self);
+    }
+
     /// Leaves out the sockets on other addresses than these, if some were named.
     pub fn keep_to(&mut self, addresses: Option<&[IpAddr]>) {
         let Some(addresses) = addresses else { return };

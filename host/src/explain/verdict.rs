@@ -58,6 +58,9 @@ impl Explanation {
     /// The protocol that the verdict is about: UDP only where UDP alone is reserved and nobody has TCP.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
+        if let Some(asked) = self.asked {
+            return asked;
+        }
         let has = |protocol| {
             self.sockets.iter().any(|seat| seat.socket.protocol == protocol)
                 || self.live_claims(protocol).next().is_some()

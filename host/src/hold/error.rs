@@ -36,7 +36,7 @@ pub enum HoldError {
         why: String,
     },
     /// A program holds the port for itself.
-    #[error("process {pid} holds port {port} itself, and only it can let go: end that process, or its use of the port")]
+    #[error("process {pid} holds port {port} itself, and only it can let go")]
     InProcess {
         /// The port.
         port: Port,

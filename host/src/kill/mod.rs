@@ -32,8 +32,10 @@ pub enum Refusal {
         port: Port,
     },
     /// Who has it cannot be seen.
-    #[error("{protocol} port {port} belongs to a process of {} that this user may not see", someone(*.uid))]
+    #[error("{protocol} port {port} belongs to a process of {} that this user may not see or end", someone(*.uid))]
     Unseen {
+        /// What helps.
+        instead: String,
         /// The protocol.
         protocol: Protocol,
         /// The port.
@@ -66,6 +68,8 @@ pub enum Refusal {
     /// It is not the listener of a reservation of this project.
     #[error("{who} is not known to be yours: {why}")]
     NotYours {
+        /// What ends it all the same.
+        instead: String,
         /// The process.
         who: Box<ProcessInfo>,
         /// What speaks against it.
@@ -144,7 +148,7 @@ pub fn plan(explained: &Explanation, protocol: Protocol, force: bool) -> Result<
     let mut victims: Vec<Victim> = Vec::new();
     for seat in seats {
         let Some(portrait) = &seat.process else {
-            return Err(Refusal::Unseen { protocol, port, uid: seat.socket.uid });
+            return Err(Refusal::Unseen { protocol, port, uid: seat.socket.uid, instead: seat.way_out(port) });
         };
         obey(seat, portrait, port, force)?;
         let handles = take_hold(seat, portrait, port)?;
@@ -173,11 +177,14 @@ fn obey(seat: &Seat, portrait: &ProcessInfo, port: Port, force: bool) -> Result<
     match seat.decision {
         Decision::Kill => Ok(()),
         Decision::KillWithForce(_) if force => Ok(()),
-        Decision::KillWithForce(doubt) => Err(Refusal::NotYours { who: who(), why: doubt_text(doubt, seat) }),
+        Decision::KillWithForce(doubt) => {
+            Err(Refusal::NotYours { who: who(), why: doubt_text(doubt, seat), instead: seat.way_out(port) })
+        }
         Decision::EndYourself => Err(Refusal::Ourselves { who: who() }),
         Decision::Release => Err(Refusal::Keeper { who: who(), instead: seat.way_out(port) }),
         Decision::AskRoot | Decision::LookFromOutside => {
-            Err(Refusal::Unseen { protocol: seat.socket.protocol, port, uid: portrait.uid })
+            let (protocol, instead) = (seat.socket.protocol, seat.way_out(port));
+            Err(Refusal::Unseen { protocol, port, uid: portrait.uid, instead })
         }
         Decision::StopContainer | Decision::StopService | Decision::StopByHand => {
             Err(Refusal::StopInstead { who: who(), instead: seat.way_out(port) })
@@ -226,10 +233,12 @@ fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::
     }
 }
 
-/// Where portkeeper alone has the port: the command that it runs, whose end is its own as well, or the holder itself.
+/// Where portkeeper alone has the port: the command that it runs, whose end is its own as well, or the holder itself. What it has started
+/// of its own program watches over it, and ends with it.
 fn behind_the_keeper(portrait: &ProcessInfo) -> Result<Vec<os::Handle>, Refusal> {
     let failed = |source| Refusal::Failed { who: Box::new(portrait.clone()), source };
-    let children = inspect::children(portrait.pid);
+    let mut children = inspect::children(portrait.pid);
+    children.retain(|&child| !is_keeper(child));
     let meant = if children.is_empty() { vec![portrait.pid] } else { children };
     meant.into_iter().map(|pid| os::Handle::open(pid).map_err(failed)).collect()
 }

@@ -67,6 +67,7 @@ impl<'a> Check<'a> {
         let mut answering = Vec::new();
         for address in target.to_connect() {
             match self.connect(address) {
+                Ok(stream) if self.is_proxied(target) && is_closed_immediately(&stream) => {}
                 Ok(_) => {
                     answering.push(address);
                     // Only those are of use that may have to answer a request.
@@ -89,8 +90,18 @@ impl<'a> Check<'a> {
         (self.condition.demand)(target).map_err(Why::Refused)
     }
 
-    /// Whether there is nobody behind the listening sockets but portkeeper. What cannot be seen is somebody.
+    /// Whether there is no process behind the listening sockets but portkeeper.
     fn is_only_kept(&self, target: &Target) -> bool {
+        self.all_listeners(target, self.condition.is_keeper)
+    }
+
+    /// Whether what listens passes connections on to a container, in which the server may not be up yet.
+    fn is_proxied(&self, target: &Target) -> bool {
+        self.all_listeners(target, self.condition.is_container_proxy)
+    }
+
+    /// Whether the processes behind all listening sockets are of this kind. What cannot be seen is not.
+    fn all_listeners(&self, target: &Target, is_such: &dyn Fn(u32) -> bool) -> bool {
         let Some(sockets) = self.sockets().filter(|_| !target.local_addresses().is_empty()) else { return false };
         let mut listening = sockets.occupants(target.port(), target.local_addresses());
         listening.retain(|one| one.state == SocketState::Listening);
@@ -100,7 +111,7 @@ impl<'a> Check<'a> {
         let processes = Processes::read();
         listening.iter().all(|one| {
             let sharers = one.inode.map_or(&[][..], |inode| processes.sharers(inode));
-            !sharers.is_empty() && sharers.iter().all(|&pid| (self.condition.is_keeper)(pid))
+            !sharers.is_empty() && sharers.iter().all(|&pid| is_such(pid))
         })
     }
 
@@ -142,6 +153,16 @@ impl<'a> Check<'a> {
 
     fn sockets(&self) -> Option<&Sockets> {
         self.sockets.get_or_init(|| Sockets::read(Protocol::Tcp).ok()).as_ref()
+    }
+}
+
+/// Whether the other side hangs up before it has said or heard anything, as a proxy does that finds no server behind it.
+fn is_closed_immediately(stream: &TcpStream) -> bool {
+    const PATIENCE: Duration = Duration::from_millis(250);
+    let peeked = stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.peek(&mut [0]));
+    match peeked {
+        Ok(read) => read == 0,
+        Err(error) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
     }
 }
 

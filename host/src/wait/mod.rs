@@ -48,6 +48,8 @@ pub struct Condition<'a> {
     pub http: Option<&'a str>,
     /// Whether a process only keeps ports for others, so that its sockets are no server.
     pub is_keeper: &'a dyn Fn(u32) -> bool,
+    /// Whether a process takes connections for a container, in which the server may not be up yet.
+    pub is_container_proxy: &'a dyn Fn(u32) -> bool,
     /// For occupied ports: what else to demand. The text says why not.
     pub demand: &'a dyn Fn(&Target) -> Result<(), String>,
 }
@@ -56,7 +58,7 @@ impl<'a> Condition<'a> {
     /// The state, and nothing else.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self { state, http: None, is_keeper: &|_| false, demand: &|_| Ok(()) }
+        Self { state, http: None, is_keeper: &|_| false, is_container_proxy: &|_| false, demand: &|_| Ok(()) }
     }
 }
 

@@ -73,7 +73,7 @@ fn the_port_that_is_yours_already_is_offered_instead() {
         StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.at(1))).within("/").command());
     let text = text(&sandbox, ports.at(1));
     let last = text.lines().last().unwrap();
-    assert!(last.starts_with(&format!("do: use {}, already reserved for you as web", ports.at(0))), "{text}");
+    assert!(last.starts_with(&format!("do: use {}, reserved for web here", ports.at(0))), "{text}");
     assert_eq!(explain(&sandbox, ports.at(1))["yours"], json!([{ "port": ports.at(0), "name": "web" }]));
 }
 

@@ -363,6 +363,34 @@ fn a_server_that_a_loop_starts_again_is_noticed() {
 }
 
 #[test]
+fn a_service_manager_that_shares_the_socket_is_left_alone() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    // It is called by its file, as systemd is, opens the socket, and starts the service with it.
+    let script = "
+import os, socket, subprocess, sys
+s = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+child = subprocess.Popen(['sleep', '600'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[s.fileno()])
+print(child.pid, flush=True)
+sys.stdin.read()
+child.kill()
+";
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let port = ports.first();
+    let manager = sandbox.work().join("systemd");
+    std::fs::copy(std::fs::canonicalize("/usr/bin/python3").unwrap(), &manager).unwrap();
+    let run = sandbox.program(&manager).env("PYTHONHOME", "/usr").words("-c").arg(script).words(&port.to_string());
+    let manager = StandIn::start(run.command());
+    let answer = kill(&sandbox, port, "--force --yes --json").run();
+    assert_eq!(answer.json()["ended"][0]["pid"].to_string(), manager.said(), "{answer}");
+    assert_eq!(answer.json()["ended"][0]["others"], json!([]), "{answer}");
+    assert!(is_alive(&manager), "the manager keeps the socket for the next server");
+    kill(&sandbox, port, "--force --yes").refused(1).says("systemctl list-sockets");
+    assert!(is_alive(&manager));
+}
+
+#[test]
 fn who_was_only_sent_a_socket_is_left_alone() {
     if !rustix::process::geteuid().is_root() {
         skipped("ROOT", "only root can start processes of other users");

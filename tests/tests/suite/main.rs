@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use portkeeper_tests::{Programs, Sandbox};
 
 mod addresses;
+mod advice;
 mod author;
 mod bad_input;
 mod choosing;

@@ -72,9 +72,8 @@ fn a_port_that_is_the_name_of_another_project_is_not_released_by_the_way() {
 
     let release = |words: String| sandbox.portkeeper(format!("release {words}")).within(&shop);
     let refused = release(format!("{theirs} {plain}")).exits(1);
-    refused.says(format!(
-        "port {theirs} is WEB_PORT of another project, ../shop-2: `portkeeper release {theirs} --project ../shop-2`"
-    ));
+    refused.says(format!("port {theirs} is WEB_PORT of another project, ../shop-2"));
+    refused.says(format!("hint: `portkeeper release {theirs} --project ../shop-2`"));
     assert_eq!(refused.json()["released"][0]["port"], plain, "a reservation of no project is released as ever");
     assert_eq!(sandbox.reserved(), [ports.at(0), theirs]);
     let _ = release(format!("{theirs} --if-exists")).exits(1);
@@ -126,7 +125,7 @@ fn a_refused_port_comes_with_what_helps_this_project() {
     }
     let outside = ask(format!("reserve --port {theirs}"), &sandbox.work());
     assert!(outside.stderr.contains("hint: ") && !outside.stderr.contains("release"), "{outside}");
-    ask(format!("reserve --port {}", ports.at(0)), &shop).says("it is WEB_PORT of this project");
+    ask(format!("reserve --port {}", ports.at(0)), &shop).says("reserved as WEB_PORT").says("start your server on it");
     let _ = sandbox.portkeeper(format!("reserve --port {}", ports.at(2))).ok();
     ask(format!("reserve --port {}", ports.at(2)), &sandbox.work()).says(format!("release {}", ports.at(2)));
 }

@@ -63,6 +63,27 @@ fn without_a_word_it_waits_for_a_server() {
 }
 
 #[test]
+fn a_proxy_without_a_server_behind_it_is_no_server() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let proxy = sandbox.work().join("docker-proxy");
+    std::fs::copy(sandbox.stand_in_path(), &proxy).unwrap();
+    let start = |mode: &str, port: u16| {
+        StandIn::start(sandbox.program(&proxy).words(&format!("{mode} 127.0.0.1:{port}")).command())
+    };
+    // The first hangs up, as docker-proxy does while nothing listens in the container.
+    let _proxies = [start("accept", ports.at(0)), start("listen", ports.at(1))];
+    is_late(
+        &wait(&sandbox, format!("{} -t 0.2", ports.at(0))),
+        format!("Port {} not bound on localhost.", ports.at(0)),
+    );
+    wait(&sandbox, format!("{} -t 10", ports.at(1))).ok().is_silent();
+    // What is no proxy may do as it likes.
+    let own = Ports::take(1);
+    let _server = sandbox.stand_in("accept", "127.0.0.1", own.first());
+    wait(&sandbox, format!("{} -t 10", own.first())).ok().is_silent();
+}
+
+#[test]
 fn a_url_has_to_be_answered() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     let start = |status: u16, port: u16| {

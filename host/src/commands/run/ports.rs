@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::prepare::tell;
 use super::super::reserve::{by_name, tell_users, write_env};
-use crate::app::{CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key};
+use crate::app::{About, CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key};
 use crate::config::Config;
 use crate::handover::RunPort;
 use crate::hold::{Claim, HeldPort, InProcess, claim};
@@ -13,7 +13,7 @@ use crate::model::{Guarantee, Hold, HoldKind, Lease, Port, Protocol, Reservation
 use crate::os::{self, Liveness};
 use crate::prepare::{Job, Mode, prepare};
 use crate::registry::{FileStore, RegistryError, Store};
-use crate::reserve::{GRACE, Machine, Request, ReserveError, World, reserve};
+use crate::reserve::{GRACE, Machine, Request, World, reserve};
 
 /// The ports of a run, in the order in which they were asked for. Never empty.
 pub(super) struct Ports<'a> {
@@ -231,21 +231,10 @@ fn new(
         request.hold = Some(kind(request.protocol));
     }
     let keeper = Rc::new(InProcess::new());
-    let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests).map_err(in_use)?;
+    let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests)?;
     context.tell_notices(&outcome.notices);
     tell_users(context, &outcome.granted);
     Ok(outcome.granted.into_iter().map(|granted| granted.reservation).zip(keeper.take()).collect())
-}
-
-/// A port that a process uses, perhaps one that an earlier run has left: that can be found out and ended.
-fn in_use(error: ReserveError) -> CommandError {
-    match &error {
-        ReserveError::NotFree { port, .. } if error.reserved_by().is_none() => {
-            let hint = format!("`portkeeper explain {port}` says whose it is, and which command ends it");
-            CommandError::from(error).hint(hint)
-        }
-        _ => error.into(),
-    }
 }
 
 /// How a port is held that is about to be handed over.
@@ -306,9 +295,8 @@ fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(R
                 .first()
                 .map_or_else(|| "something that cannot be seen from here uses it".to_owned(), ToString::to_string);
             let name = reservation.name().map(|name| format!(" of {}", name.name)).unwrap_or_default();
-            let target = reservation.name().map_or_else(|| port.to_string(), |name| name.name.clone());
-            let hint = format!("end that program first: portkeeper kill {target}");
-            Err(CommandError::no(format_args!("port {port}{name} is in use: {user}")).hint(hint))
+            let in_use = CommandError::no(format_args!("port {port}{name} is in use: {user}"));
+            Err(in_use.about(About::Taken(*port, Some(*protocol))))
         }
     }
 }

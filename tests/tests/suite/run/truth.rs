@@ -89,5 +89,5 @@ fn a_port_in_use_comes_with_the_command_that_ends_its_server() {
     sandbox.write("pk.config.json", config.to_string());
     let _ = sandbox.portkeeper("prepare").ok();
     let _listener = sandbox.listener("127.0.0.1", ports.first());
-    sandbox.portkeeper("run -c pk.config.json -- true").refused(125).says("portkeeper kill API");
+    sandbox.portkeeper("run -c pk.config.json -- true").refused(125).says("to end it: portkeeper kill");
 }
