@@ -99,6 +99,9 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 /// How long something may take to start the server again: systemd waits 100 ms, a loop in a shell as long as it says.
 const REBIRTH: Duration = Duration::from_secs(1);
 
+/// How long a process may take that is ending. It has no program any more, and its sockets a little longer.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// What was asked for, and what has ended.
 type Answer = (PortAsked, Vec<Ended>);
 
@@ -109,19 +112,22 @@ fn successors(
     directory: &Path,
     answers: &[Answer],
 ) -> Result<Vec<CommandError>, CommandError> {
-    let deadline = Instant::now() + REBIRTH;
+    let begin = Instant::now();
     let watched = answers.iter().flat_map(|(_, ended)| ended).any(|ended| ended.may_be_started_again);
     loop {
-        let (mut found, mut certain) = (Vec::new(), false);
+        let (mut found, mut waits) = (Vec::new(), Vec::new());
         for (asked, _) in answers {
             if let Some(seat) = successor(&look(context, asked, directory)?, args) {
-                certain |= seat.process.as_ref().is_some_and(|process| !process.command_line.is_empty());
+                waits.push(match &seat.process {
+                    Some(process) if process.command_line.is_empty() => ENDING,
+                    Some(_) => Duration::ZERO,
+                    None => REBIRTH,
+                });
                 found.push(started_again(asked.port, args.protocol, &seat));
             }
         }
-        // A process that is just ending has sockets a little longer than a program, and they then have no process.
-        let is_over = if found.is_empty() { !watched } else { certain };
-        if is_over || Instant::now() >= deadline {
+        let patience = waits.into_iter().max().unwrap_or(if watched { REBIRTH } else { Duration::ZERO });
+        if begin.elapsed() >= patience {
             return Ok(found);
         }
         std::thread::sleep(Duration::from_millis(50));
