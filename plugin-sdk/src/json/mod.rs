@@ -17,6 +17,8 @@ mod number;
 mod parse;
 mod write;
 
+use std::collections::BTreeMap;
+
 pub use number::Number;
 pub use parse::{ParseError, parse};
 
@@ -87,40 +89,47 @@ impl From<i64> for Value {
     }
 }
 
+/// So many keys are looked through from end to end.
+const SHORT: usize = 16;
+
 /// An object: its entries in the order of the text. Of a key that stands there twice the last value counts.
 #[derive(Debug, Clone, Default)]
-pub struct Map(Vec<(String, Value)>);
+pub struct Map {
+    entries: Vec<(String, Value)>,
+    /// Where each key is, once there are many.
+    index: BTreeMap<String, usize>,
+}
 
 impl Map {
     /// An object with nothing in it.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { entries: Vec::new(), index: BTreeMap::new() }
     }
 
     /// How many keys it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.position(key).map(|at| &self.entries[at].1)
     }
 
     /// Gives a key its value: where it stands, else at the end.
     pub fn insert(&mut self, key: String, value: Value) {
-        match self.0.iter_mut().find(|(name, _)| *name == key) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((key, value)),
+        match self.position(&key) {
+            Some(at) => self.entries[at].1 = value,
+            None => self.push(key, value),
         }
     }
 
@@ -128,14 +137,31 @@ impl Map {
     /// something stands there or on the way.
     pub(crate) fn put(&mut self, keys: &[String], value: Value) -> bool {
         let Some((key, inner)) = keys.split_first() else { return false };
-        let at = self.0.iter().position(|(name, _)| name == key);
-        match (at.map(|at| &mut self.0[at].1), inner) {
+        let at = self.position(key);
+        match (at.map(|at| &mut self.entries[at].1), inner) {
             (Some(Value::Object(map)), [_, ..]) => map.put(inner, value),
             (Some(_), _) => false,
             (None, _) => {
-                self.0.push((key.clone(), crate::leaf::nested(inner, value)));
+                self.push(key.clone(), crate::leaf::nested(inner, value));
                 true
             }
+        }
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.len() > SHORT {
+            return self.index.get(key).copied();
+        }
+        self.entries.iter().position(|(name, _)| name == key)
+    }
+
+    /// Adds a key that is not there.
+    fn push(&mut self, key: String, value: Value) {
+        self.entries.push((key, value));
+        let known = if self.len() > SHORT + 1 { self.len() - 1 } else { 0 };
+        if self.len() > SHORT {
+            let new = self.entries.iter().enumerate().skip(known);
+            self.index.extend(new.map(|(at, (key, _))| (key.clone(), at)));
         }
     }
 
@@ -146,7 +172,7 @@ impl Map {
 
     /// The entries.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value))
+        self.entries.iter().map(|(key, value)| (key.as_str(), value))
     }
 }
 
@@ -170,7 +196,7 @@ impl IntoIterator for Map {
     type IntoIter = std::vec::IntoIter<(String, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.entries.into_iter()
     }
 }
 

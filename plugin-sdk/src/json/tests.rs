@@ -68,6 +68,20 @@ fn of_a_key_that_stands_there_twice_the_last_counts() {
     assert_eq!(value, parse(r#"{"b": 2, "a": 3}"#).unwrap());
 }
 
+#[test]
+fn an_object_of_many_keys_is_one_of_few() {
+    let mut map = Map::new();
+    for n in 0..100 {
+        map.insert(format!("k{n}"), Value::from(n));
+        assert_eq!(map.get("k0"), Some(&Value::from(0)));
+        assert_eq!((map.get(&format!("k{n}")), map.get("k100")), (Some(&Value::from(n)), None));
+    }
+    map.insert("k50".to_owned(), Value::Null);
+    assert_eq!((map.len(), map.get("k50")), (100, Some(&Value::Null)));
+    assert!(map.put(&["k100".to_owned(), "a".to_owned()], Value::Null) && !map.put(&["k7".to_owned()], Value::Null));
+    assert_eq!(map.keys().nth(100), Some("k100"));
+}
+
 /// Any value, by way of another implementation.
 fn any_value() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![

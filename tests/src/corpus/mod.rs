@@ -35,6 +35,12 @@ pub fn run(syntax: Syntax, texts: impl IntoIterator<Item = (String, Vec<u8>)>) -
     report
 }
 
+/// What a text says to a reader that shares no code with the formats, the same in every syntax; none when it refuses it.
+#[must_use]
+pub fn meaning(syntax: Syntax, text: &str) -> Option<String> {
+    syntax.read(text).map(|tree| format!("{:?}", tree.sorted()))
+}
+
 /// The texts of all files below a directory whose names are the syntax's own; a file is taken whatever its name.
 ///
 /// # Errors

@@ -184,4 +184,55 @@ pub(super) const CASES: &[Case] = &[
         path: ".vscode/settings.json",
         expected: "{\n\t// the team's\n\t\"editor.formatOnSave\": true,\n\t\"liveServer.settings.port\": PORT!, // mine\n}\n",
     },
+    Case {
+        name: "lists of JSON, item by item",
+        output: r#"{"type": "json", "path": "t.json", "numbers": true, "map": {"ports": ["${SERVICE_PORT}", "2"], "mixed": ["${SERVICE_PORT}", "true", {"a": "1"}], "new": ["${SERVICE_PORT}"]}}"#,
+        files: &[(
+            "t.json",
+            "{\n  \"ports\": [\n    1, // one\n    2 // two\n  ],\n  \"mixed\": [1, true, {\"a\": 1}]\n}\n",
+        )],
+        path: "t.json",
+        expected: "{\n  \"ports\": [\n    PORT!, // one\n    2 // two\n  ],\n  \"mixed\": [PORT!, true, {\"a\": 1}],\n  \"new\": [\n    PORT!\n  ]\n}\n",
+    },
+    Case {
+        name: "lists of TOML, item by item",
+        output: r#"{"type": "toml", "path": "t.toml", "numbers": true, "map": {"ports": ["${SERVICE_PORT}", "2"], "flags": ["true", "true"], "new": ["${SERVICE_PORT}"]}}"#,
+        files: &[("t.toml", "ports = [\n  1, # one\n  2, # two\n]\nflags = [true, false]\n")],
+        path: "t.toml",
+        expected: "ports = [\n  PORT!, # one\n  2, # two\n]\nflags = [true, true]\nnew = [PORT!]\n",
+    },
+    Case {
+        name: "VS Code's launch configurations, by name",
+        output: r#"{"type": "json", "path": ".vscode/launch.json", "map": {"configurations[name=Launch].port": "${SERVICE_PORT}"}}"#,
+        files: &[(
+            ".vscode/launch.json",
+            "{\n  // see the docs\n  \"configurations\": [\n    { \"name\": \"Attach\", \"port\": 1 },\n    { \"name\": \"Launch\", \"port\": 9229 }, // mine\n  ]\n}\n",
+        )],
+        path: ".vscode/launch.json",
+        expected: "{\n  // see the docs\n  \"configurations\": [\n    { \"name\": \"Attach\", \"port\": 1 },\n    { \"name\": \"Launch\", \"port\": PORT! }, // mine\n  ]\n}\n",
+    },
+    Case {
+        name: "a server of several tables, by index and by name",
+        output: r#"{"type": "toml", "path": "proxy.toml", "map": {"servers.0.url": "http://localhost:${SERVICE_PORT}", "servers[name=api].port": "${SERVICE_PORT}", "servers[name=api].tls.port": "1"}}"#,
+        files: &[(
+            "proxy.toml",
+            "[[servers]]\nname = \"web\"\nurl = \"http://localhost:1\" # dev\n\n[[servers]]\nname = \"api\"\nport = 2\n\n[log]\n",
+        )],
+        path: "proxy.toml",
+        expected: "[[servers]]\nname = \"web\"\nurl = \"http://localhost:PORT!\" # dev\n\n[[servers]]\nname = \"api\"\nport = PORT!\ntls.port = \"1\"\n\n[log]\n",
+    },
+    Case {
+        name: "a list of mappings of YAML",
+        output: r#"{"type": "yaml", "path": "t.yaml", "map": {"servers": [{"url": "http://localhost:${SERVICE_PORT}", "description": "dev"}]}}"#,
+        files: &[("t.yaml", "servers:\n  - url: http://localhost:1\n    description: dev\n")],
+        path: "t.yaml",
+        expected: "servers:\n  - url: http://localhost:PORT!\n    description: dev\n",
+    },
+    Case {
+        name: "a variable with a tab before its comment",
+        output: r#"{"type": "env", "map": {"PORT": "${SERVICE_PORT}", "OTHER": "${SERVICE_PORT}"}}"#,
+        files: &[(".env", "PORT=1\t# the port\nOTHER=\t# none yet\n")],
+        path: ".env",
+        expected: "PORT=\"PORT!\"\t# the port\nOTHER=\"PORT!\"\t# none yet\n",
+    },
 ];

@@ -2,8 +2,11 @@
 //!
 //! How each format treats its files in detail is tested with the format, in `plugins/`.
 
+mod agreement;
 mod cases;
+mod growth;
 mod languages;
+mod rows;
 mod scale;
 
 use portkeeper_tests::{Ports, Sandbox};
@@ -66,12 +69,22 @@ fn what_a_format_refuses_is_refused_before_anything_is_written() {
         (
             r#"{"type": "toml", "path": "a.toml", "map": {"a.b": "1"}}"#,
             &[("a.toml", "\n[[a]]\n")],
-            &["a.toml:2", "an array of tables"],
+            &["a.toml:2", "an array of tables", "a table"],
         ),
         (
             r#"{"type": "ini", "path": "a.service", "map": {"Service.Environment": "A=1"}}"#,
             &[("a.service", "[Service]\nEnvironment=A=2\nEnvironment=B=3\n")],
             &["a.service:3", "2 times", "as a list"],
+        ),
+        (
+            r#"{"type": "json", "path": "a.json", "map": {"p": "1"}}"#,
+            &[("a.json", "{\"p\": 1,\n\"e\": \"\\ud800\"}\n")],
+            &["a.json:2", "half of a character"],
+        ),
+        (
+            r#"{"type": "toml", "path": "a.toml", "map": {"servers[name=a].port": "1"}}"#,
+            &[("a.toml", "[[servers]]\nname = \"a\"\n[[servers]]\nname = \"a\"\n")],
+            &["a.toml:3", "2 have name=a", "use an index"],
         ),
         (r#"{"type": "properties", "map": {"a": "1"}}"#, &[], &["outputs[0].path", "no usual file"]),
         (r#"{"type": "shell", "path": "a.sh", "map": {"A-B": "1"}}"#, &[], &["outputs[0].map", "`A-B`"]),
