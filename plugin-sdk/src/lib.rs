@@ -33,7 +33,8 @@
 //! The README of this crate is a guide: ten minutes from nothing to a format that people can install.
 //!
 //! Helpers for what formats share: [`options`] read into a serde type, [`json`] values, the places that a map names in a document
-//! ([`leaf`]), `.env` files edited line by line ([`env_file`]), blocks between marker comments ([`block`]), line ends ([`text`]),
+//! ([`leaf`]), `.env` files edited line by line ([`env_file`]), blocks between marker comments ([`block`]), changes of a text that are made
+//! together ([`edits`]) and of lists in brackets ([`brackets`]), line ends ([`text`]),
 //! suggestions for misspelt words ([`suggest`]) and lines for the user who asked to see more ([`log`]).
 //!
 //! Features, none of them on by default, because each adds to a plugin's size: `jsonc` for JSON documents with comments, `yaml` for YAML

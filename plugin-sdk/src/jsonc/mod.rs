@@ -52,7 +52,7 @@ pub fn merge(text: &str, leaves: &[Leaf<'_>], numbers: bool) -> Result<String, F
     drop(root);
     let places = edited.places.into_iter().map(|(_, new)| new).collect();
     let root = parse(&edited.text).ok().flatten().ok_or_else(|| leaf::not_possible(&leaves[0].name()))?;
-    rest.check(&Document::new(&edited.text, &root), &root, leaves, places)?;
+    rest.check(&Document::new(&edited.text), &root, leaves, places)?;
     Ok(format!("{mark}{}", edited.text))
 }
 
@@ -71,7 +71,7 @@ fn edit<'a>(
     numbers: bool,
 ) -> Result<Option<(Edited, Rest)>, Failure> {
     let style = Style::of(text, object(root)?);
-    let tree = Document::new(text, root);
+    let tree = Document::new(text);
     let planned = leaf::plan(&tree, root, leaves, numbers)?;
     let Some(first) = planned.first() else { return Ok(None) };
     let mut edits = Edits::default();

@@ -12,7 +12,7 @@ use crate::json::{Number, Value};
 use crate::leaf::{Shape, Spans, Tree};
 use crate::text;
 
-/// In longer objects and arrays nothing is looked for from end to end.
+/// Longer objects are not looked through from end to end.
 const SHORT: usize = 16;
 
 /// A document.
@@ -20,27 +20,11 @@ pub(super) struct Document<'t, 'a> {
     text: &'a str,
     /// The places of the keys of long objects, by where the object starts. They are filled when a key is asked for.
     keys: RefCell<HashMap<usize, HashMap<&'t str, usize>>>,
-    /// The items of long arrays, by where the array starts.
-    items: HashMap<usize, Vec<&'t Node<'a>>>,
 }
 
-impl<'t, 'a> Document<'t, 'a> {
-    pub(super) fn new(text: &'a str, root: &'t Node<'a>) -> Self {
-        let mut items = HashMap::new();
-        let mut open = vec![root];
-        while let Some(node) = open.pop() {
-            match node {
-                Node::Object(object) => open.extend(object.properties.iter().map(|property| &property.value)),
-                Node::Array(array) => {
-                    open.extend(&array.elements);
-                    if array.elements.len() > SHORT {
-                        items.insert(array.range.start, array.elements.iter().collect());
-                    }
-                }
-                _ => {}
-            }
-        }
-        Self { text, keys: RefCell::default(), items }
+impl<'t, 'a: 't> Document<'t, 'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, keys: RefCell::default() }
     }
 
     /// The property that a reader takes: the last of that name.
@@ -57,7 +41,7 @@ impl<'t, 'a> Document<'t, 'a> {
     }
 }
 
-impl<'t, 'a> Tree for Document<'t, 'a> {
+impl<'t, 'a: 't> Tree for Document<'t, 'a> {
     type Node = &'t Node<'a>;
 
     const MAP: &'static str = "an object";
@@ -87,11 +71,11 @@ impl<'t, 'a> Tree for Document<'t, 'a> {
     }
 
     fn items(&self, node: Self::Node) -> Cow<'_, [Self::Node]> {
-        match (self.items.get(&node.range().start), node) {
-            (Some(items), Node::Array(_)) => Cow::Borrowed(items),
-            (None, Node::Array(array)) => array.elements.iter().collect(),
-            _ => Cow::Borrowed(&[]),
-        }
+        node.as_array().into_iter().flat_map(|array| &array.elements).collect()
+    }
+
+    fn item(&self, node: Self::Node, index: usize) -> Option<Self::Node> {
+        node.as_array()?.elements.get(index)
     }
 
     fn text(&self, node: Self::Node) -> Option<Cow<'_, str>> {
@@ -118,7 +102,7 @@ impl<'t, 'a> Tree for Document<'t, 'a> {
     }
 }
 
-impl Spans for Document<'_, '_> {
+impl<'t, 'a: 't> Spans for Document<'t, 'a> {
     fn whole(&self) -> &str {
         self.text
     }

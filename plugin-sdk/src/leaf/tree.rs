@@ -68,6 +68,11 @@ pub trait Tree {
     /// The items of a list; nothing for another node.
     fn items(&self, node: Self::Node) -> Cow<'_, [Self::Node]>;
 
+    /// The item of a list with this index, counted from 0.
+    fn item(&self, node: Self::Node, index: usize) -> Option<Self::Node> {
+        self.items(node).get(index).copied()
+    }
+
     /// What a single value says, without quotes.
     fn text(&self, node: Self::Node) -> Option<Cow<'_, str>>;
 
@@ -138,7 +143,7 @@ impl<T: Tree> Walker<'_, T> {
         let child = self.tree.child(node, &part.text);
         if part.selectors.is_empty() {
             let is_item = matches!(self.tree.shape(node), Shape::List | Shape::Documents) && is_index(&part.text);
-            return if is_item { self.item(&self.tree.items(node), node, &part.text).map(Some) } else { Ok(child) };
+            return if is_item { self.by_index(node, &part.text).map(Some) } else { Ok(child) };
         }
         let list = if part.key.is_empty() { Some(node) } else { self.tree.child(node, &part.key) };
         match (child, list) {
@@ -152,28 +157,33 @@ impl<T: Tree> Walker<'_, T> {
     }
 
     fn select(&self, list: T::Node, selector: &Selector) -> Result<T::Node, Failure> {
-        let items = match self.tree.shape(list) {
-            Shape::List | Shape::Documents => self.tree.items(list),
+        let items = match (self.tree.shape(list), selector) {
+            (Shape::List | Shape::Documents, Selector::Index(index)) => return self.by_index(list, index),
+            (Shape::List | Shape::Documents, Selector::Fields(_)) => self.tree.items(list),
             _ if T::HAS_DOCUMENTS && self.tree.id(list) == self.tree.id(self.root) => Cow::Owned(vec![list]),
             _ => return Err(self.no_list(list)),
         };
         match selector {
-            Selector::Index(index) => self.item(&items, list, index),
+            // The only document.
+            Selector::Index(index) if index == "0" => Ok(list),
+            Selector::Index(index) => Err(self.no_item(list, index, 1)),
             Selector::Fields(fields) => self.matching(&items, list, fields),
         }
     }
 
-    fn item(&self, items: &[T::Node], list: T::Node, index: &str) -> Result<T::Node, Failure> {
-        let found = index.parse::<usize>().ok().and_then(|index| items.get(index)).copied();
-        found.ok_or_else(|| {
-            let (name, noun, count) = (self.leaf.name(), self.noun(list), items.len());
-            let plural = if count == 1 { "" } else { "s" };
-            Failure::bad_target(format!(
-                "the map's `{name}` means {noun} {index}, and there is no such {noun} among {count} {noun}{plural}"
-            ))
-            .line(self.tree.line(list))
-            .help("The first has the index 0. To make a list longer, give the map the whole list.")
-        })
+    fn by_index(&self, list: T::Node, index: &str) -> Result<T::Node, Failure> {
+        let found = index.parse().ok().and_then(|index| self.tree.item(list, index));
+        found.ok_or_else(|| self.no_item(list, index, self.tree.items(list).len()))
+    }
+
+    fn no_item(&self, list: T::Node, index: &str, count: usize) -> Failure {
+        let (name, noun) = (self.leaf.name(), self.noun(list));
+        let plural = if count == 1 { "" } else { "s" };
+        Failure::bad_target(format!(
+            "the map's `{name}` means {noun} {index}, and there is no such {noun} among {count} {noun}{plural}"
+        ))
+        .line(self.tree.line(list))
+        .help("The first has the index 0. To make a list longer, give the map the whole list.")
     }
 
     /// The only item that says what the fields say.

@@ -99,6 +99,11 @@ impl Tree for Document<'_> {
         items.iter().map(|&value| Place { key: None, value }).collect()
     }
 
+    fn item(&self, place: Place, index: usize) -> Option<Place> {
+        let Value::List(items) = &self.yaml.node(place.value).value else { return None };
+        items.get(index).map(|&value| Place { key: None, value })
+    }
+
     fn text(&self, place: Place) -> Option<Cow<'_, str>> {
         self.yaml.text(place.value).map(Cow::Borrowed)
     }
