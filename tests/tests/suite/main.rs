@@ -31,6 +31,7 @@ mod leases;
 mod names;
 mod overview;
 mod package;
+mod peers;
 mod pick;
 mod places;
 mod plugin_authors;
