@@ -17,6 +17,7 @@ mod config;
 mod corpus;
 mod doctor;
 mod documents;
+mod engine;
 mod examples;
 mod explain;
 mod faults;
