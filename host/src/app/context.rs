@@ -1,9 +1,10 @@
 //! What a command works with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::GlobalArgs;
 use super::{CommandError, Printer};
+use crate::config::{Config, Found, Owners};
 use crate::fs::{LockOptions, Waiting, describe};
 use crate::model::Host;
 use crate::registry::{FileStore, Notice};
@@ -66,6 +67,22 @@ impl Context {
         std::env::current_dir().map_err(|error| {
             CommandError::environment(format_args!("the current directory cannot be found: {}", describe(&error)))
         })
+    }
+
+    /// Whose configs are used without being named.
+    #[expect(clippy::unused_self, reason = "what is asked of the environment is asked of the context")]
+    pub(crate) fn owners(&self) -> Owners {
+        let variable = |name| std::env::var_os(name);
+        Owners::of_variables(variable("SUDO_UID").as_deref(), variable("PORTKEEPER_TRUSTED_DIRECTORIES").as_deref())
+    }
+
+    /// The config that the user names. If it is another user's, that is said.
+    pub(crate) fn named_config(&self, path: &Path) -> Result<Config, CommandError> {
+        let found = Found::named(path, &self.owners())?;
+        if let Some(strange) = found.stranger() {
+            self.printer.note(format_args!("using {}: {strange}", path.display()));
+        }
+        Ok(found.load()?)
     }
 
     /// Tells what the registry had to say.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use super::Printer;
+use super::{Printer, typed};
 use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
 use crate::fs::{PathError, describe};
@@ -253,8 +253,13 @@ impl From<PrepareError> for CommandError {
 
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
-        match error.problem {
+        match &error.problem {
             Problem::Unreadable(_) => Self::environment(error),
+            Problem::ForeignOwner { directory, .. } => Self::usage(&error).hint(format_args!(
+                "if you trust it, name it: --config {}; or trust its directory: export PORTKEEPER_TRUSTED_DIRECTORIES={}",
+                typed(&error.path),
+                typed(directory)
+            )),
             _ => Self::usage(error),
         }
     }

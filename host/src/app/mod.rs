@@ -23,6 +23,7 @@ mod scan_view;
 mod sections;
 mod table;
 mod tokens;
+mod typed;
 mod view;
 
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, env_key};
@@ -48,6 +49,7 @@ pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
 pub(crate) use sections::Sections;
 pub(crate) use table::Table;
 pub(crate) use tokens::{fill_in, misspelt};
+pub(crate) use typed::typed;
 pub(crate) use view::{
     LeaseView, NetworkReservedView, OccupiedView, ReleasedView, ReservedView, StatusView, age, lease_text, other_user,
 };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{CommandError, Context};
-use crate::config;
+use super::{CommandError, Context, typed};
+use crate::config::{self, ConfigError, Owners, Problem};
 use crate::document::closest;
 use crate::fs::PathContext;
 use crate::model::{Name, Port, Project, Reservation};
@@ -40,7 +40,7 @@ impl ScopeArgs {
         match &self.project {
             Some(directory) => {
                 let directory = directory.canonicalize().at(directory)?;
-                let root = config::project_directory(&directory)?.unwrap_or(directory);
+                let root = config::project_directory(&directory, &Owners::everyone())?.unwrap_or(directory);
                 identified(&root).map(Some)
             }
             None => match current_project(context)? {
@@ -54,11 +54,26 @@ impl ScopeArgs {
 /// The project of the current directory, if it is in one. That a config of another directory makes it one is said.
 pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
     let here = context.current_directory()?;
-    let Some(root) = config::project_directory(&here)? else { return Ok(None) };
-    if let Some(config) = if root == here { None } else { config::find(&root)? } {
-        context.tell_config(&config, &here);
+    let owners = context.owners();
+    let root = config::project_directory(&here, &owners).map_err(name_the_project)?;
+    let Some(root) = root else { return Ok(None) };
+    if let Some(config) = if root == here { None } else { config::find(&root, &owners)? } {
+        context.tell_config(config.path(), &here);
     }
     identified(&root).map(Some)
+}
+
+/// To use a config of another user takes naming it. Here the project is what is named.
+fn name_the_project(error: ConfigError) -> CommandError {
+    match &error.problem {
+        Problem::ForeignOwner { directory, .. } => {
+            let directory = typed(directory);
+            CommandError::usage(&error).hint(format_args!(
+                "if you trust it, name the project: --project {directory}; or export PORTKEEPER_TRUSTED_DIRECTORIES={directory}"
+            ))
+        }
+        _ => error.into(),
+    }
 }
 
 fn identified(root: &Path) -> Result<Arc<Project>, CommandError> {

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{CommandError, Context};
-use crate::config::{self, Config};
-use crate::fs::directory_of;
+use crate::config::{self, Found};
 use crate::model::Digest;
 use crate::plugins::{Catalogue, Engine, Limits, Sources};
 use crate::prepare::plugin_sources;
@@ -26,15 +25,15 @@ impl PluginLibrary {
     pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
         let settings = context.settings()?;
         let here = context.current_directory()?;
-        let found = config::find(&here).unwrap_or_else(|error| {
-            context.printer.warn(&error);
+        let found = config::find(&here, &context.owners()).unwrap_or_else(|error| {
+            context.printer.warn(CommandError::from(error));
             None
         });
-        let config = found.as_deref().map(Config::load).transpose().unwrap_or_else(|error| {
+        let project = found.as_ref().map_or(here, |found| found.directory().to_owned());
+        let config = found.map(Found::load).transpose().unwrap_or_else(|error| {
             context.printer.warn(format_args!("{error}; what it says about plugins is left out"));
             None
         });
-        let project = found.as_deref().map_or(here, |config| directory_of(config).to_owned());
         let user = Some(settings.plugins.as_path());
         let sources = plugin_sources(Some(&project), config.as_ref(), user).unwrap_or_else(|error| {
             context.printer.warn(&error);

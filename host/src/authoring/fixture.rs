@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::FixtureError;
-use crate::fs::{PathContext, PathError};
+use crate::fs::{PathContext, PathError, open_regular, read_up_to, write_atomic};
 use crate::model::Protocol;
 use crate::plugins::{Failure, Metadata};
 
@@ -202,7 +202,7 @@ fn files(directory: &Path) -> Result<BTreeMap<String, String>, FixtureError> {
             if path.is_dir() && !path.is_symlink() {
                 open.push((path, name + "/"));
             } else {
-                let text = String::from_utf8(fs::read(&path).at(&path)?);
+                let text = String::from_utf8(read(&path)?);
                 found.insert(name, text.map_err(|_| FixtureError::NotText(path))?);
             }
         }
@@ -210,8 +210,13 @@ fn files(directory: &Path) -> Result<BTreeMap<String, String>, FixtureError> {
     Ok(found)
 }
 
+/// The bytes of a file, as far as a prepare would read it.
+fn read(path: &Path) -> Result<Vec<u8>, PathError> {
+    open_regular(path).and_then(|file| read_up_to(file, crate::output::LARGEST)).at(path)
+}
+
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, FixtureError> {
-    let bytes = fs::read(path).at(path)?;
+    let bytes = read(path)?;
     let wrong = |reason: String| FixtureError::Json { path: path.to_owned(), reason };
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.path().to_string() {
@@ -224,5 +229,6 @@ fn write(path: &Path, text: &str) -> Result<(), PathError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).at(parent)?;
     }
-    fs::write(path, text).at(path)
+    // What has the name is replaced and not followed: a fixture may come with a plugin of others.
+    write_atomic(path, text.as_bytes(), None)
 }

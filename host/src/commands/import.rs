@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, time_to_live};
-use crate::fs::PathContext;
+use crate::fs::{PathContext, read_up_to};
 use crate::import::{
     Fault, OldReservation, PORT_FOR_FILE, PORTKEEPER_FILE, Parsed, Place, parse_port_for, parse_portkeeper,
 };
@@ -73,8 +73,16 @@ pub(crate) fn run(context: &Context, args: &ImportArgs) -> CommandResult {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The largest file that is taken over, in bytes: a hundred thousand names are a tenth of it.
+const LARGEST: u64 = 64 << 20;
+
+/// A file, or a pipe that another program writes into.
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
-    Ok(std::fs::read(path).at(path)?)
+    let bytes = std::fs::File::open(path).and_then(|file| read_up_to(file, LARGEST + 1)).at(path)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(CommandError::usage(in_file(path, format_args!("larger than {} MiB", LARGEST >> 20))));
+    }
+    Ok(bytes)
 }
 
 fn in_file(path: &Path, what: impl Display) -> String {

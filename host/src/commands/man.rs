@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Command};
 
 use crate::app::{CommandResult, Context, Documented, Help};
-use crate::fs::PathContext;
+use crate::fs::{PathContext, write_atomic};
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
@@ -41,7 +41,8 @@ pub(crate) fn run(context: &Context, args: &ManArgs, mut command: Command) -> Co
             fs::create_dir_all(directory).at(directory)?;
             for (name, text) in pages(&command)? {
                 let path = directory.join(name);
-                fs::write(&path, text).at(&path)?;
+                // What has a page's name there is replaced if it is a file, and never written through.
+                write_atomic(&path, &text, Some(0o644))?;
             }
         }
         None => context.printer.text(String::from_utf8_lossy(&page::of(&command)?))?,

@@ -57,7 +57,7 @@ impl Documented for PrepareArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
-    let config = Config::load(&path(context, args)?)?;
+    let config = config(context, args)?;
     let mode = if args.dry_run || args.diff || args.check { Mode::DryRun } else { Mode::Write };
     let (stage, store) = (PrepareEnv::new(context, mode)?, context.store()?);
     let holds = config.ports.iter().any(|port| port.hold.or(config.hold).is_some());
@@ -99,15 +99,15 @@ fn outdated(report: &Report) -> Vec<String> {
         .collect()
 }
 
-fn path(context: &Context, args: &PrepareArgs) -> Result<PathBuf, CommandError> {
+fn config(context: &Context, args: &PrepareArgs) -> Result<Config, CommandError> {
     if let Some(path) = args.file.as_ref().or(args.config.as_ref()) {
-        return Ok(path.clone());
+        return context.named_config(path);
     }
     let directory = context.current_directory()?;
-    match config::find(&directory)? {
+    match config::find(&directory, &context.owners())? {
         Some(config) => {
-            context.tell_config(&config, &directory);
-            Ok(config)
+            context.tell_config(config.path(), &directory);
+            Ok(config.load()?)
         }
         None => Err(no_config(&directory)),
     }

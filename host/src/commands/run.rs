@@ -14,7 +14,6 @@ use crate::app::{
     CommandError, CommandResult, Context, Documented, Help, NameArgs, SelectionArgs, duration, env_key, fill_in,
     misspelt,
 };
-use crate::config::Config;
 use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
 use ports::Ports;
 use report::Reporter;
@@ -115,7 +114,7 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
     let store = context.store()?;
     let (mut ports, queue_early) = match &args.config {
         Some(path) => {
-            let config = Config::load(path)?;
+            let config = context.named_config(path)?;
             (Ports::of_config(context, &store, &config)?, args.queue_early || config.queue_early)
         }
         None if !args.names.names.is_empty() => {

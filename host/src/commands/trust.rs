@@ -1,7 +1,6 @@
 //! `portkeeper trust`
 
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, Table};
 use crate::config;
-use crate::fs::PathContext;
+use crate::fs::{PathContext, not_a_file, open_regular, read_up_to};
 use crate::model::Digest;
 use crate::plugins::{LARGEST_PLUGIN, is_plugin};
 use crate::trust::Trust;
@@ -74,7 +73,8 @@ fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandE
         return Ok(());
     }
     let directory = context.current_directory()?;
-    let project = config::find(&directory)?.and_then(|config| config.parent().map(Path::to_owned)).unwrap_or(directory);
+    let config = config::find(&directory, &context.owners())?;
+    let project = config.map_or(directory, |config| config.directory().to_owned());
     trust.add_target(&project, path, &context.patience())?;
     context.printer.note(format_args!("the configs in {} may write {}", project.display(), path.display()));
     Ok(())
@@ -82,11 +82,12 @@ fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandE
 
 /// The bytes, when the file is a plugin.
 fn plugin(path: &Path) -> Result<Option<Vec<u8>>, CommandError> {
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST_PLUGIN).read_to_end(&mut bytes)).at(path)?;
+    let file = match open_regular(path) {
+        // It need not be there to be trusted; if it is, the file of trust will refuse what it cannot be.
+        Err(error) if error.kind() == ErrorKind::NotFound || not_a_file(&error).is_some() => return Ok(None),
+        file => file.at(path)?,
+    };
+    let bytes = read_up_to(file, LARGEST_PLUGIN).at(path)?;
     Ok(is_plugin(&bytes).then_some(bytes))
 }
 

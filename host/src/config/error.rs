@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::document::FieldPath;
+use crate::fs::describe;
+use crate::os::inspect::{current_user, user_text};
 
 /// What is wrong with a config, in which file, where in it, and in which field.
 ///
@@ -48,7 +50,7 @@ pub enum Problem {
     #[error("there is no such file; name a config with --config FILE, or write a pk.config.json")]
     Missing,
     /// The file cannot be read: the environment's fault, not the config's.
-    #[error("the config cannot be read: {}", .0.kind())]
+    #[error("the config cannot be read: {}", describe(.0))]
     Unreadable(io::Error),
     /// It is a directory, a device, a pipe or the like.
     #[error("this is {0}, not a config file")]
@@ -101,9 +103,33 @@ pub enum Problem {
         /// Another one.
         second: &'static str,
     },
-    /// A config in a directory above, put there by another user than the one whose directory we are in.
-    #[error("this config belongs to another user than {}; if you trust it, name it with --config", .0.display())]
-    ForeignOwner(PathBuf),
+    /// A config that was found, and not named, and is not wholly the user's.
+    #[error("dubious ownership: {strange}, but this is user {}", this_user())]
+    ForeignOwner {
+        /// What is another user's.
+        strange: Strange,
+        /// The config's directory.
+        directory: PathBuf,
+    },
+}
+
+/// Something that belongs to another user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strange {
+    /// `the config`, `its directory`.
+    pub what: &'static str,
+    /// The user.
+    pub uid: u32,
+}
+
+impl fmt::Display for Strange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} belongs to user {}", self.what, user_text(self.uid))
+    }
+}
+
+fn this_user() -> String {
+    current_user().map_or_else(|| "another one".to_owned(), user_text)
 }
 
 fn suggest(closest: Option<&str>) -> String {

@@ -1,22 +1,24 @@
 //! Where the config of a directory is.
 
-use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Problem};
+use super::found::Found;
+use super::owners::Owners;
 use crate::fs::is_worktree_root;
 use crate::model::Project;
 
-/// The config in `start` or the nearest directory above it, up to the root of the version-control worktree; none when there is none.
-/// `start` should be absolute: a relative directory is not left.
+/// The config in `start` or the nearest directory above it, up to the root of the version-control worktree, open; none when there is none.
+/// `start` should be absolute and without symbolic links, as the current directory is: a relative directory is not left, and through a link
+/// nothing is opened.
 ///
 /// A worktree inside of another one is a project of its own: what lies above its root is another branch, or another repository.
 ///
 /// # Errors
-/// [`Problem::Ambiguous`] when one directory has two. [`Problem::ForeignOwner`] when the one that was found above `start` belongs neither
-/// to the owner of `start` nor to root: in a directory that everyone may write to, like /tmp, it may be a trap.
-pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
+/// [`Problem::Ambiguous`] when one directory has two. [`Problem::ForeignOwner`] when it, its directory or a link to it is neither the user's
+/// nor root's, as far as `owners` make no exception: in a directory that others may write to, like /tmp, it may be a trap.
+pub fn find(start: &Path, owners: &Owners) -> Result<Option<Found>, ConfigError> {
     for directory in within_worktree(start) {
         let mut names = Vec::new();
         for name in Project::CONFIGS {
@@ -26,7 +28,7 @@ pub fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
         }
         match *names {
             [] => {}
-            [name] => return trusted(start, directory, directory.join(name)).map(Some),
+            [name] => return Found::searched(directory, name, owners).map(Some),
             [first, second, ..] => {
                 return Err(ConfigError::new(directory, Problem::Ambiguous { first, second }));
             }
@@ -65,31 +67,13 @@ fn within_worktree(start: &Path) -> impl Iterator<Item = &Path> {
     })
 }
 
-fn trusted(start: &Path, directory: &Path, config: PathBuf) -> Result<PathBuf, ConfigError> {
-    let owner = |path: &Path| std::fs::metadata(path).ok().as_ref().and_then(owner);
-    let theirs = owner(&config).filter(|_| directory != start);
-    match theirs {
-        Some(other) if other != 0 && owner(start) != Some(other) => {
-            Err(ConfigError::new(&config, Problem::ForeignOwner(start.to_owned())))
-        }
-        _ => Ok(config),
-    }
-}
-
-/// The owner's user id, where the platform has one.
-#[cfg(unix)]
-fn owner(metadata: &Metadata) -> Option<u32> {
-    Some(std::os::unix::fs::MetadataExt::uid(metadata))
-}
-
-#[cfg(not(unix))]
-fn owner(_: &Metadata) -> Option<u32> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
+        Ok(super::find(start, &Owners::default())?.map(|found| found.path().to_owned()))
+    }
 
     #[test]
     fn a_config_is_found_here_and_upwards() {
@@ -121,21 +105,5 @@ mod tests {
         let own = root.path().join("worktree/pk.config.json");
         std::fs::write(&own, "").unwrap();
         assert_eq!(find(&deep).unwrap(), Some(own));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_config_that_another_user_put_above_is_no_trap() {
-        let root = tempfile::tempdir().unwrap();
-        let home = root.path().join("home");
-        std::fs::create_dir(&home).unwrap();
-        let config = root.path().join("pk.config.json");
-        std::fs::write(&config, "").unwrap();
-        if std::os::unix::fs::chown(&config, Some(4242), None).is_err() {
-            crate::skip::skipped("this user may not give a file away");
-            return;
-        }
-        assert!(matches!(find(&home).unwrap_err().problem, Problem::ForeignOwner(_)));
-        assert_eq!(find(root.path()).unwrap(), Some(config), "in the directory itself it was asked for");
     }
 }

@@ -5,13 +5,15 @@
 //! stands is not kept: when there is something to complain about, `locate` walks through the text once more. So an error found
 //! long after parsing still names the line, with [`Config::error_at`].
 //!
-//! [`find()`] looks for the config of a directory, [`project_directory`] for its project, [`schema()`] describes one to editors.
+//! [`find()`] looks for the config of a directory and opens it if it is the user's ([`Owners`]), [`project_directory`] for its project, [`schema()`] describes one to editors.
 
 mod check;
 mod error;
 mod fields;
 mod find;
+mod found;
 mod locate;
+mod owners;
 mod project;
 mod schema;
 mod source;
@@ -20,14 +22,16 @@ mod tree;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use error::{ConfigError, Position, Problem};
+pub use error::{ConfigError, Position, Problem, Strange};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
 pub use find::{find, find_above_worktree};
+pub use found::Found;
+pub use owners::Owners;
 pub use project::project_directory;
 pub use schema::schema;
 
 use crate::document::FieldPath;
-use crate::fs::directory_of;
+use crate::fs::{FileId, directory_of};
 use crate::model::{HoldKind, Host};
 
 use serde_json::{Map, Value};
@@ -56,6 +60,7 @@ pub struct Config {
     /// Where the plugins of some types are, in place of the usual directories; by type.
     pub plugins: BTreeMap<String, PluginSource>,
     source: Source,
+    directory_id: Option<FileId>,
 }
 
 impl Config {
@@ -65,8 +70,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names file, line and field, and says what is allowed.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let at = |problem| ConfigError::new(path, problem);
-        Self::parse(path, source::read(path).map_err(at)?)
+        Found::named(path, &Owners::default())?.load()
     }
 
     /// Checks a config that was read before; `path` gives its format and stands in errors.
@@ -81,13 +85,30 @@ impl Config {
         });
         let Document { schema: _, host, owner, hold, queue_early, ports, outputs, plugins } =
             read.map_err(|fault| fault.in_file(path))?;
-        Ok(Self { path: path.to_owned(), host, owner, hold, queue_early, ports, outputs, plugins, source })
+        Ok(Self {
+            path: path.to_owned(),
+            host,
+            owner,
+            hold,
+            queue_early,
+            ports,
+            outputs,
+            plugins,
+            source,
+            directory_id: None,
+        })
     }
 
     /// The directory that the config's paths are relative to.
     #[must_use]
     pub fn directory(&self) -> &Path {
         directory_of(&self.path)
+    }
+
+    /// Which directory it was in when it was opened: another one may have its path by now.
+    #[must_use]
+    pub fn directory_id(&self) -> Option<FileId> {
+        self.directory_id
     }
 
     /// An error about a field that only turned out to be wrong later: an unknown type, a bad option, an unset variable.

@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, find};
-use crate::fs::{directory_of, worktree_root};
+use super::{ConfigError, Owners, find};
+use crate::fs::worktree_root;
 
 /// The directory of the project that `start` is in: the one with the config that a prepare would take, else the root of the
 /// version-control worktree; none when there is neither. `start` should be absolute.
 ///
 /// # Errors
 /// As [`find()`]: a prepare in the same place would be refused, too.
-pub fn project_directory(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
-    Ok(match find(start)? {
-        Some(config) => Some(directory_of(&config).to_owned()),
+pub fn project_directory(start: &Path, owners: &Owners) -> Result<Option<PathBuf>, ConfigError> {
+    Ok(match find(start, owners)? {
+        Some(config) => Some(config.directory().to_owned()),
         None => worktree_root(start).map(Path::to_owned),
     })
 }
@@ -22,6 +22,10 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    fn project_directory(start: &Path) -> Result<Option<PathBuf>, ConfigError> {
+        super::project_directory(start, &Owners::default())
+    }
 
     #[test]
     fn the_configs_directory_else_the_worktrees_root() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::document::FieldPath;
-use crate::fs::read_up_to;
+use crate::fs::{not_a_file, read_up_to};
 
 use super::error::{Fault, Position, Problem};
 
@@ -26,24 +26,18 @@ pub(super) enum Format {
     Yaml,
 }
 
-/// The bytes of a regular file of bounded size.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    // Asked before it is opened: opening a pipe would wait for its other end.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(Problem::NotAFile("a directory"));
-    }
-    if !metadata.is_file() {
-        return Err(Problem::NotAFile("a device, pipe or socket"));
-    }
-    let bytes = File::open(path).and_then(|file| read_up_to(file, LARGEST + 1)).map_err(unreadable)?;
+/// The bytes of a file that is not larger than a config may be.
+pub(super) fn read(file: File) -> Result<Vec<u8>, Problem> {
+    let bytes = read_up_to(file, LARGEST + 1).map_err(problem)?;
     if bytes.len() as u64 > LARGEST { Err(Problem::TooLarge) } else { Ok(bytes) }
 }
 
-fn unreadable(error: std::io::Error) -> Problem {
-    match error.kind() {
-        ErrorKind::NotFound => Problem::Missing,
-        _ => Problem::Unreadable(error),
+/// Why a file could not be opened.
+pub(super) fn problem(error: std::io::Error) -> Problem {
+    match not_a_file(&error) {
+        Some(what) => Problem::NotAFile(what),
+        None if error.kind() == ErrorKind::NotFound => Problem::Missing,
+        None => Problem::Unreadable(error),
     }
 }
 

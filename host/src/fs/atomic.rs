@@ -1,17 +1,17 @@
 //! Writes that happen as a whole or not at all, and that are on the disk when they return.
 
-use std::fs::Permissions;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
-
-use super::{PathContext, PathError};
+use super::directory::Replaced;
+use super::{Directory, PathContext, PathError};
 
 /// Replaces a file's content, durably: whoever looks, even after a power cut, finds the old bytes or the new ones.
 ///
-/// `mode` are the permission bits of the new file; none keeps those of the old one, or takes what the umask leaves of 0666. A
-/// symbolic link at `path` is replaced, not followed.
+/// `mode` are the permission bits of the new file; none keeps owner and bits of the old one, or takes what the umask leaves of 0666. What
+/// makes a program run as another user is never kept. A symbolic link at `path` is replaced, not followed; what is no file is an error.
 ///
 /// # Errors
 /// The file or directory that an operation failed on. The old file is then untouched.
@@ -20,10 +20,22 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<(), 
 }
 
 /// New content beside a file, on the disk, but not in its place yet. Dropping it leaves no trace.
+///
+/// All is done in the one directory that the path led to at first, wherever it leads by now.
 #[derive(Debug)]
 pub struct Staged {
-    temp: NamedTempFile,
+    directory: Directory,
+    file: File,
+    /// In the directory, until it is in its place.
+    temporary: Option<OsString>,
     target: PathBuf,
+}
+
+/// What a new file gets its mode from.
+#[derive(Debug, Clone, Copy)]
+enum Like {
+    Mode(u32),
+    Old(Replaced),
 }
 
 impl Staged {
@@ -32,10 +44,22 @@ impl Staged {
     /// # Errors
     /// The file or directory that an operation failed on, a full disk included.
     pub fn new(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<Self, PathError> {
-        let mut builder = Builder::new();
-        let prefix = temporary_name(path) + ".";
-        builder.prefix(&prefix);
-        Self::stage(&mut builder, path, &[bytes], mode)
+        let directory = Directory::open(directory_of(path)).at(directory_of(path))?;
+        let old = directory.replaced(name_of(path)).at(path)?;
+        let like = mode.map(Like::Mode).or(old.map(Like::Old));
+        loop {
+            let mut temporary = temporary_name(path);
+            temporary.push(format!(".{:08x}", fastrand::u32(..)));
+            // Like nothing: it gets the mode of any new file, so nobody reads it now who may not read it later.
+            match directory.create(&temporary, if like.is_some() { 0o600 } else { 0o666 }) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                file => {
+                    let file = file.at(directory_of(path))?;
+                    return Self { directory, file, temporary: Some(temporary), target: path.to_owned() }
+                        .filled(&[bytes], like);
+                }
+            }
+        }
     }
 
     /// The same, with the bytes in pieces, for whoever holds a lock that lets nobody else write the file. The temporary file always has
@@ -43,74 +67,91 @@ impl Staged {
     ///
     /// # Errors
     /// As [`Staged::new`].
-    pub fn under_lock(path: &Path, pieces: &[impl AsRef<[u8]>], mode: Option<u32>) -> Result<Self, PathError> {
-        let name = temporary_name(path);
-        let left_behind = directory_of(path).join(&name);
-        match std::fs::remove_file(&left_behind) {
+    pub fn under_lock(path: &Path, pieces: &[impl AsRef<[u8]>], mode: u32) -> Result<Self, PathError> {
+        let directory = Directory::open(directory_of(path)).at(directory_of(path))?;
+        let temporary = temporary_name(path);
+        let left_behind = directory_of(path).join(&temporary);
+        match directory.remove_file(&temporary) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at(&left_behind),
             _ => {}
         }
-        let mut builder = Builder::new();
-        builder.prefix(&name).rand_bytes(0);
-        Self::stage(&mut builder, path, pieces, mode)
+        let file = directory.create(&temporary, 0o600).at(&left_behind)?;
+        Self { directory, file, temporary: Some(temporary), target: path.to_owned() }
+            .filled(pieces, Some(Like::Mode(mode)))
     }
 
-    fn stage(
-        builder: &mut Builder<'_, '_>,
-        path: &Path,
-        pieces: &[impl AsRef<[u8]>],
-        mode: Option<u32>,
-    ) -> Result<Self, PathError> {
-        let mode = match mode.and_then(permissions) {
-            None => mode_of(path)?,
-            mode => mode,
-        };
-        if mode.is_none() {
-            leave_to_umask(builder);
-        }
-        let temp = builder.tempfile_in(directory_of(path)).at(directory_of(path))?;
-        if let Some(mode) = mode {
-            temp.as_file().set_permissions(mode).at(path)?;
-        }
-        let mut writer = BufWriter::new(temp.as_file());
+    fn filled(self, pieces: &[impl AsRef<[u8]>], like: Option<Like>) -> Result<Self, PathError> {
+        let path = &self.target;
+        let mut writer = BufWriter::new(&self.file);
         pieces.iter().try_for_each(|piece| writer.write_all(piece.as_ref())).at(path)?;
         writer.flush().at(path)?;
         drop(writer);
-        temp.as_file().sync_all().at(path)?;
-        Ok(Self { temp, target: path.to_owned() })
+        match like {
+            None => {}
+            Some(Like::Old(old)) => old.bequeath(&self.file).at(path)?,
+            Some(Like::Mode(mode)) => set_mode(&self.file, mode & 0o777).at(path)?,
+        }
+        self.file.sync_all().at(path)?;
+        Ok(self)
     }
 
     /// Puts the new content in the target's place, durably.
     ///
     /// # Errors
     /// The file or directory that an operation failed on.
-    pub fn commit(self) -> Result<(), PathError> {
-        let directory = directory_of(&self.target).to_owned();
-        self.put_in_place()?;
-        sync_directory(&directory)
+    pub fn commit(mut self) -> Result<(), PathError> {
+        self.rename()?;
+        self.directory.sync().at(directory_of(&self.target))
     }
 
     /// Puts the new content in the target's place. That it stays there after a power cut, [`sync_directory`] sees to.
     ///
     /// # Errors
     /// The file that the operation failed on.
-    pub fn put_in_place(self) -> Result<(), PathError> {
-        self.temp.persist(&self.target).map_err(|error| error.error).at(&self.target)?;
+    pub fn put_in_place(mut self) -> Result<(), PathError> {
+        self.rename()
+    }
+
+    fn rename(&mut self) -> Result<(), PathError> {
+        if let Some(temporary) = &self.temporary {
+            self.directory.rename(temporary, &self.directory, name_of(&self.target)).at(&self.target)?;
+        }
+        self.temporary = None;
         Ok(())
     }
 }
 
-/// The permissions of the file that is there; none when there is none. Not to see them is no reason to give it others.
-fn mode_of(path: &Path) -> Result<Option<Permissions>, PathError> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        found => Ok(Some(found.at(path)?.permissions())),
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = self.directory.remove_file(temporary);
+        }
     }
 }
 
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}
+
 /// Beside the file, hidden, and recognisable.
-fn temporary_name(path: &Path) -> String {
-    format!(".{}.tmp", path.file_name().unwrap_or_default().to_string_lossy())
+fn temporary_name(path: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(name_of(path));
+    name.push(".tmp");
+    name
+}
+
+/// A file is born with 0600, or less by the umask.
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> std::io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+/// Other platforms have no permission bits.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
+fn set_mode(_: &File, _: u32) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// The directory that a file is in; the current one for a bare name.
@@ -139,24 +180,6 @@ pub fn sync_directory(directory: &Path) -> Result<(), PathError> {
 #[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
 pub fn sync_directory(_: &Path) -> Result<(), PathError> {
     Ok(())
-}
-
-/// Temporary files are born with 0600; what the umask leaves of 0666 is what any other program gives a new file.
-fn leave_to_umask(builder: &mut Builder<'_, '_>) {
-    if let Some(all) = permissions(0o666) {
-        builder.permissions(all);
-    }
-}
-
-#[cfg(unix)]
-fn permissions(mode: u32) -> Option<Permissions> {
-    Some(std::os::unix::fs::PermissionsExt::from_mode(mode & 0o7777))
-}
-
-/// Other platforms have no permission bits.
-#[cfg(not(unix))]
-fn permissions(_: u32) -> Option<Permissions> {
-    None
 }
 
 #[cfg(test)]
@@ -189,28 +212,49 @@ mod tests {
         assert_eq!(error.to_string(), "/nonexistent: no such file or directory");
     }
 
-    /// A loop of links stands for every look that fails: the mode of the file is unknown, and not that of a new one.
+    /// A name that cannot be looked at stands for every look that fails.
     #[cfg(unix)]
     #[test]
     fn a_mode_that_cannot_be_seen_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        std::os::unix::fs::symlink("file", &path).unwrap();
-        assert!(write_atomic(&path, b"", None).is_err());
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert!(write_atomic(&directory.path().join("a".repeat(300)), b"", None).is_err());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[cfg(unix)]
     #[test]
     fn the_mode_is_kept_or_set() {
+        use std::fs::Permissions;
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
         write_atomic(&path, b"", Some(0o600)).unwrap();
         assert_eq!(mode(), 0o600);
         std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         write_atomic(&path, b"new", None).unwrap();
         assert_eq!(mode(), 0o640);
+        // What makes a program run as its owner or group is not for a new text.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o6755)).unwrap();
+        write_atomic(&path, b"newer", None).unwrap();
+        assert_eq!(mode(), 0o755);
+        write_atomic(&path, b"newest", Some(0o4700)).unwrap();
+        assert_eq!(mode(), 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_is_swapped_in_between_gets_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let (own, other) = (base.path().join("own"), base.path().join("other"));
+        for directory in [&own, &other] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let staged = Staged::new(&own.join("file"), b"secret", None).unwrap();
+        std::fs::rename(&own, base.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink(&other, &own).unwrap();
+        staged.commit().unwrap();
+        assert_eq!(std::fs::read_dir(&other).unwrap().count(), 0);
+        assert_eq!(std::fs::read(base.path().join("moved/file")).unwrap(), b"secret");
     }
 }

@@ -5,13 +5,39 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
+
+use super::regular::refuse_kind;
+
+/// Whose a file was, and who may do what with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaced {
+    mode: Mode,
+    user: u32,
+    group: u32,
+}
+
+impl Replaced {
+    /// Gives owner, as far as the system allows it, and the nine bits of permission to a new file.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn bequeath(self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (self.user, self.group) {
+            let _ = fchown(file, None, Some(self.group));
+            let _ = fchown(file, Some(self.user), None);
+        }
+        Ok(rustix::fs::fchmod(file, self.mode)?)
+    }
+}
 
 /// An open directory.
 #[derive(Debug)]
@@ -20,6 +46,11 @@ pub struct Directory {
 }
 
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// A directory to go through, which needs no right to list it.
+#[cfg(target_os = "linux")]
+const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const STEP: OFlags = DIRECTORY;
 /// NONBLOCK: a pipe in the file's place must not make us wait for its other end.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
@@ -39,6 +70,55 @@ impl Directory {
     /// What the system reports; a link is an error.
     pub fn open_without_links(path: &Path) -> io::Result<Self> {
         Self::open(Path::new("/"))?.descend(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The directory of an absolute path, if no part of it is a link, to look for files in: it need not be readable.
+    ///
+    /// # Errors
+    /// What the system reports; a link is an error.
+    pub fn search(path: &Path) -> io::Result<Self> {
+        let root = Self { file: rustix::fs::open("/", STEP, Mode::empty())?.into() };
+        match path.strip_prefix("/") {
+            Ok(below) if below.as_os_str().is_empty() => Ok(root),
+            below => Ok(Self { file: root.walk(below.unwrap_or(path), STEP)?.into() }),
+        }
+    }
+
+    /// The directory with the name in this one, to look for files in.
+    ///
+    /// # Errors
+    /// What the system reports; a link is an error.
+    pub fn step(&self, name: &OsStr) -> io::Result<Self> {
+        Ok(Self { file: self.walk(Path::new(name), STEP)?.into() })
+    }
+
+    /// The directory that this one is in, to look for files in.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn parent(&self) -> io::Result<Self> {
+        Ok(Self { file: rustix::fs::openat(&self.file, "..", STEP, Mode::empty())?.into() })
+    }
+
+    /// What the system knows of it.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// A symbolic link in this directory: the user id of its owner, and where it leads.
+    ///
+    /// # Errors
+    /// What the system reports, also that another link has taken its place.
+    pub fn link_at(&self, name: &OsStr) -> io::Result<(u32, PathBuf)> {
+        let look = || rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW);
+        let (before, aim, after) = (look()?, rustix::fs::readlinkat(&self.file, name, Vec::new())?, look()?);
+        if (before.st_dev, before.st_ino, before.st_uid) != (after.st_dev, after.st_ino, after.st_uid) {
+            return Err(io::Error::other("replaced in the meantime"));
+        }
+        Ok((before.st_uid, OsString::from_vec(aim.into_bytes()).into()))
     }
 
     /// A directory below; the same one for an empty path.
@@ -67,14 +147,56 @@ impl Directory {
         File::from(rustix::fs::openat(&self.file, name, flags, Mode::empty())?).metadata()
     }
 
-    /// Makes a file in this directory that must not be there yet: private (0600), or with what the umask leaves of 0644.
+    /// Makes a file in this directory that must not be there yet, with what the umask leaves of the mode.
     ///
     /// # Errors
     /// What the system reports.
-    pub fn create(&self, name: &OsStr, private: bool) -> io::Result<File> {
+    pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(if private { 0o600 } else { 0o644 });
-        Ok(rustix::fs::openat(&self.file, name, flags, mode)?.into())
+        Ok(rustix::fs::openat(&self.file, name, flags, Mode::from_bits_truncate(mode as RawMode))?.into())
+    }
+
+    /// Makes a private file (0600) with this content in this directory. It must not be there yet, and where the system can, it appears with
+    /// all of its content: who is killed in between leaves nothing.
+    ///
+    /// # Errors
+    /// What the system reports. Then there is no such file, or another one.
+    pub fn create_whole(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        match self.link_whole(name, content) {
+            // Not every file system can, and it takes /proc.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
+            made => return made,
+        }
+        self.create(name, 0o600)?.write_all(content).inspect_err(|_| {
+            let _ = self.remove_file(name);
+        })
+    }
+
+    /// A file without a name (`O_TMPFILE`, open(2)), which gets one.
+    #[cfg(target_os = "linux")]
+    fn link_whole(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::openat(&self.file, ".", flags, Mode::RUSR | Mode::WUSR)?);
+        file.write_all(content)?;
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(rustix::fs::linkat(rustix::fs::CWD, path, &self.file, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    /// Mode and owner of the file that a new one is to replace; none when there is no file, or a link, which is replaced as such.
+    ///
+    /// # Errors
+    /// What the system reports, or what is there in place of a file: a device is never replaced.
+    pub fn replaced(&self, name: &OsStr) -> io::Result<Option<Replaced>> {
+        let found = match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            found => found?,
+        };
+        let kind = FileType::from_raw_mode(found.st_mode);
+        refuse_kind(kind.is_dir(), kind.is_file() || kind.is_symlink())?;
+        let mode = Mode::from_raw_mode(found.st_mode) & Mode::from_raw_mode(0o777);
+        Ok(kind.is_file().then_some(Replaced { mode, user: found.st_uid, group: found.st_gid }))
     }
 
     /// Makes a directory in this one: private (0700), or with what the umask leaves of 0777.
@@ -143,7 +265,7 @@ impl Directory {
     #[must_use]
     pub fn has_own_file(&self, name: &OsStr) -> bool {
         rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
-            let kind = rustix::fs::FileType::from_raw_mode(found.st_mode);
+            let kind = FileType::from_raw_mode(found.st_mode);
             kind.is_file() && found.st_uid == rustix::process::geteuid().as_raw()
         })
     }
@@ -229,12 +351,10 @@ impl Directory {
                 Component::Normal(name) => name,
                 _ => return Err(explain_link(Errno::XDEV)),
             };
-            let flags = if parts.peek().is_some() { DIRECTORY } else { flags };
+            let flags = if parts.peek().is_some() { STEP } else { flags };
             at = rustix::fs::openat(&at, name, flags | OFlags::NOFOLLOW, Mode::empty()).map_err(|error| {
                 let found = rustix::fs::statat(&at, name, AtFlags::SYMLINK_NOFOLLOW);
-                let is_link = found.is_ok_and(|found| {
-                    rustix::fs::FileType::from_raw_mode(found.st_mode) == rustix::fs::FileType::Symlink
-                });
+                let is_link = found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink);
                 explain_link(if is_link { Errno::LOOP } else { error })
             })?;
         }
@@ -296,7 +416,7 @@ mod tests {
         let directory = Directory::open(&path).unwrap();
         std::fs::rename(&path, base.path().join("b")).unwrap();
         std::fs::create_dir(&path).unwrap();
-        drop(directory.create(OsStr::new("new"), true).unwrap());
+        drop(directory.create(OsStr::new("new"), 0o600).unwrap());
         assert!(base.path().join("b/new").exists() && !path.join("new").exists());
         assert_eq!(directory.names().unwrap(), ["new"]);
     }

@@ -2,8 +2,25 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use super::regular::refuse_kind;
+
+/// Files have neither owners nor bits of permission here.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaced;
+
+impl Replaced {
+    /// A new file is as private as its directory.
+    ///
+    /// # Errors
+    /// None.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on other platforms")]
+    pub fn bequeath(self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A directory.
 #[derive(Debug)]
@@ -26,8 +43,16 @@ impl Directory {
     /// # Errors
     /// What the system reports; a link is an error.
     pub fn open_without_links(path: &Path) -> io::Result<Self> {
-        let found = Self::open(path)?;
-        if found.path == path { Ok(found) } else { Err(io::Error::other(LINK)) }
+        refuse_links(path)?;
+        if path.is_dir() { Ok(Self { path: path.to_owned() }) } else { Self::open(path) }
+    }
+
+    /// What the system knows of it.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        fs::metadata(&self.path)
     }
 
     /// A directory below; the same one for an empty path.
@@ -44,9 +69,7 @@ impl Directory {
     /// What the system reports; a link on the way or at its end is an error.
     pub fn open_file(&self, below: &Path) -> io::Result<File> {
         let path = self.path.join(below);
-        if path.canonicalize()? != path {
-            return Err(io::Error::other(LINK));
-        }
+        refuse_links(&path)?;
         File::open(path)
     }
 
@@ -58,11 +81,36 @@ impl Directory {
         OpenOptions::new().write(true).open(self.path.join(name))?.metadata()
     }
 
+    /// Makes a file with this content in this directory. It must not be there yet.
+    ///
+    /// # Errors
+    /// What the system reports. Then there is no such file, or another one.
+    pub fn create_whole(&self, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        self.create(name, 0o600)?.write_all(content).inspect_err(|_| {
+            let _ = self.remove_file(name);
+        })
+    }
+
+    /// What a new file is to replace; none when there is no file, or a link, which is replaced as such.
+    ///
+    /// # Errors
+    /// What the system reports, or what is there in place of a file.
+    pub fn replaced(&self, name: &OsStr) -> io::Result<Option<Replaced>> {
+        match self.path.join(name).symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => {
+                let found = found?;
+                refuse_kind(found.is_dir(), found.is_file() || found.is_symlink())?;
+                Ok(found.is_file().then_some(Replaced))
+            }
+        }
+    }
+
     /// Makes a file in this directory that must not be there yet.
     ///
     /// # Errors
     /// What the system reports.
-    pub fn create(&self, name: &OsStr, _private: bool) -> io::Result<File> {
+    pub fn create(&self, name: &OsStr, _mode: u32) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(self.path.join(name))
     }
 
@@ -165,6 +213,12 @@ impl Directory {
     pub fn is_unused(&self) -> bool {
         true
     }
+}
+
+/// An error if a part of the path is a link, or a junction. Paths are not compared as texts: they may differ in case.
+fn refuse_links(path: &Path) -> io::Result<()> {
+    let is_link = |part: &Path| part.symlink_metadata().is_ok_and(|found| found.is_symlink());
+    if path.ancestors().any(is_link) { Err(io::Error::other(LINK)) } else { Ok(()) }
 }
 
 const LINK: &str = "a symbolic link has taken its place, or that of a directory above it";

@@ -4,7 +4,7 @@
 //! file while a third makes a new one. The kernel lets go of it when its process ends, however that happens.
 
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use fs2::{FileExt, TryLockError};
 use thiserror::Error;
 
-use super::{PathContext, PathError, create_private, describe, open_private};
+use super::{FileId, PathContext, PathError, create_private, describe, open_private};
 
 /// After this long without the lock, the user is told who is waited for.
 const QUIET: Duration = Duration::from_millis(500);
@@ -115,15 +115,6 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of a directory itself, so that no file has to be made in it.
-    ///
-    /// # Errors
-    /// [`LockError`].
-    #[cfg(unix)]
-    pub fn acquire_directory(path: &Path, patience: &LockOptions<'_>) -> Result<Self, LockError> {
-        Self::acquire_file(File::open(path).at(path)?, path, patience)
-    }
-
     /// Makes a private file with this content that nobody has seen unlocked.
     ///
     /// # Errors
@@ -161,7 +152,7 @@ impl Lock {
 /// Waits in a thread, because flock(2) knows no deadline. Whoever gives up leaves the thread behind; should it get the lock
 /// later, it finds nobody to hand it to and lets go.
 fn wait(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Lock, LockError> {
-    let file_id = file.metadata().ok().and_then(|metadata| id_of(&metadata));
+    let file_id = file.metadata().ok().and_then(|metadata| FileId::of(&metadata));
     let deadline = patience.deadline();
     let (sender, receiver) = channel();
     let take = move || {
@@ -228,7 +219,7 @@ fn uninterrupted(mut take: impl FnMut() -> Result<(), TryLockError>) -> Result<(
 #[cfg(unix)]
 fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
     match std::fs::symlink_metadata(path) {
-        Ok(there) => Ok(id_of(&there) == id_of(&file.metadata()?)),
+        Ok(there) => Ok(FileId::of(&there) == FileId::of(&file.metadata()?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -241,26 +232,11 @@ fn is_file_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Device and inode.
-type FileId = (u64, u64);
-
-#[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other platforms have none")]
-fn id_of(metadata: &Metadata) -> Option<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn id_of(_: &Metadata) -> Option<FileId> {
-    None
-}
-
 /// The process that holds a lock on the file, from `/proc/locks` (proc_locks(5)), whose sixth field is `major:minor:inode`, the device in
 /// hexadecimal. Where there is no such file, or the holder lives in another pid namespace, nobody knows; nor where a file system shows
 /// files under another device than its own (btrfs, overlayfs): a number alone may be that of another file system's file.
 #[cfg(target_os = "linux")]
-fn holder_of((device, inode): FileId) -> Option<u32> {
+fn holder_of(FileId { device, inode }: FileId) -> Option<u32> {
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let locked = format!("{major:02x}:{minor:02x}:{inode}");
     let locks = std::fs::read_to_string("/proc/locks").ok()?;

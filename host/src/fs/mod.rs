@@ -6,11 +6,14 @@ mod directory;
 #[cfg(not(unix))]
 #[path = "directory_by_path.rs"]
 mod directory;
+mod directory_lock;
+mod identity;
 mod lock;
 mod network;
 mod path_error;
 mod private;
 mod read;
+mod regular;
 mod stream;
 mod worktree;
 mod writable;
@@ -18,12 +21,15 @@ mod writeback;
 
 pub use atomic::{Staged, directory_of, sync_directory, write_atomic};
 pub use directory::{Directory, is_link_error};
+pub use directory_lock::lock_directory;
+pub use identity::{FileId, owner_of};
 pub use lock::{Lock, LockError, LockOptions, Waiting, is_locked};
 pub use network::is_on_network;
 pub(crate) use path_error::describe;
 pub use path_error::{PathContext, PathError};
 pub use private::{create_private, create_private_dir, open_private, read_private};
 pub use read::read_up_to;
+pub use regular::{not_a_file, open_regular, refuse_others};
 pub use stream::write_to;
 pub use worktree::{is_worktree_root, worktree_root};
 pub use writable::can_write_in;

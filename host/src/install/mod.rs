@@ -7,7 +7,7 @@ mod error;
 
 use std::path::{Path, PathBuf};
 
-use crate::fs::{Lock, LockOptions, PathContext, create_private_dir, write_atomic};
+use crate::fs::{Lock, LockOptions, PathContext, create_private_dir, lock_directory, write_atomic};
 use crate::lockfile::{LockedPlugin, Lockfile};
 use crate::model::Digest;
 use crate::output::Root;
@@ -85,16 +85,19 @@ impl Scope<'_> {
         Ok(directory)
     }
 
-    #[cfg(unix)]
-    fn lock(&self, directory: &Path, patience: &LockOptions<'_>) -> Result<Option<Lock>, InstallError> {
-        Ok(Some(Lock::acquire_directory(self.project().unwrap_or(directory), patience)?))
+    /// Nobody else changes the directory meanwhile, nor prepares the project.
+    fn lock(&self, directory: &Path, turn: Turn<'_>) -> Result<Option<Lock>, InstallError> {
+        Ok(lock_directory(self.project().unwrap_or(directory), turn.locks, turn.patience)?)
     }
+}
 
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "directories cannot be locked here")]
-    fn lock(&self, _: &Path, _: &LockOptions<'_>) -> Result<Option<Lock>, InstallError> {
-        Ok(None)
-    }
+/// How those who change the same directory take turns.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// The directory for locks, in the user's state.
+    pub locks: &'a Path,
+    /// How long to wait for the others.
+    pub patience: &'a LockOptions<'a>,
 }
 
 /// Installs a plugin under every type that it renders.
@@ -108,7 +111,7 @@ pub fn add(
     scope: Scope<'_>,
     engine: &Engine,
     replace: bool,
-    patience: &LockOptions<'_>,
+    turn: Turn<'_>,
 ) -> Result<Added, InstallError> {
     let metadata = plugin.plugin.metadata();
     let (built_in, types): (Vec<_>, Vec<_>) = metadata.output_types.iter().cloned().partition(|name| is_built_in(name));
@@ -116,7 +119,7 @@ pub fn add(
         return Err(InstallError::NoTypes { name: metadata.name.clone(), built_in });
     }
     let directory = scope.prepare_directory()?;
-    let _lock = scope.lock(&directory, patience)?;
+    let _lock = scope.lock(&directory, turn)?;
     let lockfile = scope.project().map(Lockfile::load).transpose()?.map(Option::unwrap_or_default);
     let place = |output_type: String| {
         let path = directory.join(format!("{output_type}.wasm"));
@@ -156,13 +159,13 @@ fn before(path: &Path, plugin: &Examined, engine: &Engine) -> Result<Before, Ins
 ///
 /// # Errors
 /// [`InstallError::NotThere`] when no plugin serves the type; or what could not be removed.
-pub fn remove(output_type: &str, scope: Scope<'_>, patience: &LockOptions<'_>) -> Result<Vec<PathBuf>, InstallError> {
+pub fn remove(output_type: &str, scope: Scope<'_>, turn: Turn<'_>) -> Result<Vec<PathBuf>, InstallError> {
     let directory = scope.directory();
     let missing = || InstallError::NotThere { output_type: output_type.to_owned(), directory: directory.clone() };
     if !directory.is_dir() && scope.project().is_none() {
         return Err(missing());
     }
-    let _lock = scope.lock(&directory, patience)?;
+    let _lock = scope.lock(&directory, turn)?;
     let lockfile = scope.project().map(Lockfile::load).transpose()?.flatten().unwrap_or_default();
     let files: Vec<_> = plugin_files(&directory).collect();
     let wanted = files.iter().find(|(name, _)| name == output_type);

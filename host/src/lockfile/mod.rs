@@ -8,13 +8,12 @@
 mod error;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::{PathContext, PathError, read_up_to, write_atomic};
+use crate::fs::{PathContext, PathError, not_a_file, open_regular, read_up_to, write_atomic};
 use crate::model::Digest;
 
 pub use error::LockfileError;
@@ -96,13 +95,12 @@ impl Lockfile {
 
 fn read(path: &Path) -> Result<Option<String>, LockfileError> {
     let damaged = |reason: &str| LockfileError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
-    // Asked before it is opened: opening a pipe would wait for its other end.
-    match std::fs::metadata(path) {
+    let file = match open_regular(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Ok(metadata) if !metadata.is_file() => return Err(damaged("it is not a file")),
-        metadata => metadata.at(path)?,
+        Err(error) if not_a_file(&error).is_some() => return Err(damaged("it is not a file")),
+        file => file.at(path)?,
     };
-    let bytes = File::open(path).and_then(|file| read_up_to(file, LARGEST + 1)).at(path)?;
+    let bytes = read_up_to(file, LARGEST + 1).at(path)?;
     if bytes.len() as u64 > LARGEST {
         return Err(damaged("it is larger than 1 MiB"));
     }

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -72,19 +72,17 @@ impl Staging {
     }
 
     fn ignore_itself(self) -> io::Result<Self> {
-        match self.directory.create(OsStr::new(IGNORE.0), true) {
-            Ok(mut file) => file.write_all(IGNORE.1.as_bytes())?,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        match self.directory.create_whole(OsStr::new(IGNORE.0), IGNORE.1.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(self),
         }
-        Ok(self)
     }
 
     /// A new file in it: private, or as the umask has it.
     pub(super) fn create(this: &Arc<Self>, private: bool) -> io::Result<TemporaryFile> {
         loop {
             let name = new_name();
-            match this.directory.create(&name, private) {
+            match this.directory.create(&name, if private { 0o600 } else { 0o644 }) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 file => {
                     return Ok(TemporaryFile {
@@ -107,8 +105,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if self.directory.is_unused() {
-            let _ = self.directory.remove_file(OsStr::new(IGNORE.0));
-            // What somebody else has put into it stays.
+            clear(&self.directory);
             let _ = self.parent.remove_directory(&name());
         }
     }
@@ -191,10 +188,17 @@ fn remove_staging(parent: &Directory, name: &OsStr) {
     if directory.make_private().is_err() || !directory.is_unused() {
         return;
     }
-    for file in directory.names().unwrap_or_default() {
-        let _ = directory.remove_file(&file);
-    }
+    clear(&directory);
     let _ = parent.remove_directory(name);
+}
+
+/// Removes all files. What keeps git away from them goes last.
+fn clear(directory: &Directory) {
+    let ignore = OsStr::new(IGNORE.0);
+    for file in directory.names().unwrap_or_default().iter().filter(|name| *name != ignore) {
+        let _ = directory.remove_file(file);
+    }
+    let _ = directory.remove_file(ignore);
 }
 
 fn is_former(name: &OsStr) -> bool {

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::off_limits::is_version_control;
 use crate::document::harmless;
-use crate::fs::{Directory, PathContext, PathError};
+use crate::fs::{Directory, FileId, PathContext, PathError};
 
 /// As many symbolic links as Linux follows in one path (path_resolution(7)).
 const MOST_LINKS: usize = 40;
@@ -120,6 +120,12 @@ impl Root {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which directory it is.
+    #[must_use]
+    pub fn id(&self) -> Option<FileId> {
+        self.directory.metadata().ok().as_ref().and_then(FileId::of)
     }
 
     /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link that

@@ -1,13 +1,13 @@
 //! Plugins as files: where a project has them, which a directory has, and the bytes of one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::builtin::BuiltIn;
 use super::compiler::Meter;
 use super::{Origin, PluginError, limits, paths};
-use crate::fs::{PathError, read_up_to};
+use crate::fs::{PathError, not_a_file, open_regular, read_up_to};
 use crate::model::Digest;
 
 /// Where a project's plugins are, in the project's directory.
@@ -75,10 +75,11 @@ pub(super) fn read(name: &str, origin: Origin) -> Result<Option<Candidate>, Plug
 
 /// None when there is more than a plugin may have.
 fn read_limited(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    let bytes = read_up_to(File::open(path)?, limits::FILE + 1)?;
+    let file = open_regular(path).map_err(|error| match not_a_file(&error) {
+        Some(_) => io::Error::other("it is not a file"),
+        None => error,
+    })?;
+    let bytes = read_up_to(file, limits::FILE + 1)?;
     Ok((bytes.len() as u64 <= limits::FILE).then_some(bytes))
 }
 

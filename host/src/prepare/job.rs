@@ -9,7 +9,7 @@ use crate::document::FieldPath;
 use crate::fs::{PathContext, directory_of};
 use crate::lockfile::{Lockfile, LockfileError};
 use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocol};
-use crate::output::{Target, belongs_to_portkeeper};
+use crate::output::{Root, Target, belongs_to_portkeeper};
 use crate::plugins::{ExplicitPlugin, Pins, Sources};
 use crate::probe::local_addresses;
 use crate::reserve::{PortSelector, Request};
@@ -142,6 +142,19 @@ impl<'a> Job<'a> {
         &self.directory
     }
 
+    /// The project's directory, open: the one that the config was read in, wherever its path leads by now.
+    pub(super) fn open_root(&self) -> Result<Root, PrepareError> {
+        let root = Root::new(&self.directory)?;
+        match self.config.and_then(Config::directory_id) {
+            Some(id) if root.id() != Some(id) => {
+                let replaced =
+                    std::io::Error::other("replaced by another directory in the meantime; run the command again");
+                Err(replaced).at(&self.directory)?
+            }
+            _ => Ok(root),
+        }
+    }
+
     pub(super) fn ports(&self) -> &[Wanted] {
         &self.ports
     }
@@ -208,4 +221,24 @@ impl<'a> Job<'a> {
 /// Whether the path leads to the file, whatever links are on its way.
 fn is_same_file(path: &Path, real: &Path) -> bool {
     path == real || path.canonicalize().is_ok_and(|path| path == real)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_config_asks_for_is_not_done_in_a_directory_that_took_the_place_of_its_own() {
+        let base = tempfile::tempdir().unwrap();
+        let project = base.path().join("project");
+        std::fs::create_dir(&project).unwrap();
+        let path = project.join("pk.config.json");
+        std::fs::write(&path, r#"{ "ports": [{ "key": "PORT" }] }"#).unwrap();
+        let config = Config::load(&path).unwrap();
+        assert!(Job::of_config(&config).open_root().is_ok());
+        std::fs::rename(&project, base.path().join("moved")).unwrap();
+        std::fs::create_dir(&project).unwrap();
+        let error = Job::of_config(&config).open_root().unwrap_err().to_string();
+        assert!(error.contains("replaced by another directory"), "{error}");
+    }
 }

@@ -14,13 +14,9 @@ mod proposals;
 pub use error::PrepareError;
 pub use job::{Job, plugin_sources};
 
-#[cfg(unix)]
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::fs::{Lock, LockOptions};
-#[cfg(unix)]
-use crate::fs::{PathContext, create_private_dir};
+use crate::fs::{LockOptions, lock_directory};
 use crate::model::{Host, Reservation};
 use crate::output::FileSet;
 use crate::plugins::{Diagnostic, Engine};
@@ -117,7 +113,8 @@ pub fn prepare(
     let outputs = outputs::resolve(job, around)?;
     let requests = job.requests(around)?;
     let write = mode == Mode::Write;
-    let _lock = if write { lock(job, around)? } else { None };
+    // Two prepares of one project take turns. Where there is no lock, a file that changed since it was read is still not overwritten.
+    let _lock = if write { lock_directory(job.directory(), around.locks, around.patience)? } else { None };
     let Outcome { granted, collected, notices } = match requests.as_slice() {
         [] => Outcome::default(),
         requests if write => reserve(store, world, requests)?,
@@ -173,27 +170,4 @@ fn refuse_occupied(granted: &[Granted]) -> Result<(), PrepareError> {
         Some(granted) => Err(PrepareError::Occupied(Box::new(granted.clone()))),
         None => Ok(()),
     }
-}
-
-/// Two prepares of one project take turns. The lock lies in the user's own state and is named after the project's directory, wherever its
-/// path leads: one in the project, or the directory's own, could be held forever by another user who may only read it.
-#[cfg(unix)]
-fn lock(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Option<Lock>, PrepareError> {
-    use std::os::unix::fs::MetadataExt;
-    let project = std::fs::metadata(job.directory()).at(job.directory())?;
-    match create_private_dir(around.locks) {
-        // A sandbox without a state of its own: a file that changed since it was read is still not overwritten.
-        Err(error) if matches!(error.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {
-            return Ok(None);
-        }
-        made => made?,
-    }
-    let path = around.locks.join(format!("{:x}-{:x}.lock", project.dev(), project.ino()));
-    Ok(Some(Lock::acquire(&path, around.patience)?))
-}
-
-/// Where directories have no number, a file that changed since it was read is still not overwritten.
-#[cfg(not(unix))]
-fn lock(_: &Job<'_>, _: &PrepareContext<'_>) -> Result<Option<Lock>, PrepareError> {
-    Ok(None)
 }

@@ -46,7 +46,7 @@ pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Outp
     let is_trusted = |path: &std::path::Path, digest: &crate::model::Digest| around.trust.trusts_plugin(path, digest);
     let catalogue = Catalogue::new(around.engine, job.sources(around)?, &is_trusted);
     let plugins = plugins(job, &catalogue)?;
-    let root = Root::new(job.directory())?;
+    let root = job.open_root()?;
     let resolve = |(index, (output, plugin)): (usize, (&Output, Plugin))| {
         let wrong = |field: &str, problem: &dyn std::fmt::Display| {
             job.wrong("outputs", index, &FieldPath::root().key(field), problem)

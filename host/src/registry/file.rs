@@ -143,7 +143,7 @@ impl<'a> FileStore<'a> {
     /// Keeps the former state, then puts the new one in its place: at every instant one of the two is there, whole.
     fn write(&self, snapshot: &Snapshot, state: State) -> Result<(), RegistryError> {
         let pieces = format::encode(&snapshot.reservations, snapshot.source.as_ref());
-        let staged = Staged::under_lock(&self.path, &pieces, Some(0o600))?;
+        let staged = Staged::under_lock(&self.path, &pieces, 0o600)?;
         match state {
             State::Good => self.keep_as(&self.previous())?,
             State::Damaged => self.keep_as(&self.name_for_damaged())?,

@@ -31,6 +31,7 @@ mod kill;
 mod leases;
 mod names;
 mod overview;
+mod owners;
 mod package;
 mod peers;
 mod pick;

@@ -30,6 +30,10 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ("PORTKEEPER_LOCK", "The lock file of the registry, in place of the one beside it."),
     ("PORTKEEPER_HOST", "The host to reserve on when none is named, in place of 127.0.0.1."),
     (
+        "PORTKEEPER_TRUSTED_DIRECTORIES",
+        "A list, as PATH is one, of directories whose configs are used whoever owns them: /srv/shop, /builds/* for all below, * for all.",
+    ),
+    (
         "XDG_STATE_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",
         "Where the registry, plugins, and compiled plugins are, in place of ~/.local/state, ~/.local/share, and ~/.cache.",
     ),

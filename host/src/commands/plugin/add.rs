@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::app::{CommandResult, Context, Format, PluginLibrary, Table};
-use crate::install::{Added, Before, Scope, add};
+use crate::install::{Added, Before, Scope, Turn, add};
 use crate::plugins::Examined;
 
 /// Install a plugin, so that configs can name its types
@@ -33,7 +33,9 @@ pub(crate) fn run(context: &Context, args: &AddArgs) -> CommandResult {
     let mut shelf = PluginLibrary::new(context)?.keeping();
     let plugin = shelf.engine.examine(&args.file)?;
     let scope = if args.project { Scope::Project(&shelf.project) } else { Scope::User(&shelf.settings.plugins) };
-    let added = add(&plugin, scope, &shelf.engine, args.replace, &context.patience())?;
+    let (locks, patience) = (shelf.settings.locks(), context.patience());
+    let turn = Turn { locks: &locks, patience: &patience };
+    let added = add(&plugin, scope, &shelf.engine, args.replace, turn)?;
     if args.project {
         for file in &added.files {
             shelf.trust.add_plugin(&file.path, plugin.plugin.digest(), &context.patience())?;

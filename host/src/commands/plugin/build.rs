@@ -10,7 +10,7 @@ use serde_json::json;
 use super::words;
 use crate::app::{CommandError, CommandResult, Context, Format};
 use crate::authoring::{self, Cargo};
-use crate::fs::write_atomic;
+use crate::fs::write_to;
 use crate::plugins::{Engine, Examined, Limits, PluginError};
 
 /// Build a plugin's crate to the component that portkeeper runs, and check it
@@ -23,7 +23,7 @@ pub(crate) struct BuildArgs {
     #[arg(value_name = "DIRECTORY", default_value = ".")]
     directory: PathBuf,
 
-    /// Where to write the component [default: TYPE.wasm in the crate's directory, after the first type that it renders]
+    /// Where to write the component; a device or pipe gets it as a stream [default: TYPE.wasm in the crate's directory, after the first type that it renders]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let engine = Engine::new(None, Limits::default());
     let examined = engine.examine_bytes(component, &args.directory).map_err(|error| explain(error, args))?;
     let output = output(args, &examined)?;
-    write_atomic(&output, &examined.bytes, None)?;
+    write_to(&output, &examined.bytes)?;
     print(context, &examined, &output)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Format, PluginLibrary};
-use crate::install::{InstallError, Scope, remove};
+use crate::install::{InstallError, Scope, Turn, remove};
 use crate::plugins::is_built_in;
 
 /// Remove an installed plugin, with all the types that it renders
@@ -24,7 +24,9 @@ pub(crate) struct RemoveArgs {
 pub(crate) fn run(context: &Context, args: &RemoveArgs) -> CommandResult {
     let mut shelf = PluginLibrary::new(context)?;
     let scope = if args.project { Scope::Project(&shelf.project) } else { Scope::User(&shelf.settings.plugins) };
-    let removed = remove(&args.name, scope, &context.patience()).map_err(|error| explain(error, args))?;
+    let (locks, patience) = (shelf.settings.locks(), context.patience());
+    let turn = Turn { locks: &locks, patience: &patience };
+    let removed = remove(&args.name, scope, turn).map_err(|error| explain(error, args))?;
     if args.project {
         for path in &removed {
             shelf.trust.remove(path, &context.patience())?;

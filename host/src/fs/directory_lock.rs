@@ -1,0 +1,25 @@
+//! The lock of a directory that may be anybody's.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{FileId, Lock, LockError, LockOptions, PathContext, create_private_dir};
+
+/// Takes the lock of a directory. It lies in `locks`, in the user's own state, and is named after the directory, wherever its path leads: one
+/// in the directory, or the directory's own, could be held forever by another user who may only read it.
+///
+/// None where there is no state that may be written, as in a sandbox, or where directories have no numbers.
+///
+/// # Errors
+/// [`LockError`].
+pub fn lock_directory(directory: &Path, locks: &Path, patience: &LockOptions<'_>) -> Result<Option<Lock>, LockError> {
+    let Some(id) = FileId::of(&std::fs::metadata(directory).at(directory)?) else { return Ok(None) };
+    match create_private_dir(locks) {
+        Err(error) if matches!(error.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {
+            return Ok(None);
+        }
+        made => made?,
+    }
+    let path = locks.join(format!("{:x}-{:x}.lock", id.device, id.inode));
+    Lock::acquire(&path, patience).map(Some)
+}
