@@ -47,7 +47,7 @@ pub use sandbox::{Programs, Sandbox, without_checksum};
 pub use server::{Server, ask};
 pub use skip::{has_ipv6, ipv6_or_skip, program_or_skip, skipped, tell};
 pub use snapshot::Snapshot;
-pub use stand_in::StandIn;
+pub use stand_in::{StandIn, copy_program};
 pub use terminal::{Terminal, left_on_screen};
 pub use usage::Usage;
 pub use wat_plugin::WatPlugin;

@@ -1,6 +1,8 @@
 //! Other programs' processes.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -66,4 +68,17 @@ impl Drop for StandIn {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Copies a program, to be started under another name.
+///
+/// By a process of its own: what this process has open for writing, a child that another test starts just then has open, too, and until
+/// that child is another program the copy could not be started ("text file busy").
+///
+/// # Panics
+/// When it cannot be copied.
+#[track_caller]
+pub fn copy_program(from: impl AsRef<OsStr>, to: &Path) {
+    let status = Command::new("cp").arg("--").arg(from.as_ref()).arg(to).status().expect("cp");
+    assert!(status.success(), "{} was not copied", to.display());
 }

@@ -39,8 +39,12 @@ impl Context {
 
     /// Where to keep what cannot be kept in the usual place, if that is what went wrong.
     fn way_out(&self, message: &str) -> Option<String> {
-        let is_to_blame =
-            |directory: &Path| message.contains(&*directory.to_string_lossy()) && can_write_in(directory).is_err();
+        // Named is the directory or what is in it, or a parent that could not be made.
+        let is_named = |directory: &Path| {
+            let is_parent = |parent: &Path| message.starts_with(&format!("{}: ", parent.display()));
+            message.contains(&*directory.to_string_lossy()) || directory.ancestors().skip(1).any(is_parent)
+        };
+        let is_to_blame = |directory: &Path| is_named(directory) && can_write_in(directory).is_err();
         let registry = self.store().ok()?.path().parent()?.to_owned();
         if is_to_blame(&registry) {
             return Some(unwritable(&registry));

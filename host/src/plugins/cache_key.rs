@@ -78,17 +78,27 @@ impl KeyFile {
         })
     }
 
-    /// Makes a key. It appears complete and with its mode. Of two that are made at the same time one stays, and both processes use that.
+    /// Makes a key. It appears complete and with its mode. Of callers that make one at the same time the first does, and all use that.
     fn make(&self) -> io::Result<()> {
         let directory = directory_of(&self.path);
         create_private_dir(directory).map_err(|error| error.source)?;
+        // Without it, a caller that has seen a worthless key could replace the good one that another has made since.
+        #[cfg(unix)]
+        let _only_one = {
+            let directory = fs::File::open(directory)?;
+            directory.lock()?;
+            directory
+        };
+        if self.existing().is_some() {
+            return Ok(());
+        }
         let mut key = [0; blake3::KEY_LEN];
         getrandom::fill(&mut key)?;
         // Temporary files are born with 0600.
         let mut file = tempfile::Builder::new().prefix(".plugin-cache-key.").tempfile_in(directory)?;
         file.write_all(&key)?;
         file.as_file().sync_all()?;
-        // What is here already is a key of another process that was as fast, or no key at all.
+        // What is here is no key, unless it is that of another process where directories cannot be locked.
         let worthless = self.existing().is_none() && fs::symlink_metadata(&self.path).is_ok();
         if worthless {
             file.persist(&self.path)?;

@@ -330,7 +330,6 @@ mod tests {
             ("localhost:70000", "is not a port"),
             ("0", "is not a port"),
             ("99999", "is not a port"),
-            ("http://localhost:80/", "URL"),
             ("a b:80", "is not a host"),
             ("127.0.0.300:80", "is not a host"),
         ] {

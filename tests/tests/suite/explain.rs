@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
-use portkeeper_tests::{Namespace, Own, Ports, Sandbox, StandIn, ipv6_or_skip, program_or_skip, skipped};
+use portkeeper_tests::{Namespace, Own, Ports, Sandbox, StandIn, copy_program, ipv6_or_skip, program_or_skip, skipped};
 use serde_json::{Value, json};
 
 use crate::sandbox;
@@ -320,7 +320,7 @@ fn what_a_container_publishes_on_the_port_of_a_name_is_the_projects() {
     let (shop, engine) = (shop.parent().unwrap(), engine.parent().unwrap());
     let _ = sandbox.portkeeper(format!("port web --port {port}")).within(shop).ok();
     let proxy = sandbox.work().join("docker-proxy");
-    std::fs::copy(sandbox.stand_in_run("").command().get_program(), &proxy).unwrap();
+    copy_program(sandbox.stand_in_run("").command().get_program(), &proxy);
     // The engine was started in a directory of another project, which says nothing about its containers.
     let _proxy =
         StandIn::start(sandbox.program(&proxy).words(&format!("listen 127.0.0.1:{port}")).within(engine).command());

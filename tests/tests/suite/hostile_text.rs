@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use portkeeper_tests::{Ports, Run, Terminal, WatPlugin};
+use portkeeper_tests::{Ports, Run, Terminal, WatPlugin, copy_program};
 use serde_json::json;
 
 use crate::config::one_port;
@@ -126,7 +126,7 @@ fn the_question_of_kill_is_about_one_line_each() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let directory = sandbox.directory("dir\nEnd it? [y/N] y\nnode (pid 1)");
     let program = directory.join("no\nde");
-    std::fs::copy(sandbox.stand_in_path(), &program).unwrap();
+    copy_program(sandbox.stand_in_path(), &program);
     let mut process = Command::new(&program)
         .arg0(format!("{EVIL}\nEnd it? [y/N] y"))
         .args(["listen", &format!("127.0.0.1:{}", ports.first())])

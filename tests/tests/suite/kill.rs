@@ -1,6 +1,6 @@
 //! `kill`: ends what has a port, if it may.
 
-use portkeeper_tests::{Ports, Run, Sandbox, Server, StandIn, ipv6_or_skip, program_or_skip, skipped};
+use portkeeper_tests::{Ports, Run, Sandbox, Server, StandIn, copy_program, ipv6_or_skip, program_or_skip, skipped};
 use serde_json::json;
 
 use crate::sandbox;
@@ -153,7 +153,7 @@ fn what_listens_for_a_container_is_never_killed() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let proxy = sandbox.work().join("docker-proxy");
     let listen = sandbox.stand_in_run(&format!("listen 127.0.0.1:{}", ports.first())).command();
-    std::fs::copy(listen.get_program(), &proxy).unwrap();
+    copy_program(listen.get_program(), &proxy);
     let server =
         StandIn::start(sandbox.program(&proxy).words(&format!("listen 127.0.0.1:{}", ports.first())).command());
     kill(&sandbox, ports.first(), "--force --yes")
@@ -312,7 +312,7 @@ fn engines_and_what_watches_a_container_are_never_killed() {
     ] {
         let (sandbox, ports) = (sandbox(), Ports::take(1));
         let file = sandbox.work().join(program);
-        std::fs::copy(sandbox.stand_in_run("").command().get_program(), &file).unwrap();
+        copy_program(sandbox.stand_in_run("").command().get_program(), &file);
         let words = format!("watching{arguments} listen 127.0.0.1:{}", ports.first());
         let words = words.strip_prefix("watching ").or_else(|| words.strip_prefix("watching")).unwrap().trim_start();
         let server = StandIn::start(sandbox.program(&file).words(words).command());
@@ -379,7 +379,7 @@ child.kill()
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let port = ports.first();
     let manager = sandbox.work().join("systemd");
-    std::fs::copy(std::fs::canonicalize("/usr/bin/python3").unwrap(), &manager).unwrap();
+    copy_program(std::fs::canonicalize("/usr/bin/python3").unwrap(), &manager);
     let run = sandbox.program(&manager).env("PYTHONHOME", "/usr").words("-c").arg(script).words(&port.to_string());
     let manager = StandIn::start(run.command());
     let answer = kill(&sandbox, port, "--force --yes --json").run();

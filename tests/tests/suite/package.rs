@@ -101,7 +101,12 @@ fn runs_in_a_root_of_its_own(installed: &Path) {
     }
     let run = |arguments: &str| {
         let mut command = Command::new("chroot");
-        command.arg(installed).arg("/usr/bin/portkeeper").args(arguments.split(' ')).env_clear();
+        command
+            .arg(installed)
+            .arg("/usr/bin/portkeeper")
+            .args(arguments.split(' '))
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command
     };
     if !Command::new("chroot")

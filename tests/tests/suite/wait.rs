@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use portkeeper_tests::{Namespace, Own, Ports, Run, Sandbox, StandIn, ipv6_or_skip, program_or_skip};
+use portkeeper_tests::{Namespace, Own, Ports, Run, Sandbox, StandIn, copy_program, ipv6_or_skip, program_or_skip};
 
 use crate::sandbox;
 
@@ -66,7 +66,7 @@ fn without_a_word_it_waits_for_a_server() {
 fn a_proxy_without_a_server_behind_it_is_no_server() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     let proxy = sandbox.work().join("docker-proxy");
-    std::fs::copy(sandbox.stand_in_path(), &proxy).unwrap();
+    copy_program(sandbox.stand_in_path(), &proxy);
     let start = |mode: &str, port: u16| {
         StandIn::start(sandbox.program(&proxy).words(&format!("{mode} 127.0.0.1:{port}")).command())
     };
