@@ -218,4 +218,37 @@ mod tests {
             }
         }
     }
+
+    /// What a new option that is a path means, the list says; the suite then puts files of every kind there.
+    #[test]
+    fn every_path_of_the_command_line_is_classified() {
+        let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/suite/path_options.txt");
+        let list = std::fs::read_to_string(list).unwrap();
+        let classified = list.lines().filter(|line| !line.starts_with('#'));
+        let mut classified: Vec<_> = classified.map(|line| line.rsplit_once(' ').unwrap().0.to_owned()).collect();
+        let mut found = Vec::new();
+        let mut whole = Cli::command();
+        whole.build();
+        paths_of(&whole, "portkeeper", &mut found);
+        classified.sort();
+        found.sort();
+        assert_eq!(found, classified);
+    }
+
+    fn paths_of(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+        for argument in command.get_arguments() {
+            let value = argument.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
+            let is_path =
+                argument.get_value_hint() == clap::ValueHint::AnyPath || value.split('|').any(|word| word == "FILE");
+            let is_of_all = argument.is_global_set() && name != "portkeeper";
+            if is_path && !is_of_all {
+                let option = argument.get_long().map_or(value, |long| format!("--{long}"));
+                found.push(format!("{name} {option}"));
+            }
+        }
+        for below in command.get_subcommands() {
+            let name = if name == "portkeeper" { String::new() } else { format!("{name} ") };
+            paths_of(below, &format!("{name}{}", below.get_name()), found);
+        }
+    }
 }

@@ -40,6 +40,12 @@ impl ScopeArgs {
         match &self.project {
             Some(directory) => {
                 let directory = directory.canonicalize().at(directory)?;
+                if !directory.is_dir() {
+                    return Err(CommandError::usage(format_args!(
+                        "--project {}: not a directory",
+                        directory.display()
+                    )));
+                }
                 let root = config::project_directory(&directory, &Owners::everyone())?.unwrap_or(directory);
                 identified(&root).map(Some)
             }

@@ -83,8 +83,14 @@ impl Scene {
                 let _ = sandbox.portkeeper(format!("wait {port} -t 60s")).ok();
             }
             Occupant::RunWithoutServer => {
-                run = under_run("-- sleep 600".to_owned());
-                let _ = run.as_ref().expect("a run").report();
+                // While the command begins, it has the sockets of the one that starts it for a moment.
+                sandbox.write("wait.sh", format!("touch {}\nexec sleep 600\n", sandbox.work().join("begun").display()));
+                run = under_run(format!("-- sh {}", sandbox.work().join("wait.sh").display()));
+                let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+                while !sandbox.has("begun") {
+                    assert!(std::time::Instant::now() < deadline, "the command does not begin");
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
             }
             Occupant::HoldOfAnotherRegistry => {
                 let registry = sandbox.root().join("tmp/registry.json");

@@ -276,6 +276,27 @@ mod unix {
     }
 
     #[test]
+    fn a_file_whose_owner_or_mode_changes_before_it_is_written_is_left_alone() {
+        let project = Project::new(&[("f", "1")]);
+        let path = project.path.join("f");
+        let refused = |files: FileSet| {
+            let error = files.write().unwrap_err().to_string();
+            assert!(error.contains("changed by someone else"), "{error}");
+            assert_eq!(project.read("f"), "1");
+        };
+        let planned = project.plan(&[("f", "2", PLAIN)]);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        refused(planned);
+        let planned = project.plan(&[("f", "2", PLAIN)]);
+        if std::os::unix::fs::chown(&path, Some(4242), Some(4243)).is_err() {
+            skipped("this user may not give a file away");
+            return;
+        }
+        refused(planned);
+        assert_eq!(fs::metadata(&path).unwrap().uid(), 4242);
+    }
+
+    #[test]
     fn a_new_file_is_as_the_umask_has_it_and_a_sensitive_one_private() {
         let project = Project::new(&[]);
         let secret = Handling { backup: false, sensitive: true };
