@@ -99,7 +99,8 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 /// How long something may take to start the server again: systemd waits 100 ms, a loop in a shell as long as it says.
 const REBIRTH: Duration = Duration::from_secs(1);
 
-/// How long a process may take that is ending. It has no program any more, and its sockets a little longer.
+/// How long a process may take that is ending: one that has no program any more, and its sockets a little longer, or the `run` whose
+/// command has ended.
 const ENDING: Duration = Duration::from_secs(5);
 
 /// What was asked for, and what has ended.
@@ -119,7 +120,7 @@ fn successors(
         for (asked, _) in answers {
             if let Some(seat) = successor(&look(context, asked, directory)?, args) {
                 waits.push(match &seat.process {
-                    Some(process) if process.command_line.is_empty() => ENDING,
+                    Some(process) if process.command_line.is_empty() || process.keeper => ENDING,
                     Some(_) => Duration::ZERO,
                     None => REBIRTH,
                 });

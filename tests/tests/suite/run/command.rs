@@ -84,7 +84,7 @@ fn what_portkeeper_itself_can_not_do_is_125() {
     let _listener = sandbox.listener("127.0.0.1", ports.first());
     let outcome = sandbox.portkeeper(format!("run --port {} -- true", ports.first())).refused(125);
     outcome.says(format!("port {} on 127.0.0.1 is not free", ports.first()));
-    outcome.says(format!("portkeeper explain {}", ports.first()));
+    outcome.says(format!("to end it: portkeeper kill {}", ports.first()));
     sandbox.portkeeper("run --ttl 1h -- true").refused(125).says("--ttl");
     sandbox.portkeeper("run -c missing.json -- true").refused(125).says("missing.json");
     sandbox.portkeeper("run --port 8000").refused(2).says("COMMAND");
