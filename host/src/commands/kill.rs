@@ -99,8 +99,11 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
 /// How long something may take to start the server again: systemd waits 100 ms, a loop in a shell as long as it says.
 const REBIRTH: Duration = Duration::from_secs(1);
 
-/// How long a process may take that is ending: one that has no program any more, and its sockets a little longer, or the `run` whose
-/// command has ended.
+/// How long a successor is looked at before it counts. Of a process that ends while it is looked at, some facts are those of a process
+/// that lives: the `run` of a server that was ended looks like another program then.
+const CONFIRMED: Duration = Duration::from_millis(300);
+
+/// How long a process may take that is ending. It has no program any more, and its sockets a little longer.
 const ENDING: Duration = Duration::from_secs(5);
 
 /// What was asked for, and what has ended.
@@ -120,8 +123,8 @@ fn successors(
         for (asked, _) in answers {
             if let Some(seat) = successor(&look(context, asked, directory)?, args) {
                 waits.push(match &seat.process {
-                    Some(process) if process.command_line.is_empty() || process.keeper => ENDING,
-                    Some(_) => Duration::ZERO,
+                    Some(process) if process.command_line.is_empty() => ENDING,
+                    Some(_) => CONFIRMED,
                     None => REBIRTH,
                 });
                 found.push(started_again(asked.port, args.protocol, &seat));
