@@ -44,9 +44,9 @@ impl Settings {
 
     /// The user's directories; none when there is no home directory and no service manager gives one.
     ///
-    /// Linux and macOS: the XDG Base Directory Specification. Windows: the known directories. A systemd service that cannot write there uses
-    /// the directories that its unit asks for (`StateDirectory=` and `CacheDirectory=`, systemd.exec(5)). One that can, shares the registry
-    /// with everything else that its user runs.
+    /// Linux and macOS: the XDG Base Directory Specification. Windows: the known directories. A systemd service that cannot write there
+    /// uses the directories that its unit asks for (`StateDirectory=` and `CacheDirectory=`, systemd.exec(5)). One that can, shares the
+    /// registry with everything else that its user runs.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         let of_user = etcetera::choose_base_strategy().ok().map(|base| Self::of_user(&base));

@@ -18,7 +18,7 @@ pub struct Programs {
     pub stand_in: &'static str,
 }
 
-/// The text of a registry without its checksum, as it is left by whoever edits the file by hand.
+/// The text of a registry without its checksum, as it is left when the file is edited by hand.
 ///
 /// # Panics
 /// When it has none.

@@ -10,8 +10,8 @@ use crate::registry::reserved;
 use crate::reserve::{Granted, give_back};
 
 impl Context {
-    /// Says what became of the answer that tells of these ports. If it could not be written nobody knows them, and what is new is given
-    /// back; but not what is written into a file.
+    /// Says what became of the answer that tells of these ports. If it could not be written, no one learned of them, and what is new is
+    /// given back; but not what is written into a file.
     pub(crate) fn answered(
         &self,
         granted: &[Granted],

@@ -45,7 +45,7 @@ impl Printer {
         self.text(format_args!("{}\n", harmless_line(&text.to_string())))
     }
 
-    /// Text of the answer, as it is: ours, or cleaned by whoever has laid it out. A reader that went away is no failure.
+    /// Text of the answer, as it is: ours, or cleaned by the code that laid it out. A reader that went away is no failure.
     pub(crate) fn text(&self, text: impl Display) -> io::Result<()> {
         let mut stdout = anstream::stdout().lock();
         read_enough(write!(stdout, "{text}").and_then(|()| stdout.flush()))

@@ -29,8 +29,8 @@ pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResul
 impl Documented for DoctorArgs {
     const HELP: Help = Help {
         description: "\
-            Checks the registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. Nothing is \
-            changed. Exits with 1 when there is a problem; notes are not problems.",
+            Checks the registry and its lock, stale reservations, the kernel's settings, the clock, and what else portkeeper depends on. \
+            Nothing is changed. Exits with 1 when there is a problem; notes are not problems.",
         examples: &[
             ("portkeeper doctor", "Check this machine and user"),
             ("portkeeper doctor --json", "Print the findings as JSON"),

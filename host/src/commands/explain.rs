@@ -29,8 +29,8 @@ pub(crate) struct ExplainArgs {
 impl Documented for ExplainArgs {
     const HELP: Help = Help {
         description: "\
-            Examines the registry, the listening and bound sockets of this network namespace with their processes, the kernel's settings and the \
-            policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.",
+            Examines the registry, the listening and bound sockets of this network namespace with their processes, the kernel's settings \
+            and the policy. The first line is the verdict, the last one what to do. Free and taken are both answers: the exit code is 0.",
         examples: &[
             ("portkeeper explain 8080", "Who is using port 8080"),
             ("portkeeper explain web", "The port that this project calls web"),

@@ -19,8 +19,8 @@ pub(crate) struct GcArgs {
 impl Documented for GcArgs {
     const HELP: Help = Help {
         description: "\
-            A reservation is stale only when that is proven: its process has ended, its time is up, nothing listens after its grace period, or its \
-            project's directory is gone. Every reserve removes most of them on its way, too.",
+            A reservation is stale only when that is proven: its process has ended, its time is up, nothing listens after its grace \
+            period, or its project's directory is gone. Every reserve removes most of them on its way, too.",
         examples: &[
             ("portkeeper gc --dry-run", "Print what would be removed"),
             ("portkeeper gc --json", "Remove stale reservations and print them as JSON"),

@@ -37,8 +37,8 @@ pub(crate) struct ImportArgs {
 impl Documented for ImportArgs {
     const HELP: Help = Help {
         description: "\
-            What cannot be imported is skipped, reported with its place, and makes the exit code 1: an entry that is damaged, and one whose name \
-            or port is here already with something else. What is here stays as it is. The file is only read.",
+            What cannot be imported is skipped, reported with its place, and makes the exit code 1: an entry that is damaged, and one \
+            whose name or port is here already with something else. What is here stays as it is. The file is only read.",
         examples: &[
             ("portkeeper import --port-for", "Names from /etc/port-for.conf, as global names"),
             ("portkeeper import --portkeeper .port_registry.json", "Reservations of the Python portkeeper"),

@@ -40,12 +40,13 @@ pub(crate) struct KillArgs {
 impl Documented for KillArgs {
     const HELP: Help = Help {
         description: "\
-            Without --force only the server of a reservation of this project is stopped; for a reservation without a project, one that works in \
-            this project or is descended from the process that reserved the port. It gets SIGTERM, and SIGKILL when it has not ended after \
-            --timeout, together with the processes that share its socket. On a terminal it is shown first, and you are asked; elsewhere pass --yes.\n\
+            Without --force only the server of a reservation of this project is stopped; for a reservation without a project, one that \
+            works in this project or is descended from the process that reserved the port. It gets SIGTERM, and SIGKILL when it has not \
+            ended after --timeout, together with the processes that share its socket. On a terminal it is shown first, and you are \
+            asked; elsewhere pass --yes.\n\
             \n\
-            Never stopped: portkeeper itself, pid 1, the processes that this command runs in, containers and what listens for them. The answer \
-            is then the command that does it.",
+            Never stopped: portkeeper itself, pid 1, the processes that this command runs in, containers and what listens for them. The \
+            answer is then the command that does it.",
         examples: &[
             ("portkeeper kill web", "Stop the server on a name's port"),
             ("portkeeper kill --yes --timeout 10s 8080", "Stop it without confirmation, with ten seconds to shut down"),

@@ -24,8 +24,8 @@ pub(crate) struct ListArgs {
 impl Documented for ListArgs {
     const HELP: Help = Help {
         description: "\
-            Lists the names of the project that the current directory is in, whether a command gave them or a config; outside of any project, \
-            your global names. `status` shows all reservations, and what listens on them.",
+            Lists the names of the project that the current directory is in, whether a command gave them or a config; outside of any \
+            project, your global names. `status` shows all reservations, and what listens on them.",
         examples: &[
             ("portkeeper list", "The names of this project"),
             ("portkeeper list --all", "The names of all projects, and the global ones"),

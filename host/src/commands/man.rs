@@ -24,8 +24,8 @@ pub(crate) struct ManArgs {
 impl Documented for ManArgs {
     const HELP: Help = Help {
         description: "\
-            Without a directory, prints the page of the program itself. With one, writes a page for each command and the page of the config, \
-            portkeeper.config(5). Pages of section 5 belong beside those of section 1, in man5.",
+            Without a directory, prints the page of the program itself. With one, writes a page for each command and the page of the \
+            config, portkeeper.config(5). Pages of section 5 belong beside those of section 1, in man5.",
         examples: &[
             ("portkeeper man", "Print portkeeper(1)"),
             ("portkeeper man ~/.local/share/man/man1", "Write all pages into a directory"),

@@ -48,8 +48,8 @@ pub(crate) struct PickArgs {
 impl Documented for PickArgs {
     const HELP: Help = Help {
         description: "\
-            Skips ports that are reserved or in use. Nothing keeps other programs from taking a port that was only picked: `reserve` and `port` \
-            make one yours.",
+            Skips ports that are reserved or in use. Nothing keeps other programs from taking a port that was only picked: `reserve` and \
+            `port` make one yours.",
         examples: &[
             ("portkeeper pick 8000-8010", "The first free port of a range"),
             ("portkeeper pick --why 3000 5000", "Report whether ports are free and well chosen"),

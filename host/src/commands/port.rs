@@ -22,8 +22,8 @@ pub(crate) struct PortArgs {
 impl Documented for PortArgs {
     const HELP: Help = Help {
         description: "\
-            For command lines: `python3 -m http.server $(portkeeper port web)`. With a NAME it is the same port every time, and a different one in \
-            every project and worktree.",
+            For command lines: `python3 -m http.server $(portkeeper port web)`. With a NAME it is the same port every time, and a \
+            different one in every project and worktree.",
         examples: &[
             ("portkeeper port web", "The port that this project calls web"),
             ("portkeeper port --global example.com/apache", "A name that is the same in every directory"),

@@ -38,10 +38,10 @@ pub(crate) struct ReserveArgs {
 impl Documented for ReserveArgs {
     const HELP: Help = Help {
         description: "\
-            A reservation keeps every other user of portkeeper away from the port. With a NAME it lasts until it is released, and the same \
-            name always gives the same port. Without a NAME, and without --ttl, --for-pid or --write-env, it lasts while a server listens on the \
-            port, and for 60 seconds in any case: time enough to start one. With --hold the kernel keeps other programs away as well, until \
-            the port is released.",
+            A reservation keeps every other user of portkeeper away from the port. With a NAME it lasts until it is released, and the \
+            same name always gives the same port. Without a NAME, and without --ttl, --for-pid or --write-env, it lasts while a server \
+            listens on the port, and for 60 seconds in any case: time enough to start one. With --hold the kernel keeps other programs \
+            away as well, until the port is released.",
         examples: &[
             (
                 "portkeeper reserve --preferred 8888 --range 8888-8988 --owner myapp",

@@ -34,9 +34,9 @@ pub(crate) struct ReserveNetworkArgs {
 impl Documented for ReserveNetworkArgs {
     const HELP: Help = Help {
         description: "\
-            On an address of this machine the port is tested by binding it. On another machine it counts as free when a scan finds it closed; \
-            the reservation keeps it from others who ask this registry, but not from programs on that machine. Without --port, --range and \
-            --profile it is one of 8000-9000.",
+            On an address of this machine the port is tested by binding it. On another machine it counts as free when a scan finds it \
+            closed; the reservation keeps it from others who ask this registry, but not from programs on that machine. Without --port, \
+            --range and --profile it is one of 8000-9000.",
         examples: &[
             (
                 "portkeeper reserve-network --hold",

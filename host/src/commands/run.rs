@@ -69,9 +69,10 @@ impl Documented for RunArgs {
     const HELP: Help = Help {
         description: "\
             The port belongs to the server from before it starts until it ends: no other program can take it, not even while the server \
-            restarts. In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are {PORT1}, \
-            {PORT2} and so on; with a config, each key: {SERVICE_PORT}. Signals are passed on, what the command leaves behind ends with it, and the exit code is the command's; 125 means that \
-            portkeeper itself failed, 126 that the command cannot be run, 127 that it was not found, 128+n that signal n ended it.\n\
+            restarts. In the arguments {PORT} and {HOST} are replaced; the environment has PORT and HOST. With several ports there are \
+            {PORT1}, {PORT2} and so on; with a config, each key: {SERVICE_PORT}. Signals are passed on, what the command leaves behind \
+            ends with it, and the exit code is the command's; 125 means that portkeeper itself failed, 126 that the command cannot be \
+            run, 127 that it was not found, 128+n that signal n ended it.\n\
             \n\
             Unless --handover chooses a method, the server gets the port in the best way that works:\n\
             \n\

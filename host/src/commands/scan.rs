@@ -61,8 +61,9 @@ pub(crate) struct ScanArgs {
 impl Documented for ScanArgs {
     const HELP: Help = Help {
         description: "\
-            Without a TARGET, --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, or whose owners \
-            agree. `free` means that the host refused a connection just now; a firewall's answer, or none, means nothing.",
+            Without a TARGET, --interface, --cidr and --host: the networks that this machine is in. Scan only networks that are yours, \
+            or whose owners agree. `free` means that the host refused a connection just now; a firewall's answer, or none, means \
+            nothing.",
         examples: &[
             ("portkeeper scan --range 8000-8050", "Try 51 ports on every host of this machine's networks"),
             ("portkeeper scan --host nas --ports 22,80,443", "Try three ports of one host"),

@@ -20,8 +20,8 @@ pub(crate) struct SchemaArgs {
 impl Documented for SchemaArgs {
     const HELP: Help = Help {
         description: "\
-            It includes the options of every installed format. Those of a plugin that may not run are left out, as are those of a type that \
-            is not installed: a config may have any. Save it and name it in the config: `\"$schema\": \"./pk.schema.json\"`.",
+            It includes the options of every installed format. Those of a plugin that may not run are left out, as are those of a type \
+            that is not installed: a config may have any. Save it and name it in the config: `\"$schema\": \"./pk.schema.json\"`.",
         examples: &[
             ("portkeeper schema", "The schema with the options of all installed plugins"),
             ("portkeeper schema --built-in", "The same answer in every directory and for every user"),

@@ -33,9 +33,9 @@ pub(crate) struct TrustArgs {
 impl Documented for TrustArgs {
     const HELP: Help = Help {
         description: "\
-            A plugin that comes with a repository or a config is other people's code: it runs only after you have trusted it here, exactly as it \
-            is now; when it changes, it must be trusted again. Any other file becomes one that the configs of the current project may write, \
-            though it is not in the project's directory.",
+            A plugin that comes with a repository or a config is other people's code: it runs only after you have trusted it here, \
+            exactly as it is now; when it changes, it must be trusted again. Any other file becomes one that the configs of the current \
+            project may write, though it is not in the project's directory.",
         examples: &[
             ("portkeeper trust plugins/caddy.wasm", "Let a project's plugin run"),
             ("portkeeper trust --list", "Show everything that is trusted"),

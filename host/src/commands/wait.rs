@@ -50,11 +50,12 @@ pub(crate) struct WaitArgs {
 impl Documented for WaitArgs {
     const HELP: Help = Help {
         description: "\
-            A port is occupied when any address of its host accepts a connection. It is free when none does and, on this machine, nothing is \
-            bound there; what is left of closed connections does not count. With several targets, each must meet the condition once.\n\
+            A port is occupied when any address of its host accepts a connection. It is free when none does and, on this machine, \
+            nothing is bound there; what is left of closed connections does not count. With several targets, each must meet the \
+            condition once.\n\
             \n\
-            Without an option it waits until a server listens. Exits with 0 and prints nothing when the condition is met. When the time is up, prints a line for each target to stderr and exits with \
-            1. Checks at least once; without --timeout it waits forever.",
+            Without an option it waits until a server listens. Exits with 0 and prints nothing when the condition is met. When the time \
+            is up, prints a line for each target to stderr and exits with 1. Checks at least once; without --timeout it waits forever.",
         examples: &[
             ("portkeeper wait web --timeout 30s", "Wait until a server listens on a name's port"),
             ("portkeeper wait 8080 --free --timeout 5", "Wait until a port is free"),
@@ -86,7 +87,7 @@ pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
     }
 }
 
-/// What is waited for, and the words that are targets. Whoever says no more than a port waits for its server.
+/// What is waited for, and the words that are targets. A port alone means: wait for its server.
 fn state(args: &WaitArgs) -> (State, &[String]) {
     if args.free || args.occupied || args.owned || args.http.is_some() {
         return (if args.free { State::Free } else { State::Occupied }, &args.targets);

@@ -10,7 +10,7 @@ use crate::model::{HoldKind, Protocol};
 use super::error::{Fault, Problem};
 use super::fields::{DOCUMENT_FIELDS, Document, PLUGIN_FIELDS, PORT_FIELDS};
 
-/// The most ports of one config. They last, so a slip, or the config of somebody else's repository, must not take all that there are.
+/// The most ports of one config. They last, so a slip, or the config of a foreign repository, must not take all that there are.
 pub(super) const MOST_PORTS: usize = 1_000;
 
 /// Refuses fields that there are none of. The fields of an output are left to its format.

@@ -35,7 +35,7 @@ impl Found {
 
     /// Opens a config that was found and not named: it, its directory, and every link to it, have to be the user's.
     ///
-    /// `directory` has no links: then nobody can have led us into one of the user's own that was not meant.
+    /// `directory` has no links: then no other user can have redirected us to a directory of the user's that was not meant.
     pub(super) fn searched(directory: &Path, name: &str, owners: &Owners) -> Result<Self, ConfigError> {
         let path = directory.join(name);
         if owners.trust(directory) {

@@ -1,5 +1,5 @@
-//! Text of others, made safe to show: what a repository, a plugin, a process or another host has written must not drive a terminal, nor look
-//! like what it is not.
+//! Text of others, made safe to show: what a repository, a plugin, a process or another host has written must not drive a terminal, nor
+//! look like what it is not.
 
 /// The character, or U+FFFD in place of one that drives a terminal (control characters), that changes the direction of what follows
 /// (UAX #9), or that is not seen at all. The joiners of scripts and emoji stay (U+200C, U+200D).

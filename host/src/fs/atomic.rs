@@ -50,7 +50,7 @@ impl Staged {
         loop {
             let mut temporary = temporary_name(path);
             temporary.push(format!(".{:08x}", fastrand::u32(..)));
-            // Like nothing: it gets the mode of any new file, so nobody reads it now who may not read it later.
+            // Like nothing: it gets the mode of any new file, so no user can read it now who cannot read it later.
             match directory.create(&temporary, if like.is_some() { 0o600 } else { 0o666 }) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 file => {

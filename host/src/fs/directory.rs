@@ -320,7 +320,7 @@ impl Directory {
         self.file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
     }
 
-    /// Whether this is the only one that uses it. Then nobody begins to before it is closed.
+    /// Whether this is the only one that uses it. Then no other process begins to before it is closed.
     #[must_use]
     pub fn is_unused(&self) -> bool {
         rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK)

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{FileId, Lock, LockError, LockOptions, PathContext, create_private_dir};
 
-/// Takes the lock of a directory. It lies in `locks`, in the user's own state, and is named after the directory, wherever its path leads: one
-/// in the directory, or the directory's own, could be held forever by another user who may only read it.
+/// Takes the lock of a directory. It lies in `locks`, in the user's own state, and is named after the directory, wherever its path leads:
+/// one in the directory, or the directory's own, could be held forever by another user who may only read it.
 ///
 /// None where there is no state that may be written, as in a sandbox, or where directories have no numbers.
 ///

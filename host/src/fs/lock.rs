@@ -36,7 +36,7 @@ impl Default for LockOptions<'_> {
 }
 
 impl LockOptions<'_> {
-    /// When the patience of somebody who begins to wait now is over. A clock has an end, and a century is as good as for ever.
+    /// When the patience of a caller that begins to wait now is over. A clock has an end, and a century is as good as for ever.
     fn deadline(&self) -> Instant {
         const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
         Instant::now() + self.timeout.min(CENTURY)
@@ -108,7 +108,7 @@ impl Lock {
             let left = LockOptions { timeout: deadline.saturating_duration_since(Instant::now()), ..*patience };
             let lock =
                 Self::acquire_file(open_private(path)?, path, &left).map_err(|error| error.after(patience.timeout))?;
-            // Somebody may have removed the file while we opened it or waited: then others lock another one, and this lock keeps nobody away.
+            // The file may have been removed while we opened it or waited: then others lock another one, and this lock excludes no one.
             if is_file_at(lock.file(), path).at(path)? {
                 return Ok(lock);
             }
@@ -233,8 +233,8 @@ fn is_file_at(_: &File, _: &Path) -> io::Result<bool> {
 }
 
 /// The process that holds a lock on the file, from `/proc/locks` (proc_locks(5)), whose sixth field is `major:minor:inode`, the device in
-/// hexadecimal. Where there is no such file, or the holder lives in another pid namespace, nobody knows; nor where a file system shows
-/// files under another device than its own (btrfs, overlayfs): a number alone may be that of another file system's file.
+/// hexadecimal. Where there is no such file, or the holder lives in another pid namespace, it is unknown; so it is where a file system
+/// shows files under another device than its own (btrfs, overlayfs): a number alone may be that of another file system's file.
 #[cfg(target_os = "linux")]
 fn holder_of(FileId { device, inode }: FileId) -> Option<u32> {
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
@@ -294,7 +294,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_lock_file_that_is_removed_while_it_is_waited_for_locks_nobody_out_and_nobody_in() {
+    fn a_lock_file_that_is_removed_while_it_is_waited_for_is_opened_again() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
         let held = Lock::acquire(&path, &patience(0)).unwrap();

@@ -12,7 +12,7 @@ use super::{PathContext, PathError, write_atomic};
 /// Nothing but a regular file is ever replaced: as root a rename would put a file in the place of `/dev/null`, for every program.
 ///
 /// # Errors
-/// The path that an operation failed on: a directory, a pipe that nobody reads, a file that cannot be written.
+/// The path that an operation failed on: a directory, a pipe without a reader, a file that cannot be written.
 pub fn write_to(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => through_link(path, bytes),
@@ -22,8 +22,8 @@ pub fn write_to(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     }
 }
 
-/// What a link leads to is written, and the link stays. `/dev/stdout` and `/dev/fd/N` are links that name a file that is already open, which
-/// may have no other name: it is written as it is.
+/// What a link leads to is written, and the link stays. `/dev/stdout` and `/dev/fd/N` are links that name a file that is already open,
+/// which may have no other name: it is written as it is.
 fn through_link(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() => match path.canonicalize() {
@@ -62,7 +62,7 @@ fn into_stream(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     if std::fs::metadata(path).at(path)?.file_type().is_socket() {
         return std::os::unix::net::UnixStream::connect(path).and_then(|mut to| to.write_all(bytes)).at(path);
     }
-    // NONBLOCK: a pipe that nobody reads is an error, and not a command that never ends. Once it is open, writing may wait.
+    // NONBLOCK: a pipe without a reader is an error, and not a command that never ends. Once it is open, writing may wait.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let opened = OpenOptions::new().append(true).custom_flags(flags.bits().cast_signed()).open(path);
     let mut file = match opened {

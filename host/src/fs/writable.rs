@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-/// Whether this process could make files in the directory, or make the directory where there is none yet. Nothing is written, so a full disk
-/// counts as what it is only where the file system says so.
+/// Whether this process could make files in the directory, or make the directory where there is none yet. Nothing is written, so a full
+/// disk counts as what it is only where the file system says so.
 ///
 /// # Errors
 /// What the system would say.

@@ -1,9 +1,9 @@
-//! A deputy for the time when nobody else answers (Linux).
+//! A deputy for the time when no other process answers (Linux).
 //!
 //! Every process that comes from the command asks before it binds, and waits for the answer. That must not be the end of it when this
 //! process is killed or stopped, nor when it ends and leaves something behind: build tools and agents start processes in the
 //! background that have nothing to do with the port, and each look-up of a name binds a socket. So a small process stands by from
-//! soon after the beginning until the last of them has ended, and lets every bind pass that nobody else answers.
+//! soon after the beginning until the last of them has ended, and lets every bind pass that no other process answers.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -106,7 +106,7 @@ fn stand_by(listener: &Listener, principal: &Principal) {
     }
 }
 
-/// Whether the principal ends within the interval; none when there is nobody left who may ask.
+/// Whether the principal ends within the interval; none when no process is left that may ask.
 fn ends_within(listener: &Listener, principal: &Principal) -> Option<bool> {
     // Nothing but its hanging up: a bind must not wake this process.
     let mut fds = [PollFd::new(&principal.process, PollFlags::IN), PollFd::new(listener, PollFlags::empty())];

@@ -51,7 +51,7 @@ impl Callers {
         Ok(())
     }
 
-    /// Hangs up on those whose time is over, and says how long the next one has; none when nobody calls.
+    /// Hangs up on those whose time is over, and says how long the next one has; none when there is no caller.
     pub(super) fn patience(&mut self) -> Option<Duration> {
         let now = Instant::now();
         self.0.retain(|caller| caller.until > now);
@@ -106,7 +106,7 @@ fn say(channel: &Channel, answer: &Answer, held: &[HeldPort]) -> io::Result<()> 
         Answer::Port(protocol, port) => match held.iter().find(|held| (held.protocol, held.port) == (*protocol, *port))
         {
             Some(held) => channel.send_port(held),
-            // Somebody else has taken it since it was asked for.
+            // Another process has taken it since it was asked for.
             None => channel.send(&not_held(*protocol, *port), &[]),
         },
     }

@@ -205,7 +205,7 @@ fn peer_user(socket: &OwnedFd) -> io::Result<u32> {
     if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A control socket at the path, for this user alone, whatever the umask says. Nobody can call before [`listen_to_callers`].
+/// A control socket at the path, for this user alone, whatever the umask says. No process can call before [`listen_to_callers`].
 pub(super) fn control_socket(path: &Path) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     at_address(path, |address| bind(&socket, address))?;

@@ -95,7 +95,7 @@ impl Holder {
     pub fn serve(mut self) -> io::Result<End> {
         loop {
             match self.next_event()? {
-                // A caller who makes no sense, or hangs up, harms nobody else.
+                // A caller who makes no sense, or hangs up, harms no other caller.
                 Event::Call => drop(self.callers.take(&self.control)),
                 Event::Caller(index) => {
                     if let Some(message) = self.callers.question(index) {

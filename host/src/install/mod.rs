@@ -85,7 +85,7 @@ impl Scope<'_> {
         Ok(directory)
     }
 
-    /// Nobody else changes the directory meanwhile, nor prepares the project.
+    /// No other process changes the directory meanwhile, nor prepares the project.
     fn lock(&self, directory: &Path, turn: Turn<'_>) -> Result<Option<Lock>, InstallError> {
         Ok(lock_directory(self.project().unwrap_or(directory), turn.locks, turn.patience)?)
     }

@@ -1,7 +1,8 @@
 //! The words of the domain as plain types: what a port, a host, a reservation and a lease are.
 //!
-//! Nothing here touches a socket or a clock, and the only look at a file system is at a project's directory, whose identity it is. Types that users write (ports, ranges, hosts) check themselves when they are
-//! parsed, so that everything above this room may trust what it holds.
+//! Nothing here touches a socket or a clock, and the only look at a file system is at a project's directory, whose identity it is. Types
+//! that users write (ports, ranges, hosts) check themselves when they are parsed, so that everything above this room may trust what it
+//! holds.
 
 mod digest;
 mod hold;

@@ -73,7 +73,7 @@ fn network_namespace() -> Result<NetworkNamespace, PathError> {
     Ok(match namespace("/proc/self/ns/net")? {
         Some(INITIAL_NETWORK) => NetworkNamespace::Initial,
         Some(_) if is_there(INITIAL_NETWORK_ONLY)? => NetworkNamespace::Initial,
-        // A sandbox may hide the settings, too: before 6.18 nobody can tell then.
+        // A sandbox may hide the settings, too: before 6.18 there is no way to tell then.
         Some(inode) if is_there(NETWORK_SETTINGS)? => NetworkNamespace::Inode(inode),
         Some(_) => NetworkNamespace::Unknown,
         // A kernel without network namespaces has only the one.

@@ -46,7 +46,7 @@ pub(crate) enum ProcView {
     Ours,
     /// Those of another: its numbers mean other processes than ours do (`unshare --pid` without `--mount-proc`).
     Foreign,
-    /// Nobody's: it is not mounted.
+    /// None: /proc is not mounted.
     Missing,
 }
 

@@ -74,7 +74,7 @@ fn fault_of(error: PathError, target: &Target) -> Fault {
 /// Writes a temporary file, with mode and owner of `like` or, for a new file, those that the system gives to one. It is not synced: the
 /// caller owes that.
 ///
-/// Until the last byte is written nobody else can open it: it lies in a private directory, and has its last mode before it leaves it.
+/// Until the last byte is written no other user can open it: it lies in a private directory, and has its last mode before it leaves it.
 pub(super) fn stage(
     staging: &Arc<Staging>,
     bytes: &[u8],

@@ -1,4 +1,4 @@
-//! Where new texts wait for their turn, and old ones until nobody wants them back: a private directory beside the files.
+//! Where new texts wait for their turn, and old ones until they can no longer be wanted back: a private directory beside the files.
 //!
 //! Nothing in it can be opened by another user, whatever its mode, and it ignores itself for git. Its name is always the same, so that the
 //! next prepare finds what a killed one has left, and removes it.

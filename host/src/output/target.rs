@@ -128,8 +128,8 @@ impl Root {
         self.directory.metadata().ok().as_ref().and_then(FileId::of)
     }
 
-    /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link that
-    /// leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's directory.
+    /// The file that `path` means, relative to the directory, after every symbolic link: also of directories on the way, and of a last link
+    /// that leads to nothing yet. `is_trusted` is asked about a real path outside of the project or in a version control's directory.
     ///
     /// # Errors
     /// [`TargetError`] says why there can be no such output.
@@ -170,7 +170,7 @@ fn open_outside(real: &Path) -> Result<(Arc<Directory>, PathBuf), PathError> {
 fn not_a_path(path: &str) -> Option<&'static str> {
     let last = path.rsplit(std::path::is_separator).next().unwrap_or_default();
     match last {
-        // Nobody means them, and on a terminal they would make the path look like another.
+        // They are never meant, and on a terminal they would make the path look like another.
         _ if path.chars().any(|c| harmless(c) != c) => Some("it has a control character"),
         _ if path.trim().is_empty() => Some("it is empty"),
         _ if path.starts_with("~/") => {

@@ -1,8 +1,8 @@
 //! The cache of compiled plugins.
 //!
 //! A compiled plugin is native code: reading an entry back is as good as running it. A cache is also what sandboxes let their programs
-//! write, and what people copy from elsewhere. So each entry carries a code that only the owner of a key in the user's state directory
-//! can make ([`CacheKey`]); that finds what a disk has damaged as well. Directory and files must be the user's alone besides. Whatever is wrong
+//! write, and what people copy from elsewhere. So each entry carries a code that only the owner of a key in the user's state directory can
+//! make ([`CacheKey`]); that finds what a disk has damaged as well. Directory and files must be the user's alone besides. Whatever is wrong
 //! with an entry, the key or the directory, the plugin is compiled again, quietly.
 
 use std::fs::{self, File};
@@ -67,7 +67,7 @@ impl Entry {
 
     /// The compiled code; none when it is not what was kept.
     ///
-    /// These are the very bytes that were authenticated. A mapping of the file would change with it, under whoever writes into it.
+    /// These are the very bytes that were authenticated. A mapping of the file would change with it when another process writes into it.
     pub(super) fn compiled(mut self) -> Option<Vec<u8>> {
         self.file.rewind().ok()?;
         let mut compiled = Vec::with_capacity(usize::try_from(self.length).ok()?);

@@ -210,8 +210,8 @@ impl Runtime {
     /// The component that was kept.
     fn kept(&self, entry: Entry) -> Option<Component> {
         let compiled = entry.compiled()?;
-        // SAFETY: `deserialize` wants what `serialize` made. Only `keep` below writes entries, from what `serialize` gave it, and these bytes
-        // carry a code that can only be made with the key of this user's cache.
+        // SAFETY: `deserialize` wants what `serialize` made. Only `keep` below writes entries, from what `serialize` gave it, and these
+        // bytes carry a code that can only be made with the key of this user's cache.
         #[expect(unsafe_code, reason = "loading compiled code is what makes a warm start fast")]
         unsafe { Component::deserialize(&self.engine, &compiled) }.ok()
     }

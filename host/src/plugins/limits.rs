@@ -34,8 +34,8 @@ pub struct Allowance {
     pub time: Duration,
 }
 
-/// The default for a rendering. A file of 50,000 lines with 1,000 keys takes a built-in format a tenth of it; in an endless loop it lasts for
-/// some seconds.
+/// The default for a rendering. A file of 50,000 lines with 1,000 keys takes a built-in format a tenth of it; in an endless loop it lasts
+/// for some seconds.
 const RENDERING_FUEL: u64 = 20_000_000_000;
 
 /// The default for a description. A whole interpreter of another language that starts takes a hundredth of it.

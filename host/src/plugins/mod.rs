@@ -4,9 +4,10 @@
 //! It is still other people's code, so nothing that it says is taken on trust, and nothing that it does can last longer or take
 //! more than `limits` allows.
 //!
-//! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they
-//! are (`size` at how much), `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and `answer`
-//! checks what comes back; `over_limit` says what was too much, and `crash` knows whom to blame. `examine` goes that way with a plugin that somebody wants to know about, trusted or not.
+//! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they are
+//! (`size` at how much), `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and
+//! `answer` checks what comes back; `over_limit` says what was too much, and `crash` knows whom to blame. `examine` goes that way with a
+//! plugin that the user asks about, trusted or not.
 //!
 //! How the interface grows, and how a second version of it will stand beside the first, is written in `wit/README.md`.
 

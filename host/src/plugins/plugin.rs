@@ -79,8 +79,8 @@ impl Plugin {
         &self.digest
     }
 
-    /// Loads the plugin's code, if that was put off: code that was compiled before is loaded when it is first wanted. If it fails, rendering
-    /// says why.
+    /// Loads the plugin's code, if that was put off: code that was compiled before is loaded when it is first wanted. If it fails,
+    /// rendering says why.
     pub fn get_ready(&self) {
         let _in_compiler = entering_compiler(&self.origin);
         self.loaded.get_ready();

@@ -170,8 +170,8 @@ impl<'a> Job<'a> {
         plugin_sources(project, self.config, around.plugins.map(PathBuf::as_path))
     }
 
-    /// Whether the file is one that no output may be: the config itself, under whatever name, or another that portkeeper goes by. `project` is
-    /// the directory without symbolic links.
+    /// Whether the file is one that no output may be: the config itself, under whatever name, or another that portkeeper goes by. `project`
+    /// is the directory without symbolic links.
     pub(super) fn is_off_limits(&self, target: &Target, project: &Path) -> bool {
         self.config.is_some_and(|config| is_same_file(&config.path, target.real()))
             || belongs_to_portkeeper(target.real(), project)

@@ -1,8 +1,8 @@
 //! Reserves the ports of a whole stack and writes its files.
 //!
 //! Everything that can be refused without a port is refused first: unknown formats, options that their schema does not allow, targets
-//! outside of the project, unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and the names are
-//! confirmed. Whatever fails on the way is undone, and what a killed process leaves behind ends like a grace.
+//! outside of the project, unknown hosts. Then all ports are reserved, provisionally; everything is rendered; everything is written; and
+//! the names are confirmed. Whatever fails on the way is undone, and what a killed process leaves behind ends like a grace.
 
 mod context;
 mod error;

@@ -1,7 +1,7 @@
 //! What a plugin of others proposes for an output that says nothing of it: its file and its inputs.
 //!
-//! Those of the built-in formats are taken. A plugin of others would choose by itself what it reads of a project and what it overwrites there, so
-//! the config has to name both; here is what to add to it.
+//! Those of the built-in formats are taken. A plugin of others would choose by itself what it reads of a project and what it overwrites
+//! there, so the config has to name both; here is what to add to it.
 
 use crate::config::Output;
 use crate::output::{Target, TargetError};

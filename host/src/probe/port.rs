@@ -61,7 +61,7 @@ pub fn can_bind(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<
 /// Whether somebody accepts a connection at the port.
 ///
 /// # Errors
-/// [`ProbeError::Failed`]: there is no socket to ask with, so nobody knows.
+/// [`ProbeError::Failed`]: there is no socket to ask with, so the state is unknown.
 pub(crate) fn is_answered(port: Port, addresses: &[IpAddr]) -> Result<bool, ProbeError> {
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
     let all = addresses.iter().any(IpAddr::is_unspecified);

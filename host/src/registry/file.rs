@@ -110,7 +110,7 @@ impl<'a> FileStore<'a> {
         }
     }
 
-    /// There is no file. No write of ours leaves it so once there was one: with a former state beside it, somebody removed it.
+    /// There is no file. No write of ours leaves it so once there was one: with a former state beside it, it was removed.
     fn read_missing(&self) -> Result<(Snapshot, State), RegistryError> {
         match read_private(&self.previous(), LARGEST)? {
             None => Ok((Snapshot::default(), State::Missing)),

@@ -1,5 +1,5 @@
-//! A program of format 3, as far as it reads: without identities, time namespaces and checksum. What is newer than its own format it reads as
-//! far as it understands it, and never writes.
+//! A program of format 3, as far as it reads: without identities, time namespaces and checksum. What is newer than its own format it reads
+//! as far as it understands it, and never writes.
 
 use std::net::IpAddr;
 

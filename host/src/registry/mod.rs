@@ -86,8 +86,8 @@ pub enum RegistryError {
     },
     /// Neither the file nor the copy of its former state can be understood.
     #[error(
-        "{0}: not a registry ({why}), and its former state, {1}, is missing or damaged too. No port is chosen, because it may be \
-         somebody's. If this is no registry at all, name another with --registry; to start anew, move both away: mv {0} {0}.bad; mv {1} {1}.bad",
+        "{0}: not a registry ({why}), and its former state, {1}, is missing or damaged too. Refusing to reserve: a port in use \
+         could be handed out. If this is not a registry, pass another with --registry. To start over: mv {0} {0}.bad; mv {1} {1}.bad",
         .path.display(), .previous.display()
     )]
     Corrupt {

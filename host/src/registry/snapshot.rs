@@ -172,7 +172,7 @@ impl Transaction {
     }
 
     /// Says that what changes here need not survive a power cut yet, and a store may save the time: another transaction follows before
-    /// anybody is told of it, or it undoes what nobody was told of.
+    /// any caller learns of it, or it undoes what no caller learned of.
     pub fn defer_sync(&mut self) {
         self.is_followed = true;
     }
@@ -195,8 +195,8 @@ impl Transaction {
         removed
     }
 
-    /// Takes back what another transaction did: what it added goes, and what it changed or removed is as it was, unless somebody has the
-    /// port by now.
+    /// Takes back what another transaction did: what it added goes, and what it changed or removed is as it was, unless another caller has
+    /// the port by now.
     pub(super) fn take_back(&mut self, steps: Vec<Step>) {
         for step in steps.into_iter().rev() {
             match step {

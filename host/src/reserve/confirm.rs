@@ -71,8 +71,8 @@ pub fn orphans(snapshot: &Snapshot, world: &impl World, granted: &[Granted]) -> 
     snapshot.reservations().iter().filter(orphaned).cloned().collect()
 }
 
-/// Ends the names that were new and are still provisional, and the new holds, and gives back what they replaced. A name that another process has
-/// confirmed meanwhile stays: it is in that process' files.
+/// Ends the names that were new and are still provisional, and the new holds, and gives back what they replaced. A name that another
+/// process has confirmed meanwhile stays: it is in that process' files.
 ///
 /// # Errors
 /// [`RegistryError`].
@@ -80,7 +80,7 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
     undo(store, world, granted, is_provisional)
 }
 
-/// Ends what is new, because nobody can be told of it: reservations and holds. What a name had before, it has again; what was there
+/// Ends what is new, because no caller will learn of it: reservations and holds. What a name had before, it has again; what was there
 /// stays.
 ///
 /// # Errors

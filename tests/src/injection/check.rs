@@ -128,7 +128,7 @@ impl Check<'_> {
         if self.case.does == Does::Release(Which::Held) {
             let is_reserved = self.reserved.contains(&self.world.held);
             let says_so = self.is_killed() || self.traced.outcome.stderr.contains("the holds have ended");
-            self.promise(is_reserved || holder.soon_ends(), "what is released is held by nobody");
+            self.promise(is_reserved || holder.soon_ends(), "no process holds what is released");
             self.promise(!is_reserved || holder.runs() || says_so, "what is reserved is held, or it says so");
         } else {
             let bound = TcpListener::bind(("127.0.0.1", self.world.held));
@@ -169,7 +169,7 @@ impl Check<'_> {
             HolderProcess::of(&second.json()).kill();
         }
         if self.case.does == Does::Release(Which::Held) {
-            self.promise(self.world.holder.soon_ends(), "what is released then is held by nobody");
+            self.promise(self.world.holder.soon_ends(), "no process holds what is released then");
         }
         let left: Vec<_> = self.world.changed().into_iter().filter(|path| !self.is_lasting(path)).collect();
         self.promise(left.is_empty(), &format!("nothing is left behind: {left:?}"));

@@ -1,8 +1,9 @@
 //! Makes one system call after the other fail, and looks whether the promises still hold.
 //!
-//! A [`Case`] is a command in a world of its own: a user with reservations, a live hold, and a project. A first run that nothing disturbs counts
-//! the calls; each of them, with each error that fits it, and with the end of the process, is a [`Point`]. A point is run in the same world, and then looked at: no port is
-//! reserved twice, no live hold has ended, nothing that was acknowledged is lost, exit code and words are true.
+//! A [`Case`] is a command in a world of its own: a user with reservations, a live hold, and a project. A first run that nothing disturbs
+//! counts the calls; each of them, with each error that fits it, and with the end of the process, is a [`Point`]. A point is run in the
+//! same world, and then looked at: no port is reserved twice, no live hold has ended, nothing that was acknowledged is lost, exit code and
+//! words are true.
 
 mod case;
 mod check;

@@ -22,7 +22,7 @@ pub(super) struct World {
     pub(super) kept: u16,
     pub(super) timed: u16,
     pub(super) held: u16,
-    /// Its holder was killed: whoever looks may collect it.
+    /// Its holder was killed: any command may collect it.
     pub(super) dead: u16,
     pub(super) holder: HolderProcess,
     /// Each file and directory with its mode, as it was before the first command. The living holder's own are not among them.

@@ -151,7 +151,7 @@ impl Field {
 
 fn open_to_others(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        // What is removed meanwhile nobody can open.
+        // What is removed meanwhile cannot be opened.
         let Ok(metadata) = entry.metadata() else { continue };
         let is_open = |bits| metadata.mode() & bits != 0;
         if metadata.is_dir() && is_open(0o011) {
@@ -168,7 +168,7 @@ fn open_to_others(directory: &Path, found: &mut Vec<PathBuf>) {
 /// What is wrong with a file of the project.
 fn wrong(text: &str, metadata: &Metadata, is_hidden: bool) -> Option<&'static str> {
     let is_others = metadata.uid() == OTHER;
-    // Nobody but the attacker links to files outside.
+    // Only the attacker links to files outside.
     if is_hidden && text.contains(SECRET) {
         return Some("it holds what is outside");
     }

@@ -1,7 +1,7 @@
 //! Stops a command at each system call that takes a path below its project, and swaps something there.
 //!
-//! Somebody who may write in a project but not elsewhere must gain nothing by a command that runs in it: nothing outside of the project is
-//! read into a file of it, or written. Here that somebody is as fast as can be: a [`Point`] is one of those calls and one [`Swap`], which
+//! An attacker who may write in a project but not elsewhere must gain nothing by a command that runs in it: nothing outside of the project
+//! is read into a file of it, or written. Here the attacker is as fast as can be: a [`Point`] is one of those calls and one [`Swap`], which
 //! is there when the call is made, and stays or is gone by the next one.
 
 mod field;
@@ -24,7 +24,8 @@ use crate::trace::{Action, trace};
 pub use field::Field;
 pub use swap::Swap;
 
-/// The commands that read or write files of a project. What a user names on the command line is consent: `--env-path` is not the swapped one.
+/// The commands that read or write files of a project. What a user names on the command line is consent: `--env-path` is not the swapped
+/// one.
 pub const COMMANDS: [&str; 4] =
     ["prepare", "prepare --diff --dry-run", "reserve --write-env PORT --env-path link.env", "port web"];
 

@@ -1,4 +1,4 @@
-//! What somebody does in a project while a command runs in it.
+//! What an attacker does in a project while a command runs in it.
 
 use std::ffi::OsString;
 use std::fs;

@@ -11,7 +11,7 @@ use crate::sandbox;
 /// What has the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Occupant {
-    Nobody,
+    None,
     Server,
     ServerOfAnotherUser,
     Run(&'static str),
@@ -74,7 +74,7 @@ impl Scene {
             Some(Server::start_in(&sandbox, owner, &format!("{chosen} {words}")))
         };
         match situation.occupant {
-            Occupant::Nobody | Occupant::Hold => {}
+            Occupant::None | Occupant::Hold => {}
             Occupant::Server => server = start(format!("listen 127.0.0.1:{port}")),
             Occupant::ServerOfAnotherUser => server = start(format!("as 65534 listen 127.0.0.1:{port}")),
             Occupant::Run(rung) => {
@@ -156,7 +156,7 @@ fn said(scene: &Scene) -> Vec<(&'static str, String)> {
     };
     let explained = scene.explained();
     let mut all = vec![("explain", explained["advice"].as_str().unwrap_or_default().to_owned())];
-    // A reserve that works changes the situation: only where the port is somebody's.
+    // A reserve that works changes the situation: only where the port is taken.
     if explained["verdict"] != "free" && explained["verdict"] != "lingering" {
         all.push(("reserve", refusal("reserve --port PORT")));
         all.push(("pick", refusal("pick PORT")));
@@ -198,7 +198,7 @@ fn follow(situation: Situation) {
         }
     }
     // Something has the port, and it is this user's, or root asks: there is always a way.
-    let has_a_way = situation.occupant != Occupant::Nobody || matches!(situation.claim, Claim::User | Claim::Project);
+    let has_a_way = situation.occupant != Occupant::None || matches!(situation.claim, Claim::User | Claim::Project);
     assert!(!has_a_way || !commands(&explained).is_empty(), "{situation:?}: no way in {explained:?}");
 }
 
@@ -232,7 +232,7 @@ fn advice_about_servers_of_other_users_works_for_root() {
 
 #[test]
 fn advice_about_reservations_and_holds_works() {
-    for occupant in [Occupant::Nobody, Occupant::Hold] {
+    for occupant in [Occupant::None, Occupant::Hold] {
         all(occupant, &CLAIMS[1..]).into_iter().for_each(follow);
     }
     all(Occupant::HoldOfAnotherRegistry, &CLAIMS[..1]).into_iter().for_each(follow);
@@ -250,7 +250,7 @@ fn advice_about_a_run_without_a_server_works() {
     all(Occupant::RunWithoutServer, &CLAIMS[1..]).into_iter().for_each(follow);
 }
 
-/// Whoever cannot end it is sent to root, and root is sent nowhere else.
+/// A user who cannot end it is sent to root, and root is sent nowhere else.
 #[test]
 fn another_user_is_sent_to_root_and_root_can() {
     if !rustix::process::geteuid().is_root() {

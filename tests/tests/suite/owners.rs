@@ -178,7 +178,7 @@ fn directories_that_the_user_trusts_are_taken_as_ones_own() {
 
 /// `sudo portkeeper prepare` in one's own project.
 #[test]
-fn the_user_who_became_root_by_sudo_owns_files_too_and_nobody_else_can_say_so() {
+fn the_user_who_became_root_by_sudo_owns_files_too_and_no_other_user_can_say_so() {
     if !is_root() || program_or_skip("setpriv").is_none() {
         return;
     }

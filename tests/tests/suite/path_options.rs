@@ -69,7 +69,7 @@ fn wanted(class: &str, option: &str, kind: Kind) -> Answer {
                 | Kind::LinkOutside
                 // The right that counts is that to the directory.
                 | Kind::NoRights
-                // Somebody listens.
+                // A process listens.
                 | Kind::Socket
         ),
         "stream" => matches!(
@@ -273,7 +273,7 @@ fn try_all(is_meant: impl Fn(&str, &str) -> bool) {
             let outside = world.sandbox.work().join("outside/file");
             let before = (identity(&path), fs::read(&outside).ok());
             let outcome = match kind {
-                // Somebody writes into the pipe that is read.
+                // A process writes into the pipe that is read.
                 Kind::Pipe if is_import(&option) => std::thread::scope(|scope| {
                     scope.spawn(|| fs::write(&path, &content).unwrap());
                     world.run(&command, &option, &path, &content)
@@ -304,7 +304,7 @@ fn try_all(is_meant: impl Fn(&str, &str) -> bool) {
 /// Where a command has an answer of its own.
 fn exceptions(command: &str, option: &str, kind: Kind) -> Option<Answer> {
     Some(match (command, option, kind) {
-        // A directory that is not there is made, one that is there is somebody's.
+        // A directory that is not there is made, one that is there belongs to someone else.
         ("plugin new" | "man", "DIRECTORY", Kind::Nothing) => Taken,
         ("plugin new", "DIRECTORY", Kind::Directory) => Refused,
         // An empty directory is no SDK, no crate, and has no fixtures.

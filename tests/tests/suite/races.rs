@@ -1,5 +1,5 @@
-//! Races with somebody who swaps files of the project. Every point is run by `cargo run -p portkeeper-tests --bin faults -- --races`; here,
-//! as many as there is time for.
+//! Races with an attacker who swaps files of the project. Every point is run by `cargo run -p portkeeper-tests --bin faults -- --races`;
+//! here, as many as there is time for.
 
 use std::time::Duration;
 

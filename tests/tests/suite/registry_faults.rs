@@ -66,7 +66,7 @@ fn what_cannot_be_taken_back_is_named() {
 }
 
 #[test]
-fn ports_that_nobody_hears_of_are_given_back() {
+fn ports_that_are_never_reported_are_given_back() {
     let sandbox = sandbox();
     let known = sandbox.portkeeper("port --global known").ok().port();
     for words in [
@@ -171,7 +171,7 @@ fn holders_that_cannot_be_listed_are_an_error() {
     let _ = sandbox.portkeeper("release --all --yes").ok();
 }
 
-/// Without a socket to ask with nobody knows whether the port is answered, for example by a container behind a forwarding rule.
+/// Without a socket to ask with it is unknown whether the port is answered, for example by a container behind a forwarding rule.
 #[test]
 fn a_port_that_cannot_be_asked_is_not_free() {
     let Some(strace) = program_or_skip("strace") else { return };

@@ -123,7 +123,7 @@ fn roots_prepare_leaves_a_users_files_the_users_and_gives_no_file_another_users_
     is_private(&sandbox, "after root's prepare");
 }
 
-/// A report, a lockfile or a component that root replaces is no secret, but it was somebody's.
+/// A report, a lockfile or a component that root replaces is no secret, but it was another user's.
 #[test]
 fn roots_report_leaves_a_users_file_the_users() {
     if !tools() {
@@ -140,9 +140,9 @@ fn roots_report_leaves_a_users_file_the_users() {
     assert!(sandbox.read("report.json").contains("guarantee"));
 }
 
-/// The lock of a project's plugins lies in the user's own state: whoever may read the project cannot hold it.
+/// The lock of a project's plugins lies in the user's own state: a user who may read the project cannot hold it.
 #[test]
-fn nobody_keeps_a_project_from_its_plugins_by_locking_its_directory() {
+fn a_locked_directory_keeps_no_project_from_its_plugins() {
     let sandbox = sandbox();
     let project = fs::File::open(sandbox.work()).unwrap();
     rustix::fs::flock(&project, rustix::fs::FlockOperation::LockExclusive).unwrap();

@@ -27,7 +27,7 @@ fn an_address_and_a_url_stand_for_their_port() {
         let answer = sandbox.portkeeper("explain --json").arg(&word).ok().json();
         assert_eq!((&answer["port"], &answer["verdict"]), (&json!(port), &json!("taken")), "{word}: {answer}");
     }
-    // 192.0.2.0/24 is nobody's: RFC 5737.
+    // 192.0.2.0/24 is for documentation: RFC 5737.
     sandbox.portkeeper("explain 192.0.2.1:80").refused(2).says("not an address of this machine");
     sandbox.portkeeper("explain http://localhost:x/").refused(2).says("`x` is not a port");
     sandbox.portkeeper("explain amqp://localhost/").refused(2).says("the port is missing");

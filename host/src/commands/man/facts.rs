@@ -31,7 +31,7 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ("PORTKEEPER_HOST", "The host to reserve on when none is named, in place of 127.0.0.1."),
     (
         "PORTKEEPER_TRUSTED_DIRECTORIES",
-        "A list, as PATH is one, of directories whose configs are used whoever owns them: /srv/shop, /builds/* for all below, * for all.",
+        "A list, as PATH is one, of directories whose configs are used, no matter who owns them: /srv/shop, /builds/* for all below, * for all.",
     ),
     (
         "XDG_STATE_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",

@@ -23,7 +23,8 @@ pub(crate) struct BuildArgs {
     #[arg(value_name = "DIRECTORY", default_value = ".")]
     directory: PathBuf,
 
-    /// Where to write the component; a device or pipe gets it as a stream [default: TYPE.wasm in the crate's directory, after the first type that it renders]
+    /// Where to write the component; a device or pipe gets it as a stream [default: TYPE.wasm in the crate's directory, after the first
+    /// type that it renders]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 

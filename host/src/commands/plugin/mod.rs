@@ -24,8 +24,8 @@ pub(crate) struct PluginArgs {
 impl Documented for PluginArgs {
     const HELP: Help = Help {
         description: "\
-            A plugin renders one or more output types that a config names. It runs in a sandbox: it sees what the config shows it, and returns \
-            text. Nothing is downloaded.",
+            A plugin renders one or more output types that a config names. It runs in a sandbox: it sees what the config shows it, and \
+            returns text. Nothing is downloaded.",
         examples: &[
             ("portkeeper plugin list", "Every output type, and which plugin renders it"),
             ("portkeeper plugin inspect caddy.wasm", "What a plugin is and needs"),

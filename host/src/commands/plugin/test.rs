@@ -14,8 +14,8 @@ use crate::plugins::{Engine, Limits, grouped};
 
 /// Put a plugin to its fixtures, in the sandbox that its users run it in
 ///
-/// A fixture is a directory: request.json says what a config would, `existing` has the files as they are, and either `expected` has the files
-/// as they shall be or failure.json the failure. Each is rendered twice, which has to give the same, and then from its own text,
+/// A fixture is a directory: request.json says what a config would, `existing` has the files as they are, and either `expected` has the
+/// files as they shall be or failure.json the failure. Each is rendered twice, which has to give the same, and then from its own text,
 /// which has to change nothing. The fuel that is shown is the same on every machine.
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {

@@ -62,8 +62,8 @@ pub(crate) struct Notification {
     pub(crate) length: u64,
 }
 
-/// A notification that nobody ever got.
-const NOBODY: Notification = Notification { id: 0, thread: 0, fd: 0, address: 0, length: 0 };
+/// A notification that no thread ever got.
+const NONE: Notification = Notification { id: 0, thread: 0, fd: 0, address: 0, length: 0 };
 
 /// What the thread hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,14 +136,14 @@ impl Listener {
     pub(crate) fn let_pass_interrupted(&self) {
         let id = self.current.number().load(Ordering::SeqCst);
         if id != 0 {
-            self.answer(&Notification { id, ..NOBODY }, Answer::Continue);
+            self.answer(&Notification { id, ..NONE }, Answer::Continue);
         }
     }
 
     /// Whether the kernel can do all that is needed. A notification that nobody ever got is unknown to one that can, and the request
     /// to one that cannot.
     pub(crate) fn can_replace(&self) -> bool {
-        let error = self.replace(&NOBODY, self.fd.as_fd(), true).err();
+        let error = self.replace(&NONE, self.fd.as_fd(), true).err();
         error.and_then(|error| Errno::from_io_error(&error)) == Some(Errno::NOENT)
     }
 

@@ -27,7 +27,7 @@ fn with_a_proxy_for_each_port() {
     keeps_its_promises(&engine);
 }
 
-/// The engine itself listens for the containers: whoever ends that listener ends all of them.
+/// The engine itself listens for the containers: ending that listener ends all of them.
 #[test]
 fn without_a_proxy() {
     let Some(engine) = Engine::or_skip(&["--userland-proxy=false"]) else { return };

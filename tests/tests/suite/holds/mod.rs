@@ -45,8 +45,8 @@ pub(crate) fn hold(sandbox: &Sandbox, words: &str) -> (Value, HolderProcess) {
     (answer, holder)
 }
 
-/// Whether another program can bind the ports, on the loopback addresses that there are and without any option. (A process of its own: while this one
-/// starts another, that has copies of all its sockets for a moment.)
+/// Whether another program can bind the ports, on the loopback addresses that there are and without any option. (A process of its own:
+/// while this one starts another, that has copies of all its sockets for a moment.)
 pub(crate) fn are_bindable(sandbox: &Sandbox, ports: &[u16]) -> bool {
     let six = |port: &u16| if has_ipv6() { format!(" [::1]:{port}") } else { String::new() };
     let addresses: String = ports.iter().map(|port| format!(" 127.0.0.1:{port}{}", six(port))).collect();

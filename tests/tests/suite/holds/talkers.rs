@@ -1,4 +1,4 @@
-//! A holder that somebody keeps talking to still does what it is there for.
+//! A holder with a caller that keeps talking still does what it is there for.
 
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use portkeeper_tests::{HolderProcess, Loop, Ports, Server, ask};
 use rustix::process::Signal;
 
-use super::{EVERYWHERE, address, assert_never_won, assert_nobody_refused, restarting, rival};
+use super::{EVERYWHERE, address, assert_never_won, assert_no_client_refused, restarting, rival};
 use crate::sandbox;
 
 const RESTARTS: usize = 10;
@@ -25,7 +25,7 @@ fn adopted_it_is_never_free_and_clients_are_refused_only_before_its_first_bind()
     let clients = Loop::of_clients(address("127.0.0.1", &ports));
     server.restart(RESTARTS, Signal::KILL);
     assert_eq!(server.report()["guarantee"], "exclusive");
-    assert_nobody_refused("adopt", clients);
+    assert_no_client_refused("adopt", clients);
     assert_never_won("adopt", rival);
     assert!(!server.stop(Signal::TERM).success());
 }
@@ -41,7 +41,7 @@ fn with_an_early_queue_no_client_is_ever_refused() {
     server.go();
     server.restart(RESTARTS, Signal::KILL);
     assert_eq!(server.report()["guarantee"], "exclusive");
-    assert_nobody_refused("adopt", clients);
+    assert_no_client_refused("adopt", clients);
     assert_never_won("adopt", rival);
     let pid: u32 = ask(address("127.0.0.1", &ports)).unwrap().trim().parse().unwrap();
     assert_eq!(pid, server.server());
@@ -85,7 +85,7 @@ fn passed_it_is_never_free_and_no_client_is_refused() {
     }
     served_by();
     assert_eq!(server.report()["guarantee"], "exclusive");
-    assert_nobody_refused("fds", clients);
+    assert_no_client_refused("fds", clients);
     assert_never_won("fds", rival);
 }
 
