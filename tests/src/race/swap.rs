@@ -40,16 +40,29 @@ pub enum Swap {
 }
 
 impl Swap {
-    /// All that this user can do: to give a file to another one takes root. Not [`Self::Config`], which is a known gap (SECURITY.md).
+    /// All that this user can do: to give a file to another one takes root.
     #[must_use]
     pub fn all() -> Vec<Self> {
         use Swap::{
-            Backup, Deeper, Directory, Fifo, Foreign, HardLink, Link, LinkedLink, MadeDirectory, Program, Staging,
+            Backup, Config, Deeper, Directory, Fifo, Foreign, HardLink, Link, LinkedLink, MadeDirectory, Program,
+            Staging,
         };
-        let all =
-            [Directory, Deeper, MadeDirectory, Link, LinkedLink, Program, HardLink, Fifo, Foreign, Staging, Backup];
+        let all = [
+            Directory,
+            Deeper,
+            MadeDirectory,
+            Link,
+            LinkedLink,
+            Program,
+            HardLink,
+            Fifo,
+            Foreign,
+            Staging,
+            Backup,
+            Config,
+        ];
         let is_root = rustix::process::geteuid().is_root();
-        all.into_iter().filter(|&swap| is_root || swap != Foreign).collect()
+        all.into_iter().filter(|&swap| is_root || !matches!(swap, Foreign | Config)).collect()
     }
 
     /// Whether what is outside has a name in the project by that.

@@ -44,7 +44,7 @@ fn assert_never_won(how: &str, rival: Loop) {
 
 /// None of the clients was refused.
 #[track_caller]
-fn assert_nobody_refused(how: &str, clients: Loop) {
+fn assert_no_client_refused(how: &str, clients: Loop) {
     let counts = clients.stop();
     let refused = counts.tries - counts.successes;
     tell(format_args!("{how}: a client connected {} times and was refused {refused} times", counts.tries));

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use portkeeper_tests::{Loop, Ports, Sandbox, Server, ipv6_or_skip, program_or_skip};
 use rustix::process::Signal;
 
-use super::{EVERYWHERE, address, assert_never_won, assert_nobody_refused, restarting, rival};
+use super::{EVERYWHERE, address, assert_never_won, assert_no_client_refused, restarting, rival};
 use crate::sandbox;
 
 const RESTARTS: usize = 3;
@@ -40,7 +40,7 @@ fn is_adopted(name: &str, sandbox: &Sandbox, script: &str, question: &str, expec
     let rival = rival(&ports, &EVERYWHERE);
     server.go();
     server.restart(RESTARTS, Signal::TERM);
-    assert_nobody_refused(name, clients);
+    assert_no_client_refused(name, clients);
     assert_never_won(name, rival);
     assert_eq!((&server.report()["method"], &server.report()["guarantee"]), (&"adopt".into(), &"exclusive".into()));
     let answer = answer(&ports, question);
