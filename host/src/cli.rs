@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(target_os = "linux")]
 use crate::app::HOLDER;
 use crate::app::{
-    CommandError, CommandResult, Context, Deferred, GlobalArgs, Printer, define_all_commands, misplaced_dashes,
-    misread, normalise, report_crashes,
+    CommandError, CommandResult, Context, Deferred, GlobalArgs, Printer, define_all_commands, detached_hold_kind,
+    misplaced_dashes, misread, normalise, report_crashes,
 };
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
@@ -100,9 +100,12 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return refuse(&words, &error),
     };
     let context = Context::new(cli.globals);
-    if let Command::Run(_) = cli.command
-        && let Some(error) = misplaced_dashes(&words, |words| parse(words).is_ok())
-    {
+    let slip = match cli.command {
+        Command::Run(_) => misplaced_dashes(&words, |words| parse(words).is_ok()),
+        Command::Reserve(_) | Command::Port(_) | Command::ReserveNetwork(_) => detached_hold_kind(&words),
+        _ => None,
+    };
+    if let Some(error) = slip {
         error.print(&context.printer);
         return error.exit_code();
     }

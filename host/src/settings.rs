@@ -1,4 +1,4 @@
-//! Where things are: the only place that reads the environment and knows the platform's directories.
+//! Where things are: the only place that knows the platform's directories.
 
 use std::path::PathBuf;
 

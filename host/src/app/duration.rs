@@ -19,7 +19,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// A duration in which somebody can use a port. A grace can be zero: the port may be listened on by then.
 pub(crate) fn time_to_live(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("a reservation for no time is over at once: give it some, such as 10m".to_owned()),
+        Duration::ZERO => Err("duration must be greater than zero, for example 10m".to_owned()),
         some => Ok(some),
     }
 }

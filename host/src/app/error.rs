@@ -228,7 +228,7 @@ impl From<PrepareError> for CommandError {
             PrepareError::Reserve(error) => error.into(),
             PrepareError::Probe(error) => error.into(),
             PrepareError::Occupied(_) => {
-                Self::no(error).hint("without --require-free a port stays with its name, whoever uses it")
+                Self::no(error).hint("without --require-free a port stays with its name, no matter what uses it")
             }
             PrepareError::Invalid(_) | PrepareError::File(FileError::NotText(_) | FileError::TooLarge(_)) => {
                 Self::usage(error)

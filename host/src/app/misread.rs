@@ -6,11 +6,12 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::CommandError;
+use super::{CommandError, typed};
 use crate::document::closest;
+use crate::model::{HoldKind, Port};
 
 /// What other tools call our commands.
-const ELSEWHERE: [(&str, &str); 24] = [
+const ELSEWHERE: [(&str, &str); 25] = [
     ("add", "reserve"),
     ("allocate", "reserve"),
     ("apply", "prepare"),
@@ -23,6 +24,7 @@ const ELSEWHERE: [(&str, &str); 24] = [
     ("free", "release"),
     ("get", "port"),
     ("info", "explain"),
+    ("install", "plugin add"),
     ("lookup", "explain"),
     ("ls", "list"),
     ("new", "reserve"),
@@ -58,6 +60,11 @@ pub(crate) fn misread(
 fn unknown_command(error: &clap::Error, commands: &[String]) -> Option<CommandError> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
     let known = ELSEWHERE.iter().find(|(other, _)| word.eq_ignore_ascii_case(other)).map(|(_, ours)| *ours);
+    if word.parse::<Port>().is_ok() {
+        return Some(CommandError::usage(format_args!("`{word}` is a port, not a command")).hint(format_args!(
+            "`portkeeper explain {word}` says who has it, `portkeeper port --port {word}` reserves it"
+        )));
+    }
     // The parser knows what is spelt alike, but does not say it after `help`.
     let alike = || closest(word, commands.iter().map(String::as_str));
     let meant = known.or_else(|| alike().filter(|_| error.get(ContextKind::SuggestedSubcommand).is_none()))?;
@@ -66,6 +73,19 @@ fn unknown_command(error: &clap::Error, commands: &[String]) -> Option<CommandEr
 
 fn asks_for_more(error: &clap::Error) -> bool {
     matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if word == "--verbose" || word == "-v")
+}
+
+/// A kind of hold after a blank, which is read as a name: `--hold soft`.
+pub(crate) fn detached_hold_kind(words: &[OsString]) -> Option<CommandError> {
+    let before_dashes = words.split(|word| word == "--").next().unwrap_or_default();
+    let pair = before_dashes.windows(2).find(|pair| pair[0] == "--hold")?;
+    let kind = pair[1].to_str().filter(|word| word.parse::<HoldKind>().is_ok())?;
+    Some(
+        CommandError::usage(format_args!(
+            "`{kind}` after --hold is read as a name of the port, not as the kind of hold"
+        ))
+        .hint(format_args!("--hold={kind}")),
+    )
 }
 
 /// The command of `run` without the two dashes before it.
@@ -107,16 +127,7 @@ fn is_program(word: &OsStr) -> bool {
 
 /// The words as a person would type them.
 fn shell_line(words: &[OsString]) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./{}-".contains(c);
-    let quoted = |word: &OsString| {
-        let word = word.to_string_lossy();
-        if !word.is_empty() && word.chars().all(plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    words.iter().map(typed).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

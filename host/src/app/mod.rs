@@ -36,7 +36,7 @@ pub(crate) use help::{Documented, Help};
 #[cfg(target_os = "linux")]
 pub(crate) use holding::HOLDER;
 pub(crate) use holding::HoldArgs;
-pub(crate) use misread::{misplaced_dashes, misread};
+pub(crate) use misread::{detached_hold_kind, misplaced_dashes, misread};
 pub(crate) use names::{NameArgs, PortAsked, ScopeArgs, current_project, named_here, port_asked};
 pub(crate) use network_args::{NetworkArgs, network};
 pub(crate) use normalise::normalise;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{CommandError, Context, typed};
-use crate::config::{self, ConfigError, Owners, Problem};
+use crate::config::{self, ConfigError, Found, Owners, Problem};
 use crate::document::closest;
-use crate::fs::PathContext;
+use crate::fs::{PathContext, worktree_root};
 use crate::model::{Name, Port, Project, Reservation};
 use crate::probe::local_addresses;
 use crate::registry::Store;
@@ -60,13 +60,12 @@ impl ScopeArgs {
 /// The project of the current directory, if it is in one. That a config of another directory makes it one is said.
 pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
     let here = context.current_directory()?;
-    let owners = context.owners();
-    let root = config::project_directory(&here, &owners).map_err(name_the_project)?;
-    let Some(root) = root else { return Ok(None) };
-    if let Some(config) = if root == here { None } else { config::find(&root, &owners)? } {
+    let config = config::find(&here, &context.owners()).map_err(name_the_project)?;
+    if let Some(config) = &config {
         context.tell_config(config.path(), &here);
     }
-    identified(&root).map(Some)
+    let root = config.as_ref().map(Found::directory).or_else(|| worktree_root(&here));
+    root.map(identified).transpose()
 }
 
 /// To use a config of another user takes naming it. Here the project is what is named.

@@ -4,15 +4,23 @@ use std::fmt;
 
 use crate::document::harmless_line;
 
-/// The longest line, in characters. Command lines can be of any length, and only their beginning tells something.
+/// The longest line, in characters. Command lines can be of any length, and only their beginning tells something. What to do is never cut.
 const LONGEST: usize = 160;
 
 /// A first line, lines with a word before each, headings between them, and a last line.
 #[derive(Debug)]
 pub(crate) struct Sections {
     first: String,
-    lines: Vec<(String, String)>,
+    lines: Vec<Line>,
     last: String,
+}
+
+#[derive(Debug)]
+struct Line {
+    /// None for a heading.
+    word: String,
+    text: String,
+    is_whole: bool,
 }
 
 impl Sections {
@@ -21,7 +29,12 @@ impl Sections {
     }
 
     pub(crate) fn line(&mut self, word: &str, text: String) {
-        self.lines.push((word.to_owned(), text));
+        self.lines.push(Line { word: word.to_owned(), text, is_whole: false });
+    }
+
+    /// What helps, below the line that it is about.
+    pub(crate) fn remedy(&mut self, remedy: &str) {
+        self.lines.push(Line { word: " ".to_owned(), text: format!("do: {remedy}"), is_whole: true });
     }
 
     /// The line, if there is any text.
@@ -32,7 +45,7 @@ impl Sections {
     }
 
     pub(crate) fn heading(&mut self, text: String) {
-        self.lines.push((String::new(), text));
+        self.lines.push(Line { word: String::new(), text, is_whole: false });
     }
 
     pub(crate) fn end(&mut self, text: String) {
@@ -42,15 +55,16 @@ impl Sections {
 
 impl fmt::Display for Sections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.lines.iter().map(|(word, _)| word.chars().count()).max().unwrap_or(0);
+        let width = self.lines.iter().map(|line| line.word.chars().count()).max().unwrap_or(0);
         writeln!(f, "{}", one_line(&self.first))?;
-        for (word, text) in &self.lines {
+        for Line { word, text, is_whole } in &self.lines {
+            let text = if *is_whole { harmless_line(text) } else { one_line(text) };
             match word.as_str() {
-                "" => writeln!(f, "  {}", one_line(text))?,
-                word => writeln!(f, "    {word:width$}  {}", one_line(text))?,
+                "" => writeln!(f, "  {text}")?,
+                word => writeln!(f, "    {word:width$}  {text}")?,
             }
         }
-        if self.last.is_empty() { Ok(()) } else { writeln!(f, "{}", one_line(&self.last)) }
+        if self.last.is_empty() { Ok(()) } else { writeln!(f, "{}", harmless_line(&self.last)) }
     }
 }
 
@@ -74,12 +88,13 @@ mod tests {
         text.heading("node (pid 7)".into());
         text.line("user", "x".repeat(LONGEST + 1));
         text.optional_line("directory", String::new());
+        text.remedy(&"y".repeat(LONGEST + 1));
         text.end("do: nothing".into());
-        let long = "x".repeat(LONGEST);
+        let (long, whole) = ("x".repeat(LONGEST), "y".repeat(LONGEST + 1));
         assert_eq!(
             text.to_string(),
             format!(
-                "8080 is taken\n    listening  a b\u{fffd}[31m\n  node (pid 7)\n    user       {long}…\ndo: nothing\n"
+                "8080 is taken\n    listening  a b\u{fffd}[31m\n  node (pid 7)\n    user       {long}…\n               do: {whole}\ndo: nothing\n"
             )
         );
     }

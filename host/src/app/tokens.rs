@@ -45,7 +45,8 @@ pub(crate) fn misspelt<'a>(argument: &OsStr, values: &'a [(String, String)]) -> 
         // Other templates have words in braces, too: in lower case only the very word is meant.
         let same = names().find(|name| name.eq_ignore_ascii_case(word));
         let loud = !word.bytes().any(|byte| byte.is_ascii_lowercase());
-        let meant = same.or_else(|| closest(word, names()).filter(|_| loud))?;
+        let slip = || closest(word, names()).filter(|meant| loud && strsim::osa_distance(word, meant) == 1);
+        let meant = same.or_else(slip)?;
         Some((word.to_owned(), meant))
     };
     text.match_indices('{').filter_map(inner).collect()

@@ -102,7 +102,7 @@ fn table(findings: &[Finding], problems: usize) -> crate::app::Sections {
         };
         text.line(about, format!("{mark}{what}"));
         if let Some(remedy) = remedy {
-            text.line(" ", format!("do: {remedy}"));
+            text.remedy(remedy);
         }
     }
     text

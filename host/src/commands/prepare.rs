@@ -82,7 +82,7 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
     }
     if args.check && report.changes() {
         let missing = outdated(&report).join(", ");
-        return Err(CommandError::no(format_args!("not as the config says: {missing}"))
+        return Err(CommandError::no(format_args!("out of date: {missing}"))
             .hint("`portkeeper prepare` brings it up to date, `portkeeper prepare --diff` shows what changes"));
     }
     Ok(ExitCode::SUCCESS)

@@ -142,8 +142,8 @@ fn is_confirmed(
     if count == 0 || !io::stdin().is_terminal() {
         return Ok(true);
     }
-    let what = if count == 1 { "one reservation".to_owned() } else { format!("all {count} reservations") };
-    context.printer.prompt(format_args!("Release {what}, whatever project it belongs to? [y/N] "));
+    let what = if count == 1 { "the only reservation".to_owned() } else { format!("all {count} reservations") };
+    context.printer.prompt(format_args!("Release {what}, of all projects? [y/N] "));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -194,7 +194,7 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     let answer = answer(context, args, &granted);
     let Some(holder) = holder.filter(|_| answer.is_ok()) else {
         context.answered(&granted, args.selection.env_file(), answer)?;
-        return Err(CommandError::no("the port cannot be held now, because somebody uses it"));
+        return Err(CommandError::no("the port cannot be held now, because a process uses it"));
     };
     context.printer.note("holding until this command is interrupted, or the port is released");
     let end = holder.serve();

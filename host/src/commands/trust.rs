@@ -61,8 +61,8 @@ pub(crate) fn run(context: &Context, args: &TrustArgs) -> CommandResult {
 fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandError> {
     let bytes = plugin(path)?;
     if bytes.is_none() && path.extension().is_some_and(|extension| extension == "wasm") {
-        let why = if path.exists() { "it is not WebAssembly" } else { "there is no such file" };
-        return Err(CommandError::usage(format_args!("{} is no plugin: {why}", path.display())));
+        let why = if path.exists() { "is not a plugin: it is not WebAssembly" } else { "does not exist" };
+        return Err(CommandError::usage(format_args!("{} {why}", path.display())));
     }
     if let Some(bytes) = bytes {
         let digest = Digest::of(&bytes);

@@ -151,7 +151,7 @@ fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
         here.shares_ports_with(&reservation.place) && reservation.covers(Protocol::Tcp, target.port(), addresses)
     });
     let Some(reservation) = reservations.next() else {
-        return Err("nobody has reserved it here, so nobody owns it".to_owned());
+        return Err("it is not reserved here, so it has no owner".to_owned());
     };
     let mut sockets = who::sockets_on(&machine, Protocol::Tcp, target.port(), addresses);
     sockets.retain(|socket| socket.state == SocketState::Listening);

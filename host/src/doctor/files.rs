@@ -21,7 +21,7 @@ pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let remedy = match &error {
-                RegistryError::Corrupt { .. } => format!("mv {0} {0}.bad, and reserve anew", path.display()),
+                RegistryError::Corrupt { .. } => format!("to start over: mv {0} {0}.bad", path.display()),
                 _ => format!("see to its owner and mode, or choose another registry: ls -l {}", path.display()),
             };
             return (vec![Finding::problem(ABOUT, error.to_string(), remedy)], None);
@@ -82,7 +82,9 @@ pub fn lock(store: &FileStore<'_>) -> Finding {
             );
             let remedy = match waiting.holder {
                 Some(pid) => format!("if that process hangs: kill {pid}"),
-                None => "end whoever has it, perhaps in another container; the file itself may stay".to_owned(),
+                None => {
+                    "end the process that has it, perhaps in another container; the file itself may stay".to_owned()
+                }
             };
             Finding::problem(ABOUT, what, remedy)
         }

@@ -109,7 +109,7 @@ impl Explanation {
             Verdict::Free => format!("{port} is free"),
             Verdict::FreeForTcp => format!("{port} is free for tcp; udp is taken by {who}"),
             Verdict::Lingering => format!("{port} is free, but connections of an earlier server still fade away"),
-            Verdict::ReservedForYou => format!("{port} is reserved for {purpose}, and nobody is there"),
+            Verdict::ReservedForYou => format!("{port} is reserved for {purpose}; no process is using it"),
             Verdict::Reserved => format!("{port} is free, but reserved for {purpose}"),
             Verdict::Yours => format!("{port} is yours: {who} has it, reserved for {purpose}"),
             Verdict::Kept if purpose.is_empty() => format!("{port} is kept by {who}"),
@@ -127,7 +127,9 @@ impl Explanation {
 
 /// `node (pid 4711) in ../shop-2`, with what it does unless it listens.
 fn describe(seat: &Seat, directory: &Path) -> String {
-    let does = if seat.socket.state == SocketState::Bound { ", which is bound to it and does not listen" } else { "" };
+    let is_hold = seat.process.as_ref().is_some_and(|process| process.keeper);
+    let is_idle = seat.socket.state == SocketState::Bound && !is_hold;
+    let does = if is_idle { ", which is bound to it and does not listen" } else { "" };
     let Some(process) = &seat.process else {
         return match seat.socket.uid {
             Some(uid) => format!("a process of user {} that this user may not see{does}", user_text(uid)),

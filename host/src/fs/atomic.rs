@@ -100,24 +100,28 @@ impl Staged {
     /// # Errors
     /// The file or directory that an operation failed on.
     pub fn commit(mut self) -> Result<(), PathError> {
-        self.rename()?;
-        self.directory.sync().at(directory_of(&self.target))
+        self.put_in_place()?;
+        self.sync()
     }
 
-    /// Puts the new content in the target's place. That it stays there after a power cut, [`sync_directory`] sees to.
+    /// Puts the new content in the target's place. That it stays there after a power cut, [`Staged::sync`] sees to.
     ///
     /// # Errors
     /// The file that the operation failed on.
-    pub fn put_in_place(mut self) -> Result<(), PathError> {
-        self.rename()
-    }
-
-    fn rename(&mut self) -> Result<(), PathError> {
+    pub fn put_in_place(&mut self) -> Result<(), PathError> {
         if let Some(temporary) = &self.temporary {
             self.directory.rename(temporary, &self.directory, name_of(&self.target)).at(&self.target)?;
         }
         self.temporary = None;
         Ok(())
+    }
+
+    /// Makes the new name survive a power failure.
+    ///
+    /// # Errors
+    /// What the system reports about the directory.
+    pub fn sync(&self) -> Result<(), PathError> {
+        self.directory.sync().at(directory_of(&self.target))
     }
 }
 
@@ -164,22 +168,8 @@ pub fn directory_of(path: &Path) -> &Path {
 ///
 /// # Errors
 /// What the system reports about the directory.
-#[cfg(unix)]
 pub fn sync_directory(directory: &Path) -> Result<(), PathError> {
-    match std::fs::File::open(directory).and_then(|directory| directory.sync_all()) {
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        result => result.at(directory),
-    }
-}
-
-/// Windows has no such call, and needs none.
-///
-/// # Errors
-/// None.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
-pub fn sync_directory(_: &Path) -> Result<(), PathError> {
-    Ok(())
+    Directory::open(directory).and_then(|open| open.sync()).at(directory)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Files that survive a crash: durable atomic writes, private files, and locks. And where a worktree begins.
+//! Files: durable atomic writes, private files, locks, directories by their descriptors, and what may be a stream. And where a worktree
+//! begins.
 
 mod atomic;
 #[cfg(unix)]

@@ -57,7 +57,9 @@ fn number(pid: Pid) -> u32 {
 impl Member {
     /// What is to be seen of the process now; none when it has ended.
     pub(crate) fn look(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Its name is any bytes.
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = String::from_utf8_lossy(&stat);
         // The name in parentheses may itself hold spaces and parentheses.
         let fields: Vec<_> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();

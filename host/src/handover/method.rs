@@ -27,7 +27,7 @@ pub enum Method {
 
 /// Text that names no method.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no way to hand a port over: use auto, adopt, fds, gated or release")]
+#[error("`{0}` is not a handover method: use auto, adopt, fds, gated or release")]
 pub struct MethodError(String);
 
 impl Method {

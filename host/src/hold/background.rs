@@ -85,7 +85,7 @@ impl HoldBackend for Background {
         let ports = self.claims.take(reservations);
         let (child, caller) = self.spawn().map_err(HoldError::NotStarted)?;
         let child = Guard(Some(child));
-        let holder = os::process_id(child.id())?.ok_or_else(|| HoldError::GaveUp("it ended at once".to_owned()))?;
+        let holder = os::process_id(child.id())?.ok_or_else(|| HoldError::GaveUp("it ended immediately".to_owned()))?;
         let birth = PendingHold::prepare(&self.directory, holder, reservations, ports.iter().map(|held| held.kind))?;
         hand_over(&birth, &ports, &caller).map_err(|error| gave_up(&error))?;
         *self.begun.borrow_mut() = Some(Begun { birth, child: child.keep(), caller, ports });

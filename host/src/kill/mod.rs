@@ -24,7 +24,7 @@ use crate::who::{ProcessInfo, is_keeper};
 #[derive(Debug, Error)]
 pub enum Refusal {
     /// Nobody has the port.
-    #[error("nothing has {protocol} port {port}")]
+    #[error("no process is using {protocol} port {port}")]
     Nobody {
         /// The protocol.
         protocol: Protocol,
@@ -52,7 +52,7 @@ pub enum Refusal {
         instead: String,
     },
     /// It is portkeeper.
-    #[error("{who} only keeps the port: {instead} gives it back")]
+    #[error("{who} is a hold of portkeeper's, not a server: {instead} gives the port back")]
     Keeper {
         /// The process.
         who: Box<ProcessInfo>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::ProcessId;
+use super::hexadecimal::from_hexadecimal;
 
 /// Sockets that keep a reservation's port, and the process that has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,10 +49,7 @@ impl TryFrom<String> for HoldId {
     type Error = HoldIdError;
 
     fn try_from(text: String) -> Result<Self, HoldIdError> {
-        match u64::from_str_radix(&text, 16) {
-            Ok(number) if Self(number).to_string() == text => Ok(Self(number)),
-            _ => Err(HoldIdError(text)),
-        }
+        from_hexadecimal(&text).map(Self).ok_or(HoldIdError(text))
     }
 }
 

@@ -5,6 +5,7 @@
 //! holds.
 
 mod digest;
+mod hexadecimal;
 mod hold;
 mod host;
 mod lease;

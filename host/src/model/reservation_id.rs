@@ -6,6 +6,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::hexadecimal::from_hexadecimal;
+
 /// The identity of a reservation: 64 random bits, made at its birth and kept for life. Written as 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -40,10 +42,7 @@ impl TryFrom<String> for ReservationId {
     type Error = ReservationIdError;
 
     fn try_from(text: String) -> Result<Self, ReservationIdError> {
-        match u64::from_str_radix(&text, 16) {
-            Ok(number) if Self(number).to_string() == text => Ok(Self(number)),
-            _ => Err(ReservationIdError(text)),
-        }
+        from_hexadecimal(&text).map(Self).ok_or(ReservationIdError(text))
     }
 }
 

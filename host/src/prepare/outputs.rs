@@ -263,7 +263,8 @@ fn put(
             reports.push(OutputReport { changed, ..report(target) });
         } else {
             let reason = format!(
-                "it wants to write `{}` beside its output `{}`, and the output's `files` does not name it",
+                "it wants to write `{0}` beside its output `{1}`, which the config does not allow; to allow it, add to the output: \
+                 \"files\": [\"{0}\"]",
                 file.path,
                 resolved.target.shown()
             );

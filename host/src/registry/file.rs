@@ -129,7 +129,10 @@ impl<'a> FileStore<'a> {
                 let notice = Notice::Recovered { path: self.path.clone(), kept: None };
                 Ok(Snapshot { reservations, notices: vec![notice], source: None })
             }
-            _ => Err(RegistryError::Corrupt { path: self.path.clone(), previous: self.previous(), why }),
+            read => {
+                let previous = read.map(|_| self.previous());
+                Err(RegistryError::Corrupt { path: self.path.clone(), previous, why })
+            }
         }
     }
 
@@ -140,16 +143,18 @@ impl<'a> FileStore<'a> {
         (1..1_000).map(name).find(is_new).unwrap_or_else(|| name(0))
     }
 
-    /// Keeps the former state, then puts the new one in its place: at every instant one of the two is there, whole.
-    fn write(&self, snapshot: &Snapshot, state: State) -> Result<(), RegistryError> {
+    /// Keeps the former state, then puts the new one in its place: at every instant one of the two is there, whole. What it returns has
+    /// still to be synced.
+    fn write(&self, snapshot: &Snapshot, state: State) -> Result<Staged, RegistryError> {
         let pieces = format::encode(&snapshot.reservations, snapshot.source.as_ref());
-        let staged = Staged::under_lock(&self.path, &pieces, 0o600)?;
+        let mut staged = Staged::under_lock(&self.path, &pieces, 0o600)?;
         match state {
             State::Good => self.keep_as(&self.previous())?,
             State::Damaged => self.keep_as(&self.name_for_damaged())?,
             State::Missing | State::Lost | State::Newer(_) => {}
         }
-        Ok(staged.put_in_place()?)
+        staged.put_in_place()?;
+        Ok(staged)
     }
 
     /// Keeps the file under another name too. What had that name is there until this has it: whoever is killed in between must not
@@ -186,7 +191,10 @@ impl<'a> FileStore<'a> {
             let (snapshot, state) = self.read()?;
             let mut transaction = Transaction::new(snapshot);
             transaction.take_back(steps);
-            if transaction.changed() { self.write(&transaction, state) } else { Ok(()) }
+            if transaction.changed() {
+                self.write(&transaction, state)?;
+            }
+            Ok(())
         };
         match undone() {
             Ok(()) => error.into(),
@@ -210,6 +218,10 @@ impl Store for FileStore<'_> {
         change: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<T, E> {
         self.make_directory().map_err(RegistryError::from)?;
+        // A lock file is made beside a registry, and not beside a file of another program, which may lock itself by that name.
+        if self.lock.symlink_metadata().is_err() {
+            self.read()?;
+        }
         let lock = Lock::acquire(&self.lock, &self.patience).map_err(RegistryError::from)?;
         let (mut snapshot, state) = self.read()?;
         if let State::Newer(version) = state {
@@ -221,16 +233,21 @@ impl Store for FileStore<'_> {
         }
         let mut transaction = Transaction::new(snapshot);
         let answer = change(&mut transaction)?;
-        if transaction.changed() || matches!(state, State::Damaged | State::Lost) {
-            self.write(&transaction, state)?;
-        }
+        let written = match transaction.changed() || matches!(state, State::Damaged | State::Lost) {
+            true => Some(self.write(&transaction, state)?),
+            false => None,
+        };
         // Whoever waits for the lock need not wait for the directory: they sync it as well. So do those who change nothing, for what they
         // answer may rest on a change that its maker has not synced yet.
         drop(lock);
         if transaction.is_followed {
             return Ok(answer);
         }
-        match sync_directory(directory_of(&self.path)) {
+        let synced = match &written {
+            Some(written) => written.sync(),
+            None => sync_directory(directory_of(&self.path)),
+        };
+        match synced {
             Ok(()) => Ok(answer),
             Err(error) if transaction.changed() => Err(self.take_back(transaction.steps, error).into()),
             Err(error) => Err(RegistryError::from(error).into()),
@@ -421,13 +438,8 @@ mod tests {
                 let mut damaged = whole.clone();
                 damaged[place] ^= 1 << bit;
                 std::fs::write(store.path(), &damaged).unwrap();
-                let silent =
-                    store.snapshot().is_ok_and(|read| read.notices().is_empty() && read.reservations().len() != 2);
-                assert!(!silent && ports(store) != [8000, 8003], "bit {bit} of byte {place}");
-                let unchanged = store.snapshot().is_ok_and(|read| {
-                    read.notices().is_empty() && read.reservations() == [reservation(8000), reservation(8001)]
-                });
-                assert!(!unchanged, "bit {bit} of byte {place} was not noticed");
+                let unnoticed = store.snapshot().is_ok_and(|read| read.notices().is_empty());
+                assert!(!unnoticed, "bit {bit} of byte {place}");
             }
         }
     }

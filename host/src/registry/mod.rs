@@ -15,7 +15,7 @@ pub(crate) use format::read;
 pub(crate) use format::write;
 pub use snapshot::{Notice, Snapshot, Transaction};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -85,19 +85,30 @@ pub enum RegistryError {
         undo: Box<RegistryError>,
     },
     /// Neither the file nor the copy of its former state can be understood.
-    #[error(
-        "{0}: not a registry ({why}), and its former state, {1}, is missing or damaged too. Refusing to reserve: a port in use \
-         could be handed out. If this is not a registry, pass another with --registry. To start over: mv {0} {0}.bad; mv {1} {1}.bad",
-        .path.display(), .previous.display()
-    )]
+    #[error("{}", no_registry(.path, .previous.as_deref(), .why))]
     Corrupt {
         /// The registry.
         path: PathBuf,
-        /// The copy of its former state.
-        previous: PathBuf,
+        /// The copy of its former state, if there is one: damaged as well.
+        previous: Option<PathBuf>,
         /// What the parser said.
         why: String,
     },
+}
+
+fn no_registry(path: &Path, previous: Option<&Path>, why: &str) -> String {
+    let aside = |path: &Path| format!("mv {0} {0}.bad", path.display());
+    let (state, ways) = match previous {
+        None => ("missing".to_owned(), aside(path)),
+        Some(previous) => {
+            (format!("damaged, too ({})", previous.display()), format!("{}; {}", aside(path), aside(previous)))
+        }
+    };
+    format!(
+        "{} is not a registry ({why}), and its former state is {state}. Without it, a port in use could be handed out. If this is not \
+         meant to be a registry, pass another with --registry. To start over: {ways}",
+        path.display()
+    )
 }
 
 /// `port 8000 is reserved`, for a message that says what stands although a command failed.

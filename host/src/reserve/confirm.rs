@@ -12,7 +12,7 @@ use super::request::Granted;
 use super::world::World;
 use super::{Blocker, stale::why_stale};
 use crate::model::{Lease, LeaseName, Reservation};
-use crate::registry::{RegistryError, Snapshot, Store};
+use crate::registry::{RegistryError, Snapshot, Store, Transaction};
 
 /// Makes provisional names lasting, and ends the names that the same config had before and no longer has.
 ///
@@ -95,26 +95,30 @@ fn undo(
     granted: &[Granted],
     may_go: impl Fn(&Reservation) -> bool,
 ) -> Result<(), RegistryError> {
-    let new: Vec<_> = granted.iter().filter(|granted| !granted.existed).collect();
-    let held: Vec<_> =
-        granted.iter().filter(|granted| granted.newly_held).map(|granted| &granted.reservation).collect();
-    let _ = release_hold(held.iter().copied(), world);
-    if new.is_empty() && held.is_empty() {
+    let held = granted.iter().filter(|granted| granted.newly_held).map(|granted| &granted.reservation);
+    let _ = release_hold(held, world);
+    if granted.iter().all(|granted| granted.existed && !granted.newly_held) {
         return Ok(());
     }
     store.transaction(|transaction| {
-        transaction.defer_sync();
-        for held in held {
-            transaction.update(held.id, |known| known.hold = None);
-        }
-        transaction.remove(|other| may_go(other) && new.iter().any(|granted| granted.reservation.id == other.id));
-        for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
-            if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
-                transaction.insert(old.clone());
-            }
-        }
+        withdraw(transaction, granted, may_go);
         Ok(())
     })
+}
+
+/// Takes out what is new of these, reservations that `may_go` and holds, and puts back what they replaced.
+pub(super) fn withdraw(transaction: &mut Transaction, granted: &[Granted], may_go: impl Fn(&Reservation) -> bool) {
+    transaction.defer_sync();
+    let new: Vec<_> = granted.iter().filter(|granted| !granted.existed).collect();
+    for held in granted.iter().filter(|granted| granted.newly_held) {
+        transaction.update(held.reservation.id, |known| known.hold = None);
+    }
+    transaction.remove(|other| may_go(other) && new.iter().any(|granted| granted.reservation.id == other.id));
+    for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
+        if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
+            transaction.insert(old.clone());
+        }
+    }
 }
 
 pub(super) fn is_provisional(reservation: &Reservation) -> bool {

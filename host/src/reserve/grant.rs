@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ReserveError;
-use super::confirm::is_provisional;
+use super::confirm::{is_provisional, withdraw};
 use super::recover::{recover, release_hold};
 use super::release::collect_cheaply;
 use super::request::{Granted, Outcome, Request};
@@ -65,14 +65,7 @@ pub fn dry_run(store: &impl Store, world: &impl World, requests: &[Request]) -> 
 /// The holder gave up when all was written: nothing is held, so nothing new is reserved.
 fn undo(store: &impl Store, outcome: &Outcome) -> Result<(), RegistryError> {
     store.transaction(|transaction| {
-        transaction.defer_sync();
-        for Granted { reservation, existed, newly_held, .. } in &outcome.granted {
-            if !existed {
-                transaction.remove(|other| other.id == reservation.id);
-            } else if *newly_held {
-                transaction.update(reservation.id, |known| known.hold = None);
-            }
-        }
+        withdraw(transaction, &outcome.granted, |_| true);
         Ok(())
     })
 }

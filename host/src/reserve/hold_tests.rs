@@ -100,6 +100,16 @@ fn a_holder_that_gives_up_leaves_no_reservation() {
 }
 
 #[test]
+fn a_holder_that_gives_up_leaves_a_moved_name_where_it_was() {
+    let (store, world) = (Memory::default(), Simulation::new());
+    one(&store, &world, &Request { hold: None, ..name("WEB", HoldKind::Gated) });
+    world.keeper.broken.set(true);
+    let elsewhere = Request { choice: PortSelector::exactly(port(8001)), ..name("WEB", HoldKind::Gated) };
+    let _ = reserve(&store, &world, &[elsewhere]).unwrap_err();
+    assert_eq!(store.ports(), [8000]);
+}
+
+#[test]
 fn a_release_ends_holds_and_leaves_the_others() {
     let (store, world) = (Memory::default(), Simulation::new());
     reserve(&store, &world, &[exactly(8000, HoldKind::Gated), exactly(8001, HoldKind::Gated)]).unwrap();

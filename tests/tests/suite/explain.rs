@@ -284,7 +284,7 @@ fn a_reservation_of_the_other_protocol_is_in_nobodys_way() {
     assert!(!seen["summary"].as_str().unwrap().contains("dns"), "{seen}");
     let seen = explain(&sandbox, ports.at(1));
     assert_eq!((&seen["verdict"], &seen["protocol"]), (&json!("reserved-for-you"), &json!("udp")), "{seen}");
-    assert_eq!(seen["summary"], format!("{} (udp) is reserved for owner dns, and nobody is there", ports.at(1)));
+    assert_eq!(seen["summary"], format!("{} (udp) is reserved for owner dns; no process is using it", ports.at(1)));
 }
 
 #[test]

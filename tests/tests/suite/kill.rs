@@ -142,7 +142,7 @@ fn all_servers_that_share_a_port_are_ended() {
 fn udp_is_ended_only_when_it_is_meant() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let server = sandbox.stand_in("udp", "127.0.0.1", ports.first());
-    kill(&sandbox, ports.first(), "--force --yes").refused(1).says("nothing has tcp port");
+    kill(&sandbox, ports.first(), "--force --yes").refused(1).says("no process is using tcp port");
     assert!(is_alive(&server));
     let _ = kill(&sandbox, ports.first(), "--force --yes --protocol udp").ok();
     assert!(!is_alive(&server));
@@ -177,7 +177,7 @@ fn what_the_command_runs_in_is_never_killed() {
 #[test]
 fn when_nobody_has_the_port_the_answer_is_no() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    kill(&sandbox, ports.first(), "--yes").refused(1).says("nothing has tcp port").says("explain");
+    kill(&sandbox, ports.first(), "--yes").refused(1).says("no process is using tcp port").says("explain");
 }
 
 /// As a service manager does it, only sooner: the successor listens before the first one has ended.

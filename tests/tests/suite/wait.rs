@@ -252,7 +252,7 @@ fn the_owner_of_a_process_lease_is_the_process_and_what_comes_from_it() {
     let owned = wait(&sandbox, format!("{port} --owned -t 0"));
     is_late(&owned, format!("Port {port} not bound on localhost."));
     let listener = sandbox.listener("127.0.0.1", port);
-    is_late(&owned, format!("Port {port} on localhost is bound, but nobody has reserved it here, so nobody owns it."));
+    is_late(&owned, format!("Port {port} on localhost is bound, but it is not reserved here, so it has no owner."));
     listener.kill();
 
     let other = sandbox.process();

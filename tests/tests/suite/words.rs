@@ -242,3 +242,23 @@ fn a_server_is_found_by_the_url_that_it_prints() {
     let answer = sandbox.portkeeper(format!("kill {url} --force --yes --json")).ok().json();
     assert_eq!(answer["ended"][0]["pid"], json!(server.pid()), "{answer}");
 }
+
+#[test]
+fn a_kind_of_hold_after_a_blank_is_no_name() {
+    let sandbox = sandbox();
+    for words in ["reserve --hold soft", "port --hold exclusive", "reserve --hold gated web"] {
+        let kind = words.split(' ').nth(2).unwrap();
+        sandbox.portkeeper(words).refused(2).says(format!("hint: --hold={kind}"));
+    }
+    assert!(sandbox.reserved().is_empty());
+    let _ = sandbox.portkeeper("reserve --hold web").ok();
+}
+
+#[test]
+fn a_file_that_is_no_registry_gets_no_lock_beside_it() {
+    let sandbox = sandbox();
+    sandbox.write("passwd", "root:x:0:0::/root:/bin/sh\n");
+    sandbox.portkeeper("reserve --registry passwd").refused(3).says("is not a registry").says("mv ");
+    assert!(!sandbox.has("passwd.lock"));
+    sandbox.portkeeper("8080").refused(2).says("portkeeper explain 8080");
+}

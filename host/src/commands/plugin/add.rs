@@ -12,7 +12,7 @@ use crate::plugins::Examined;
 
 /// Install a plugin, so that configs can name its types
 ///
-/// The plugin is checked, asked who it is, compiled, and copied to your own plugins. With --project it goes to the project's plugins,
+/// The plugin is checked, asked for its description, compiled, and copied to your own plugins. With --project it goes to the project's plugins,
 /// its digest goes into portkeeper.lock for everyone who works on the project, and you trust it as it is now. Commit both files.
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {

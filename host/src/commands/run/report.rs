@@ -61,12 +61,15 @@ impl<'a, 'b> Reporter<'a, 'b> {
         if !self.told.insert((address.to_owned(), method)) {
             return;
         }
-        let program = inspect::command(pid).unwrap_or_else(|| self.program.clone());
+        // What was only just started may not be the command yet.
+        let is_started = matches!(method, Method::Fds | Method::Release);
+        let seen = if is_started { None } else { inspect::command(pid) };
+        let program = seen.unwrap_or_else(|| self.program.clone());
         let promise = self.promise(guarantee, method);
         let reason = why.map(|why| format!(" ({why})")).unwrap_or_default();
         self.notes.extend(why.map(|why| format!("{address} is {program}'s by {method}: {why}")));
         if self.path.is_none() {
-            self.printer.note(format!("{address} is {program}'s (process {pid}) by {method}: {promise}{reason}"));
+            self.printer.note(format!("{address} is {program}'s (pid {pid}) by {method}: {promise}{reason}"));
         }
     }
 

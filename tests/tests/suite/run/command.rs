@@ -123,7 +123,7 @@ fn one_line_says_how_the_server_got_its_port() {
     let outcome = sandbox.portkeeper(format!("run --port {} -- sh -c", ports.first())).arg(&script).ok();
     assert_eq!(outcome.stdout, "ready 1\n");
     let line = outcome.stderr.trim_end();
-    assert!(line.starts_with(&format!("127.0.0.1:{} is stand-in's (process ", ports.first())), "{line}");
+    assert!(line.starts_with(&format!("127.0.0.1:{} is stand-in's (pid ", ports.first())), "{line}");
     assert!(line.ends_with(") by adopt: never free, and clients wait while it restarts"), "{line}");
     let quiet = sandbox.portkeeper(format!("run -q --port {} -- sh -c", ports.first())).arg(script).ok();
     quiet.is_silent();
