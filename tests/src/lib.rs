@@ -40,7 +40,7 @@ pub use lan::{Kind, Lan};
 pub use markdown::{Block, blocks_for_testing};
 pub use namespace::{Namespace, Own};
 pub use outcome::Outcome;
-pub use ports::Ports;
+pub use ports::{Ports, listen_when_free};
 pub use release::release_build;
 pub use run::{Run, Running, all_at_once};
 pub use sandbox::{Programs, Sandbox, without_checksum};

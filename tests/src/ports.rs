@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs::{File, create_dir_all};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -97,6 +99,25 @@ fn is_free(port: u16) -> bool {
     let any6 = |kind| bind(Ipv6Addr::UNSPECIFIED.into(), kind).is_ok() || !has_ipv6();
     let any = |kind| bind(Ipv4Addr::UNSPECIFIED.into(), kind).is_ok() && any6(kind);
     any(Type::STREAM) && any(Type::DGRAM)
+}
+
+/// Listens on the address as soon as it is free, as the standard library does it: with `SO_REUSEADDR` on Unix.
+///
+/// A socket that a test has closed may live for a moment longer: a process that another test starts has copies of all sockets of this
+/// process between its fork and its exec.
+///
+/// # Panics
+/// When the address is not free within 10 s.
+#[must_use]
+#[track_caller]
+pub fn listen_when_free(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match TcpListener::bind(address) {
+            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(1)),
+            listener => return listener.unwrap_or_else(|error| panic!("{address} does not get free: {error}")),
+        }
+    }
 }
 
 fn has_ipv6() -> bool {

@@ -251,7 +251,7 @@ fn a_kind_of_hold_after_a_blank_is_no_name() {
         sandbox.portkeeper(words).refused(2).says(format!("hint: --hold={kind}"));
     }
     assert!(sandbox.reserved().is_empty());
-    let _ = sandbox.portkeeper("reserve --hold web").ok();
+    let _ = sandbox.portkeeper("reserve --hold web --project .").ok();
 }
 
 #[test]
@@ -260,5 +260,9 @@ fn a_file_that_is_no_registry_gets_no_lock_beside_it() {
     sandbox.write("passwd", "root:x:0:0::/root:/bin/sh\n");
     sandbox.portkeeper("reserve --registry passwd").refused(3).says("is not a registry").says("mv ");
     assert!(!sandbox.has("passwd.lock"));
-    sandbox.portkeeper("8080").refused(2).says("portkeeper explain 8080");
+}
+
+#[test]
+fn a_port_in_place_of_a_command_is_explained() {
+    sandbox().portkeeper("8080").refused(2).says("portkeeper explain 8080");
 }

@@ -1,6 +1,6 @@
 //! What each kind of hold keeps out, and whom it lets in.
 
-use portkeeper_tests::{Ports, ipv6_or_skip, program_or_skip};
+use portkeeper_tests::{Ports, ipv6_or_skip, listen_when_free, program_or_skip};
 use serde_json::json;
 
 use super::{hold, is_bindable, ways_in};
@@ -60,7 +60,7 @@ fn a_server_restarts_through_a_soft_hold() {
     let (_, holder) = hold(&sandbox, &format!("--hold=soft --port {}", ports.first()));
     for _ in 0..5 {
         // The standard library's listener sets SO_REUSEADDR on Unix.
-        let server = std::net::TcpListener::bind(("127.0.0.1", ports.first())).unwrap();
+        let server = listen_when_free(([127, 0, 0, 1], ports.first()).into());
         let _client = std::net::TcpStream::connect(("127.0.0.1", ports.first())).unwrap();
         drop(server.accept().unwrap());
     }

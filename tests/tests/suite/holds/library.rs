@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 
 use portkeeper::model::{Guarantee, HoldKind};
 use portkeeper::{PortRegistry, Selection};
-use portkeeper_tests::Ports;
+use portkeeper_tests::{Ports, listen_when_free};
 
 use crate::sandbox;
 
@@ -22,7 +22,7 @@ fn a_guard_holds_until_it_is_dropped() {
     let status = &sandbox.status()[0];
     assert_eq!((&status["guarantee"], &status["holder"]), (&"exclusive".into(), &std::process::id().into()));
     drop(reserved);
-    TcpListener::bind(("127.0.0.1", ports.first())).unwrap();
+    let _ = listen_when_free(([127, 0, 0, 1], ports.first()).into());
     assert!(sandbox.reserved().is_empty());
 }
 
