@@ -1,4 +1,5 @@
-//! How the formats scale: what a rendering takes of time, instructions and memory, by the file's lines and the map's keys.
+//! How the formats scale: what a rendering takes of CPU time, instructions and memory, by the file's lines and the map's keys; and what
+//! compiling a format takes, once a machine and release.
 //!
 //! `cargo bench --profile dev -p portkeeper-tests --bench formats` measures, and writes the table and the plot of
 //! `docs/src/reference/formats-speed.md`. With `-- --print` it only prints, and
@@ -11,10 +12,13 @@ mod files;
 mod page;
 mod plot;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portkeeper::output::entries;
 use portkeeper::plugins::{Catalogue, Engine, Limits, Plugin, RenderError, Request, Sources, TextFile, Usage};
+
+use portkeeper_tests::builtin::{self, FORMATS};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::files::{KEYS, LINES, TYPES};
 
@@ -40,6 +44,14 @@ struct Taken {
     memory: usize,
 }
 
+/// What the component of a format takes before its first rendering.
+#[derive(Debug, Clone, Copy)]
+struct Compiled {
+    format: &'static str,
+    bytes: u64,
+    time: Duration,
+}
+
 fn main() {
     let engine = Engine::new(None, Limits::default());
     let catalogue = Catalogue::new(&engine, Sources::default(), &|_, _| false);
@@ -61,18 +73,44 @@ fn main() {
     }
     let table = page::table(&all);
     println!("{table}");
-    if !std::env::args().any(|word| word == "--print") {
-        page::write(&table, &plot::svg(&all));
+    let compiled = if words.is_empty() { page::compiled(&FORMATS.map(compile)) } else { String::new() };
+    println!("{compiled}");
+    if words.is_empty() && !std::env::args().any(|word| word == "--print") {
+        page::write(&table, &compiled, &plot::svg(&all));
     }
+}
+
+/// The CPU time so far: of this thread, which renders, or of the process, whose threads compile.
+fn cpu_time(clock: ClockId) -> Duration {
+    clock_gettime(clock).try_into().expect("a time since the start")
+}
+
+/// Compiles a built-in format as a machine without a cache does it.
+fn compile(format: &'static str) -> Compiled {
+    // A type goes by underscores, too.
+    let name = format.replace('-', "_");
+    let mut times: Vec<_> = (0..ROUNDS)
+        .map(|_| {
+            let engine = Engine::new(None, Limits::default());
+            let before = cpu_time(ClockId::ProcessCPUTime);
+            let catalogue = Catalogue::new(&engine, Sources::default(), &|_, _| false);
+            catalogue.find(&name).expect("a built-in format");
+            cpu_time(ClockId::ProcessCPUTime) - before
+        })
+        .collect();
+    times.sort();
+    let component = builtin::component_path(&builtin::root(), format);
+    let bytes = component.metadata().expect("the component").len();
+    Compiled { format, bytes, time: times[times.len() / 2] }
 }
 
 fn measure(plugin: &Plugin, format: &str, lines: usize, keys: usize) -> Result<Taken, String> {
     let request = request(format, lines, keys);
     let render = || {
-        let started = Instant::now();
+        let before = cpu_time(ClockId::ThreadCPUTime);
         let (rendered, usage) = plugin.measure(&request);
         match rendered {
-            Ok(rendered) if rendered.files[0].text.contains("18431") => Ok((started.elapsed(), usage)),
+            Ok(rendered) if rendered.files[0].text.contains("18431") => Ok((cpu_time(ClockId::ThreadCPUTime) - before, usage)),
             Ok(_) => panic!("{format}: nothing was written"),
             Err(RenderError::Failed(failure)) => Err(failure.message),
             Err(error) => Err(error.to_string()),

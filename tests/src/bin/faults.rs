@@ -1,5 +1,4 @@
-//! Runs every point of the fault injection, or with `--races` of the races: `faults [--races] [--seed N] [--count N] [--seconds N]
-//! [--case NAME]`. The report says how many there were, and what has broken.
+//! Runs every point of the fault injection, or of the races, and reports how many there were and what broke: see `faults --help`.
 
 fn main() -> std::process::ExitCode {
     faults::main()
@@ -17,16 +16,30 @@ mod faults {
     use std::process::ExitCode;
     use std::time::Duration;
 
+    use clap::Parser;
     use portkeeper_tests::injection::{self, Choice};
     use portkeeper_tests::{Programs, race};
 
-    /// The value after an argument.
-    fn value(name: &str) -> Option<String> {
-        std::env::args().skip_while(|argument| argument != name).nth(1)
-    }
-
-    fn number(name: &str) -> Option<u64> {
-        value(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} takes a number, not {text}")))
+    /// Runs every point of the fault injection, or of the races, and reports what broke.
+    ///
+    /// PORTKEEPER_UNDER_TEST names another program to test.
+    #[derive(Parser)]
+    struct Options {
+        /// Swap what each path names, at every system call that takes one, instead of making calls fail.
+        #[arg(long)]
+        races: bool,
+        /// Decides the order of the points.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Run at most this many points.
+        #[arg(long)]
+        count: Option<usize>,
+        /// Begin no point after this many seconds.
+        #[arg(long, default_value_t = 86_400)]
+        seconds: u64,
+        /// Run the faults of this case only.
+        #[arg(long, conflicts_with = "races")]
+        case: Option<String>,
     }
 
     fn beside(name: &str) -> &'static str {
@@ -36,21 +49,22 @@ mod faults {
 
     #[expect(clippy::print_stdout, reason = "the report is its answer")]
     pub(super) fn main() -> ExitCode {
+        let options = Options::parse();
         let portkeeper = std::env::var("PORTKEEPER_UNDER_TEST").ok().map(|path| &*path.leak());
         let portkeeper = portkeeper.unwrap_or_else(|| beside("portkeeper-under-test"));
         let programs = Programs { portkeeper, stand_in: beside("stand-in") };
         let choice = Choice {
-            seed: number("--seed").unwrap_or(1),
-            time: Duration::from_secs(number("--seconds").unwrap_or(100_000)),
-            count: number("--count").and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX),
+            seed: options.seed,
+            time: Duration::from_secs(options.seconds),
+            count: options.count.unwrap_or(usize::MAX),
         };
-        let held = if std::env::args().any(|argument| argument == "--races") {
+        let held = if options.races {
             let report = race::run(programs, choice);
             println!("{report}");
             report.escapes.is_empty()
         } else {
-            let name = value("--case");
-            let report = injection::run(programs, choice, |case| name.as_ref().is_none_or(|name| case.name == name));
+            let chosen = |name: &str| options.case.as_deref().is_none_or(|case| case == name);
+            let report = injection::run(programs, choice, |case| chosen(case.name));
             println!("{report}");
             report.broken.is_empty()
         };
