@@ -1,6 +1,6 @@
 //! Puts a built-in format to real files: `cargo run -p portkeeper-tests --bin corpus -- TYPE [--all] PATH...`
 //!
-//! TYPE is `json`, `toml` or `yaml`; a PATH is a file, or a directory whose files of the usual names are taken. The files stay as they are.
+//! TYPE is `env`, `json`, `toml` or `yaml`; a PATH is a file, or a directory whose files of the usual names are taken. The files stay as they are.
 //! The answer is a line of counts, and below it what was wrong; with `--all` also what was refused. The exit code is 1 when anything was wrong.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool of the repository, not a part of the product")]
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         .and_then(|(name, paths)| Some((Syntax::of_type(name)?, paths)))
         .filter(|(_, paths)| !paths.is_empty())
     else {
-        eprintln!("usage: corpus json|toml|yaml [--all] PATH...");
+        eprintln!("usage: corpus env|json|toml|yaml [--all] PATH...");
         return ExitCode::from(2);
     };
     let mut texts = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tree::{ITEM, NO_PATH, Tree};
+use super::tree::{ITEM, NO_PATH, Syntax, Tree};
 
 /// As many of each kind.
 const OF_EACH: usize = 2;
@@ -64,7 +64,7 @@ impl Edit {
 }
 
 /// The edits of a document, a mapping.
-pub(super) fn edits(tree: &Tree) -> Vec<Edit> {
+pub(super) fn edits(syntax: Syntax, tree: &Tree) -> Vec<Edit> {
     let mut leaves = Vec::new();
     let mut maps = Vec::new();
     collect(tree, &mut Vec::new(), &mut leaves, &mut maps);
@@ -94,6 +94,9 @@ pub(super) fn edits(tree: &Tree) -> Vec<Edit> {
     };
     let text = Tree::Text("18431".to_owned());
     edits.push(Edit::new("new key", added(&[], &["portkeeper_new"]), "18431", text.clone()));
+    if !syntax.has_types() {
+        return edits;
+    }
     edits.push(Edit::new("new nested key", added(&[], &["portkeeper_new", "a", "b"]), "18431", text.clone()));
     let inner: Vec<_> = maps.iter().filter(|path| !path.is_empty()).collect();
     edits.extend(
@@ -166,14 +169,13 @@ fn collect(tree: &Tree, path: &mut Vec<String>, leaves: &mut Vec<Leaf>, maps: &m
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Syntax;
     use super::*;
 
     #[test]
     fn items_of_lists_are_edited_by_their_index() {
         let read = |text: &str| Syntax::Json.read(text).unwrap();
         let tree = read(r#"{"a.b": [1, {"[c]": "x"}], "d": [[2]]}"#);
-        let edits = edits(&tree);
+        let edits = edits(Syntax::Json, &tree);
         let of = |kind: &str| edits.iter().filter(|edit| edit.kind == kind).collect::<Vec<_>>();
         let [text] = of("text in a list")[..] else { panic!("{edits:?}") };
         assert_eq!(json!(text.map()), json!({ "a\\.b[1]": { "\\[c\\]": TEXT } }));

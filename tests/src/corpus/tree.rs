@@ -7,6 +7,8 @@ use serde_yaml::Value as Yaml;
 /// A syntax, which a built-in format edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
+    /// Lines of `KEY=value`.
+    Env,
     /// JSON, and JSON with comments.
     Json,
     /// TOML.
@@ -38,23 +40,40 @@ impl Syntax {
     /// The syntax of a `type`.
     #[must_use]
     pub fn of_type(name: &str) -> Option<Self> {
-        [Self::Json, Self::Toml, Self::Yaml].into_iter().find(|syntax| syntax.format() == name)
+        [Self::Env, Self::Json, Self::Toml, Self::Yaml].into_iter().find(|syntax| syntax.format() == name)
     }
 
     /// The `type` of its format.
     #[must_use]
     pub const fn format(self) -> &'static str {
         match self {
+            Self::Env => "env",
             Self::Json => "json",
             Self::Toml => "toml",
             Self::Yaml => "yaml",
         }
     }
 
+    /// Whether a value can be a number or a mapping, not only text.
+    pub(super) const fn has_types(self) -> bool {
+        !matches!(self, Self::Env)
+    }
+
+    /// Whether the text has other values that repeat the one at the path, as `${KEY}`: they change with it.
+    pub(super) fn repeats(self, text: &str, path: &[String]) -> bool {
+        let repeats = |key: &String| [format!("${key}"), format!("${{{key}")].iter().any(|name| text.contains(name));
+        self == Self::Env && path.iter().any(repeats)
+    }
+
     /// Whether files with this name usually are in the syntax.
     pub(super) fn is_usual(self, path: &Path) -> bool {
+        if self == Self::Env {
+            let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase());
+            return name.is_some_and(|name| name.starts_with(".env") || name.ends_with(".env"));
+        }
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         let usual: &[&str] = match self {
+            Self::Env => &[],
             Self::Json => &["json", "jsonc", "code-workspace"],
             Self::Toml => &["toml"],
             Self::Yaml => &["yaml", "yml"],
@@ -66,6 +85,7 @@ impl Syntax {
     pub(super) fn read(self, text: &str) -> Option<Tree> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match self {
+            Self::Env => env(text),
             Self::Json => json(&serde_json::from_str(&without_comments(text)).ok()?).into(),
             Self::Toml => Some(toml(&::toml::Value::Table(text.parse().ok()?))),
             Self::Yaml => Some(yaml(&serde_yaml::from_str(text).ok()?)),
@@ -101,6 +121,17 @@ impl Tree {
         }
         self
     }
+}
+
+/// The last of several lines with one key counts.
+fn env(text: &str) -> Option<Tree> {
+    let pairs: Result<Vec<_>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
+    let mut entries: Vec<(String, Tree)> = Vec::new();
+    for (key, value) in pairs.ok()? {
+        entries.retain(|(known, _)| *known != key);
+        entries.push((key, Tree::Text(value)));
+    }
+    Some(Tree::Map(entries))
 }
 
 fn json(value: &serde_json::Value) -> Tree {
@@ -185,6 +216,14 @@ fn without_comments(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_that_another_one_repeats_is_known() {
+        let text = "A=1\nB=${A}x\nC=$B\n";
+        let repeated = ["A", "B", "C"].map(|key| Syntax::Env.repeats(text, &[key.to_owned()]));
+        assert_eq!(repeated, [true, true, false]);
+        assert_eq!(Syntax::Env.read("A=1\nA='2'\n"), Some(Tree::Map(vec![("A".to_owned(), Tree::Text("2".to_owned()))])));
+    }
 
     #[test]
     fn readers_give_the_same_tree() {

@@ -30,7 +30,7 @@ impl Trial {
         let Some(tree) = map else {
             report.unread += 1;
             // No reader, or no mapping: a key may be refused, but what is written must be what a reader takes.
-            let edit = edits(&Tree::Map(Vec::new())).swap_remove(0);
+            let edit = edits(self.syntax, &Tree::Map(Vec::new())).swap_remove(0);
             let outcome = match self.render(text, &edit, report) {
                 Ok(new) if new == text => Outcome::Refused("nothing is written".to_owned()),
                 Ok(new) => self.written_unread(&new, tree.is_some() || text.trim().is_empty()),
@@ -38,7 +38,7 @@ impl Trial {
             };
             return report.unreadable(name, outcome);
         };
-        for edit in edits(tree) {
+        for edit in edits(self.syntax, tree).into_iter().filter(|edit| !self.syntax.repeats(text, &edit.path)) {
             let outcome = self.edit(text, tree, &edit, report);
             report.edit(name, &edit, outcome);
         }
