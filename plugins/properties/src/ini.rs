@@ -271,15 +271,20 @@ fn unwritable(asked: &Place<'_>) -> Failure {
         "the value of `{}` cannot be written so that every reader of the file reads the same",
         asked.name()
     ))
-    .help("Leave out line breaks, blanks at its ends, a backslash at its end, and `;` or `#` after a blank.")
+    .help(
+        "Leave out line breaks, blanks and a backslash at its ends, quotes without an end, and `;` and `#`, where some readers see a comment. \
+         If this file's readers take them, give the key such a value by hand first; if they take quotes, write the value in double quotes.",
+    )
 }
 
 /// The value in the manner of the old one.
 fn encode(value: &str, old: Option<&str>) -> Option<String> {
     let printable = value.chars().all(|c| c == '\t' || !c.is_control());
     let quote = old.and_then(quote_of).filter(|quote| !value.contains(['"', *quote, '\\']));
+    // Only double quotes keep a comment from beginning for all that have comments behind values: git and MySQL take `'` as it is.
+    let is_shown = quote == Some('"') || has_no_new_sign(value, old.unwrap_or_default());
     match quote {
-        _ if !printable => None,
+        _ if !printable || !is_shown => None,
         Some(quote) => Some(format!("{quote}{value}{quote}")),
         None => {
             let is_plain = value.trim() == value
@@ -290,6 +295,23 @@ fn encode(value: &str, old: Option<&str>) -> Option<String> {
             is_plain.then(|| value.to_owned())
         }
     }
+}
+
+/// Whether the value has only those signs that the old one shows this file's readers to take as text: `;` begins a comment for PHP and git
+/// even without a blank before it, `#` for git and MySQL, and an apostrophe that no other one closes makes PHP read on to the file's end.
+fn has_no_new_sign(value: &str, old: &str) -> bool {
+    let is_open = |text: &str| outside_of_quotes(text).filter(|&c| c == '\'').count() % 2 == 1;
+    [';', '#'].into_iter().all(|sign| !outside_of_quotes(value).any(|c| c == sign) || old.contains(sign))
+        && (!is_open(value) || is_open(old))
+}
+
+/// What stands between no double quotes.
+fn outside_of_quotes(value: &str) -> impl Iterator<Item = char> {
+    let mut inside = false;
+    value.chars().filter(move |&c| {
+        inside ^= c == '"';
+        !inside
+    })
 }
 
 /// The quote that a value is wrapped in as a whole.

@@ -130,6 +130,21 @@ fn what_ini_readers_take_differently_is_refused() {
 }
 
 #[test]
+fn a_sign_that_some_readers_end_a_value_at_is_new_to_no_key() {
+    for value in ["a;b", "a#b", "it's"] {
+        let map = |value: &str| format!(r#"{{"s": {{"port": "{}"}}}}"#, value.replace('"', "\\\""));
+        refused("ini", "[s]\nport = 80\n", &map(value));
+        refused("ini", "[s]\n", &map(value));
+        // The old value shows what this file's readers take, and double quotes keep it together for all that know quotes.
+        let old = format!("[s]\nport = x{value}\n");
+        assert_eq!(set("ini", &old, &map(value)), format!("[s]\nport = {value}\n"));
+        let quoted = format!("\"{value}\"");
+        assert_eq!(set("ini", "[s]\nport = \"80\"\n", &map(value)), format!("[s]\nport = {quoted}\n"));
+        assert_eq!(set("ini", "[s]\nport = 80\n", &map(&quoted)), format!("[s]\nport = {quoted}\n"));
+    }
+}
+
+#[test]
 fn a_quote_that_is_open_is_no_comments_end_and_nothing_is_written_into_it() {
     // PHP's text goes on to the next quote, to git it is an error, and systemd and configparser read lines.
     let old = "[a]\nb = \"x ; y\nc = 1\n[d]\ne = z\"\nf = 2\n";

@@ -110,7 +110,9 @@ fn measure(plugin: &Plugin, format: &str, lines: usize, keys: usize) -> Result<T
         let before = cpu_time(ClockId::ThreadCPUTime);
         let (rendered, usage) = plugin.measure(&request);
         match rendered {
-            Ok(rendered) if rendered.files[0].text.contains("18431") => Ok((cpu_time(ClockId::ThreadCPUTime) - before, usage)),
+            Ok(rendered) if rendered.files[0].text.contains("18431") => {
+                Ok((cpu_time(ClockId::ThreadCPUTime) - before, usage))
+            }
             Ok(_) => panic!("{format}: nothing was written"),
             Err(RenderError::Failed(failure)) => Err(failure.message),
             Err(error) => Err(error.to_string()),

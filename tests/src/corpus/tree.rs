@@ -222,7 +222,10 @@ mod tests {
         let text = "A=1\nB=${A}x\nC=$B\n";
         let repeated = ["A", "B", "C"].map(|key| Syntax::Env.repeats(text, &[key.to_owned()]));
         assert_eq!(repeated, [true, true, false]);
-        assert_eq!(Syntax::Env.read("A=1\nA='2'\n"), Some(Tree::Map(vec![("A".to_owned(), Tree::Text("2".to_owned()))])));
+        assert_eq!(
+            Syntax::Env.read("A=1\nA='2'\n"),
+            Some(Tree::Map(vec![("A".to_owned(), Tree::Text("2".to_owned()))]))
+        );
     }
 
     #[test]

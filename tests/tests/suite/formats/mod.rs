@@ -5,6 +5,7 @@
 mod agreement;
 mod cases;
 mod growth;
+mod ini_readers;
 mod languages;
 mod rows;
 mod scale;
