@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{CommandError, Context, typed};
-use crate::config::{self, ConfigError, Found, Owners, Problem};
+use crate::config::{self, ConfigError, Owners, Problem, ProjectPlace};
 use crate::document::closest;
-use crate::fs::{PathContext, worktree_root};
+use crate::fs::PathContext;
 use crate::model::{Name, Port, Project, Reservation};
 use crate::probe::local_addresses;
 use crate::registry::Store;
@@ -60,12 +60,14 @@ impl ScopeArgs {
 /// The project of the current directory, if it is in one. That a config of another directory makes it one is said.
 pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
     let here = context.current_directory()?;
-    let config = config::find(&here, &context.owners()).map_err(name_the_project)?;
-    if let Some(config) = &config {
-        context.tell_config(config.path(), &here);
-    }
-    let root = config.as_ref().map(Found::directory).or_else(|| worktree_root(&here));
-    root.map(identified).transpose()
+    Ok(match config::find_project(&here, &context.owners()).map_err(name_the_project)? {
+        ProjectPlace::Config(config) => {
+            context.tell_config(config.path(), &here);
+            Some(identified(config.directory())?)
+        }
+        ProjectPlace::Worktree(root) => Some(identified(root)?),
+        ProjectPlace::None => None,
+    })
 }
 
 /// To use a config of another user takes naming it. Here the project is what is named.

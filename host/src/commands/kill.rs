@@ -222,6 +222,9 @@ impl From<Refusal> for CommandError {
                 Self::no(refusal).hint(instead)
             }
             Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
+            Refusal::Unknown { .. } => {
+                Self::environment(refusal).hint("`portkeeper doctor` says what helps against closed socket tables")
+            }
             Refusal::Failed { .. } => Self::environment(refusal),
         }
     }

@@ -109,13 +109,13 @@ fn config(context: &Context, args: &PrepareArgs) -> Result<Config, CommandError>
             context.tell_config(config.path(), &directory);
             Ok(config.load()?)
         }
-        None => Err(no_config(&directory)),
+        None => Err(no_config(&directory, worktree_root(&directory)?)),
     }
 }
 
-fn no_config(directory: &Path) -> CommandError {
+fn no_config(directory: &Path, root: Option<&Path>) -> CommandError {
     let names = Project::CONFIGS.join(", ");
-    let place = match worktree_root(directory) {
+    let place = match root {
         Some(root) if root == directory => format!("in {}, which is the root of a worktree", directory.display()),
         Some(root) => {
             format!("in {} or above, up to the root of the worktree, {}", directory.display(), root.display())

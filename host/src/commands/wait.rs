@@ -153,7 +153,9 @@ fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
     let Some(reservation) = reservations.next() else {
         return Err("it is not reserved here, so it has no owner".to_owned());
     };
-    let mut sockets = who::sockets_on(&machine, Protocol::Tcp, target.port(), addresses);
+    let Some(mut sockets) = who::sockets_on(&machine, Protocol::Tcp, target.port(), addresses) else {
+        return Err("the kernel's socket tables cannot be read".to_owned());
+    };
     sockets.retain(|socket| socket.state == SocketState::Listening);
     if sockets.is_empty() {
         return Err("no socket of this machine is to be seen: a firewall rule may forward it".to_owned());

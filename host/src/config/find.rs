@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, Problem};
 use super::found::Found;
 use super::owners::Owners;
-use crate::fs::is_worktree_root;
+use crate::fs::{PathError, is_worktree_root, worktree_root};
 use crate::model::Project;
 
 /// The config in `start` or the nearest directory above it, up to the root of the version-control worktree, open; none when there is none.
@@ -19,22 +19,56 @@ use crate::model::Project;
 /// [`Problem::Ambiguous`] when one directory has two. [`Problem::ForeignOwner`] when it, its directory or a link to it is neither the user's
 /// nor root's, as far as `owners` make no exception: in a directory that others may write to, like /tmp, it may be a trap.
 pub fn find(start: &Path, owners: &Owners) -> Result<Option<Found>, ConfigError> {
-    for directory in within_worktree(start) {
-        let mut names = Vec::new();
-        for name in Project::CONFIGS {
-            if is_file(&directory.join(name))? {
-                names.push(name);
-            }
+    Ok(match find_project(start, owners)? {
+        ProjectPlace::Config(config) => Some(config),
+        ProjectPlace::Worktree(_) | ProjectPlace::None => None,
+    })
+}
+
+/// What makes a directory, or one above it, a project.
+#[derive(Debug)]
+pub enum ProjectPlace<'a> {
+    /// A config.
+    Config(Found),
+    /// No config, but this is the root of a worktree.
+    Worktree(&'a Path),
+    /// Nothing does.
+    None,
+}
+
+/// As [`find()`], and without a config the root of the worktree, from one walk.
+///
+/// # Errors
+/// As [`find()`].
+pub fn find_project<'a>(start: &'a Path, owners: &Owners) -> Result<ProjectPlace<'a>, ConfigError> {
+    for directory in start.ancestors().filter(|directory| *directory != Path::new("")) {
+        if let Some(name) = config_in(directory)? {
+            return Found::searched(directory, name, owners).map(ProjectPlace::Config);
         }
-        match *names {
-            [] => {}
-            [name] => return Found::searched(directory, name, owners).map(Some),
-            [first, second, ..] => {
-                return Err(ConfigError::new(directory, Problem::Ambiguous { first, second }));
-            }
+        if is_worktree_root(directory).map_err(unreadable)? {
+            return Ok(ProjectPlace::Worktree(directory));
         }
     }
-    Ok(None)
+    Ok(ProjectPlace::None)
+}
+
+/// The name of the config in the directory itself, if there is one.
+fn config_in(directory: &Path) -> Result<Option<&'static str>, ConfigError> {
+    let mut names = Vec::new();
+    for name in Project::CONFIGS {
+        if is_file(&directory.join(name))? {
+            names.push(name);
+        }
+    }
+    match *names {
+        [first, second, ..] => Err(ConfigError::new(directory, Problem::Ambiguous { first, second })),
+        _ => Ok(names.first().copied()),
+    }
+}
+
+/// What could not be looked at.
+fn unreadable(PathError { path, source }: PathError) -> ConfigError {
+    ConfigError::new(&path, Problem::Unreadable(source))
 }
 
 /// Whether there is such a file. One that is not shown to this user is none; but a look that fails says nothing, and another config must
@@ -54,17 +88,8 @@ fn is_file(path: &Path) -> Result<bool, ConfigError> {
 /// A config above the root of the worktree that `start` is in, which [`find`] passes over; none when there is none, or no worktree.
 #[must_use]
 pub fn find_above_worktree(start: &Path) -> Option<PathBuf> {
-    let above = start.ancestors().skip(within_worktree(start).count());
+    let above = worktree_root(start).ok()??.ancestors().skip(1);
     above.flat_map(|directory| Project::CONFIGS.map(|name| directory.join(name))).find(|config| config.is_file())
-}
-
-/// The directories from `start` up to the root of its worktree, or to the root of the file system.
-fn within_worktree(start: &Path) -> impl Iterator<Item = &Path> {
-    let mut below = None;
-    start.ancestors().take_while(move |&directory| {
-        let leaves = below.replace(directory).is_some_and(is_worktree_root);
-        !leaves && directory != Path::new("")
-    })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Position, Problem, Strange};
 pub use fields::{OUTPUT_FIELDS, Output, PluginSource, PortEntry};
-pub use find::{find, find_above_worktree};
+pub use find::{ProjectPlace, find, find_above_worktree, find_project};
 pub use found::Found;
 pub use owners::Owners;
 pub use project::project_directory;

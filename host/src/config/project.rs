@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ConfigError, Owners, find};
-use crate::fs::worktree_root;
+use super::find::{ProjectPlace, find_project};
+use super::{ConfigError, Owners};
 
 /// The directory of the project that `start` is in: the one with the config that a prepare would take, else the root of the
 /// version-control worktree; none when there is neither. `start` should be absolute.
 ///
 /// # Errors
-/// As [`find()`]: a prepare in the same place would be refused, too.
+/// As [`super::find()`]: a prepare in the same place would be refused, too.
 pub fn project_directory(start: &Path, owners: &Owners) -> Result<Option<PathBuf>, ConfigError> {
-    Ok(match find(start, owners)? {
-        Some(config) => Some(config.directory().to_owned()),
-        None => worktree_root(start).map(Path::to_owned),
+    Ok(match find_project(start, owners)? {
+        ProjectPlace::Config(config) => Some(config.directory().to_owned()),
+        ProjectPlace::Worktree(root) => Some(root.to_owned()),
+        ProjectPlace::None => None,
     })
 }
 

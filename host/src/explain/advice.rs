@@ -63,6 +63,7 @@ impl Explanation {
             Verdict::Unseen => {
                 format!("see `docker ps --filter publish={port}` or your firewall, or {}", self.another())
             }
+            Verdict::Unknown => "see what `portkeeper doctor` says of the socket tables".to_owned(),
             Verdict::Taken => self.about_the_taker(),
         }
     }

@@ -39,6 +39,8 @@ pub struct Explanation {
     pub remnants: usize,
     /// Whether it cannot be bound or answers although no socket is to be seen: a firewall forwards it, or who has it is hidden.
     pub unseen: bool,
+    /// The protocols whose sockets are unknown, because the kernel's tables cannot be read.
+    pub unread: Vec<Protocol>,
     /// What the kernel's settings say of it.
     pub kernel: KernelSettings,
     /// What the policy has against it, for TCP.
@@ -96,8 +98,14 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, dire
         .filter(|reservation| reservation.port == port)
         .map(|reservation| Claim::of(reservation, machine, &reach))
         .collect();
-    let on_port = [Protocol::Tcp, Protocol::Udp].map(|protocol| sockets_on(machine, protocol, port, &OnPort::ANYWHERE));
-    let all = || on_port.iter().flatten();
+    let (mut on_port, mut unread) = (Vec::new(), Vec::new());
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        match sockets_on(machine, protocol, port, &OnPort::ANYWHERE) {
+            Some(sockets) => on_port.extend(sockets),
+            None => unread.push(protocol),
+        }
+    }
+    let all = || on_port.iter();
     let count = |state| all().filter(|socket| socket.state == state).count();
     // A server's connections are its own affair. Where there is no server they are what has the port.
     let held = all().any(OnPort::is_held);
@@ -108,6 +116,7 @@ pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, dire
     let mut explanation = Explanation {
         port,
         unseen,
+        unread,
         connections: count(SocketState::Connected),
         remnants: count(SocketState::Remnant),
         kernel: KernelSettings::of(port),

@@ -10,6 +10,8 @@ use crate::os::inspect::user_text;
 use crate::probe::SocketState;
 use crate::who::{Ownership, seen_from};
 
+const TABLES_CLOSED: &str = "the kernel's socket tables cannot be read";
+
 /// How a port stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +36,8 @@ pub enum Verdict {
     InUse,
     /// It cannot be had, and who has it is not to be seen from here.
     Unseen,
+    /// Nothing is known of the sockets on it: the kernel's tables cannot be read.
+    Unknown,
 }
 
 impl Verdict {
@@ -45,6 +49,7 @@ impl Verdict {
             (Some(seat), Some(true)) if seat.ownership.is_some_and(|whose| whose != Ownership::Stranger) => Self::Yours,
             (Some(_), _) => Self::Taken,
             (None, _) if explained.unseen => Self::Unseen,
+            (None, _) if explained.unread.contains(&explained.protocol()) => Self::Unknown,
             (None, Some(true)) => Self::ReservedForYou,
             (None, Some(false)) => Self::Reserved,
             (None, None) if explained.remnants > 0 => Self::Lingering,
@@ -116,6 +121,10 @@ impl Explanation {
             Verdict::Kept => format!("{port} is kept by {who} for {purpose}"),
             Verdict::Taken => format!("{port} is taken by {who}{though}"),
             Verdict::InUse => format!("{port} is in use by {who} for an outgoing connection{though}"),
+            Verdict::Unknown if purpose.is_empty() => format!("what is using {port} is unknown: {TABLES_CLOSED}"),
+            Verdict::Unknown => {
+                format!("{port} is reserved for {purpose}, and what is using it is unknown: {TABLES_CLOSED}")
+            }
             Verdict::Unseen => {
                 format!(
                     "{port} cannot be had, and no socket shows why: a firewall rule may forward it to a container{though}"

@@ -32,6 +32,6 @@ pub use private::{create_private, create_private_dir, open_private, read_private
 pub use read::read_up_to;
 pub use regular::{not_a_file, open_regular, refuse_others};
 pub use stream::write_to;
-pub use worktree::{is_worktree_root, worktree_root};
+pub use worktree::{is_there, is_worktree_root, worktree_root};
 pub use writable::can_write_in;
 pub use writeback::begin_writing;

@@ -31,6 +31,14 @@ pub enum Refusal {
         /// The port.
         port: Port,
     },
+    /// The kernel's socket tables cannot be read, so nothing is known.
+    #[error("what is using {protocol} port {port} is unknown: the kernel's socket tables cannot be read")]
+    Unknown {
+        /// The protocol.
+        protocol: Protocol,
+        /// The port.
+        port: Port,
+    },
     /// Who has it cannot be seen.
     #[error("{protocol} port {port} belongs to a process of {} that this user may not see or end", someone(*.uid))]
     Unseen {
@@ -132,6 +140,9 @@ impl Victim {
 /// [`Refusal`]; then nobody is.
 pub fn plan(explained: &Explanation, protocol: Protocol, force: bool) -> Result<Plan, Refusal> {
     let port = explained.port;
+    if explained.unread.contains(&protocol) {
+        return Err(Refusal::Unknown { protocol, port });
+    }
     let mut seats: Vec<&Seat> =
         explained.sockets.iter().filter(|seat| seat.socket.protocol == protocol && seat.socket.is_held()).collect();
     // Without force the reservation decides: what is on other addresses of the port is not meant.

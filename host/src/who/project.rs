@@ -2,14 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fs::is_worktree_root;
+use crate::fs::{PathContext, PathError, is_there, is_worktree_root};
 use crate::model::Project;
 
 /// The project that the directory belongs to: the nearest directory upwards with a config, or that is the root of a version-control
-/// worktree; none when there is neither. Nothing is opened, so it says nothing about whether a config can be trusted.
+/// worktree; none when there is neither, or when it cannot be seen. Nothing is opened, so it says nothing about whether a config can be
+/// trusted.
 #[must_use]
 pub fn project_directory(start: &Path) -> Option<PathBuf> {
-    start.ancestors().find(|directory| is_project(directory)).map(Path::to_owned)
+    for directory in start.ancestors() {
+        if is_project(directory).ok()? {
+            return Some(directory.to_owned());
+        }
+    }
+    None
 }
 
 /// The directories whose names someone in a directory means: that directory, and those above it up to the first that is a project of its
@@ -21,7 +27,9 @@ impl Reach {
     /// From the directory upwards.
     #[must_use]
     pub fn of(directory: &Path) -> Self {
-        let first = directory.ancestors().position(is_project).unwrap_or(usize::MAX - 1);
+        // Above a directory that cannot be looked at, names may be another project's.
+        let ends = |directory| is_project(directory).unwrap_or(true);
+        let first = directory.ancestors().position(ends).unwrap_or(usize::MAX - 1);
         Self(directory.ancestors().take(first + 1).filter_map(|directory| Project::at(directory).ok()).collect())
     }
 
@@ -54,12 +62,13 @@ pub fn seen_from(path: &Path, from: &Path) -> String {
     near.unwrap_or_else(|| path.to_owned()).display().to_string()
 }
 
-fn is_project(directory: &Path) -> bool {
-    has_config(directory) || is_worktree_root(directory)
-}
-
-fn has_config(directory: &Path) -> bool {
-    Project::CONFIGS.iter().any(|name| directory.join(name).symlink_metadata().is_ok())
+fn is_project(directory: &Path) -> Result<bool, PathError> {
+    for config in Project::CONFIGS.map(|name| directory.join(name)) {
+        if is_there(&config).at(&config)? {
+            return Ok(true);
+        }
+    }
+    is_worktree_root(directory)
 }
 
 #[cfg(test)]

@@ -24,12 +24,12 @@ pub struct OnPort {
 }
 
 /// The sockets of the protocol on the port, on addresses that overlap one of these; what matters most to others comes first.
-/// Processes are looked up for those only that listen or are bound.
+/// Processes are looked up for those only that listen or are bound. None where the kernel's tables cannot be read: then nothing is known.
 #[must_use]
-pub fn sockets_on(machine: &Machine, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Vec<OnPort> {
-    let mut occupants = machine.sockets(protocol).map(|all| all.occupants(port, addresses)).unwrap_or_default();
+pub fn sockets_on(machine: &Machine, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Option<Vec<OnPort>> {
+    let mut occupants = machine.sockets(protocol)?.occupants(port, addresses);
     occupants.sort();
-    occupants
+    let on_port = occupants
         .into_iter()
         .map(|occupant| OnPort {
             protocol,
@@ -39,7 +39,8 @@ pub fn sockets_on(machine: &Machine, protocol: Protocol, port: Port, addresses: 
             inode: occupant.inode,
             process: occupant.inode.and_then(|inode| machine.processes().of(inode, occupant.uid)),
         })
-        .collect()
+        .collect();
+    Some(on_port)
 }
 
 impl OnPort {

@@ -62,6 +62,8 @@ mod scan_refused;
 mod scan_views;
 mod second_user;
 mod third_party;
+#[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod unreadable;
 mod unwritable;
 mod wait;
 mod wait_hostile;
