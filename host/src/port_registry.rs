@@ -145,7 +145,7 @@ impl PortRegistry {
     /// # Errors
     /// [`RegistryError`]; then nothing has changed.
     pub fn collect(&self) -> Result<Vec<(Reservation, Stale)>, RegistryError> {
-        let released = collect(&self.store, &self.machine()?)?;
+        let released = collect(&self.store, &self.machine()?)?.released;
         Ok(released.into_iter().map(|released| (released.reservation, released.why)).collect())
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::fs::PathError;
-use crate::hold::{HoldBackend, HoldError};
-use crate::model::{Caller, Hold, HoldId, Host, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
+use crate::hold::{HeldByFiles, HoldBackend, HoldError};
+use crate::model::{Caller, Hold, HoldId, Host, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::Liveness;
 use crate::probe::{PortState, ProbeError, local_addresses};
 use crate::reserve::{Machine, Occupied, PortSelector, Presence, ReserveError, World};
@@ -195,7 +195,7 @@ impl World for Reach<'_> {
         self.machine.hold_file(id)
     }
 
-    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
+    fn held(&self, except: &HashSet<HoldId>) -> Result<HeldByFiles, PathError> {
         self.machine.held(except)
     }
 

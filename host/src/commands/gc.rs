@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ReleasedView};
 use crate::registry::Store;
-use crate::reserve::{Released, collect, unkept, would_collect};
+use crate::reserve::{Collected, Released, collect, unkept, would_collect};
 
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
@@ -33,12 +33,9 @@ pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
     let machine = context.machine(&store)?;
     let snapshot = store.snapshot()?;
     context.tell_notices(&unkept(snapshot.reservations(), &machine));
-    let released = if args.dry_run {
-        context.tell_notices(snapshot.notices());
-        would_collect(&snapshot, &machine)?
-    } else {
-        collect(&store, &machine)?
-    };
+    let Collected { released, notices } =
+        if args.dry_run { would_collect(&snapshot, &machine)? } else { collect(&store, &machine)? };
+    context.tell_notices(&notices);
     let (printer, verb) = (&context.printer, if args.dry_run { "would release" } else { "released" });
     let answer = match printer.format() {
         Format::Table if released.is_empty() => printer.line("nothing is stale"),

@@ -109,7 +109,8 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
         }
         is_meant && !is_others
     })?;
-    let Release { released, refused, registry } = outcome;
+    let Release { released, refused, registry, notices } = outcome;
+    context.tell_notices(&notices);
     let done = |error| CommandError::done_but(format_args!("{} reservations are released", released.len()), &error);
     selected.print(context, &released).map_err(done)?;
     if let Some(error) = registry {

@@ -34,7 +34,8 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     context.tell_notices(snapshot.notices());
     // What only holders know of any more is listed, too.
     let mut snapshot = Transaction::dry_run(snapshot);
-    recover(&mut snapshot, &machine)?;
+    let unclear = recover(&mut snapshot, &machine)?.unclear();
+    context.tell_notices(&unclear.collect::<Vec<_>>());
     context.tell_notices(&unkept(snapshot.reservations(), &machine));
     let now = machine.now().wall;
     let rows: Vec<_> = snapshot

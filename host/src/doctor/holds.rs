@@ -1,9 +1,12 @@
 //! Holds, and the processes that keep their sockets.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+
 use super::Finding;
 use super::reservations::{here, named};
 use crate::os::Liveness;
-use crate::registry::{Snapshot, Transaction};
+use crate::registry::{Notice, Snapshot, Transaction};
 use crate::reserve::{World, holder_of, recover};
 
 /// Reservations whose holder has ended, and held ports that the registry has lost.
@@ -16,10 +19,15 @@ pub fn holds(snapshot: &Snapshot, world: &impl World) -> Vec<Finding> {
     };
     let (lost, alive) = (in_state(Liveness::Ended), in_state(Liveness::Alive));
     let unlisted = match recover(&mut Transaction::dry_run(snapshot.clone()), world) {
-        Ok(unlisted) => unlisted,
+        Ok(recovered) => recovered.reservations,
         Err(error) => return vec![Finding::unreadable(ABOUT, &error)],
     };
-    let mut findings = Vec::new();
+    // A file that the registry can do without today says nothing when the registry is lost.
+    let unclear = match world.held(&HashSet::new()) {
+        Ok(held) => held.unclear,
+        Err(error) => return vec![Finding::unreadable(ABOUT, &error)],
+    };
+    let mut findings: Vec<_> = unclear.into_iter().map(unclear_hold).collect();
     if !lost.is_empty() {
         findings.push(Finding::problem(
             ABOUT,
@@ -39,4 +47,9 @@ pub fn holds(snapshot: &Snapshot, world: &impl World) -> Vec<Finding> {
         findings.push(Finding::ok(ABOUT, what));
     }
     findings
+}
+
+fn unclear_hold(file: PathBuf) -> Finding {
+    let remedy = format!("end that hold, and reserve its ports again: rm {}", file.display());
+    Finding::problem("holds", Notice::UnclearHold { file }.to_string(), remedy)
 }

@@ -18,7 +18,7 @@ const NAMED: usize = 5;
 #[must_use]
 pub fn stale(snapshot: &Snapshot, world: &impl World) -> Finding {
     const ABOUT: &str = "stale";
-    let stale = match would_collect(snapshot, world) {
+    let stale = match would_collect(snapshot, world).map(|collected| collected.released) {
         Ok(stale) => stale,
         Err(error) => return Finding::unreadable(ABOUT, &error),
     };

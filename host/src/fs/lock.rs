@@ -115,13 +115,13 @@ impl Lock {
         }
     }
 
-    /// Makes a private file with this content that nobody has seen unlocked.
+    /// Makes a private file with this content and locks it: a file that is seen locked has its content.
     ///
     /// # Errors
     /// The file is there already, or cannot be written; then it is removed again.
     pub fn on_new_file(path: &Path, content: &[u8]) -> Result<Self, PathError> {
         let file = create_private(path)?;
-        let written = lock(&file).and_then(|()| (&file).write_all(content)).at(path);
+        let written = (&file).write_all(content).and_then(|()| lock(&file)).at(path);
         if written.is_err() {
             let _ = std::fs::remove_file(path);
         }

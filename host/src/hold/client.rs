@@ -63,15 +63,17 @@ pub fn forget(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<
         directory.remove(id);
         return Ok(());
     }
-    // A file that says nothing, or cannot be read, may be that of a holder with other ports.
-    let is_its_last = directory
-        .read(id)
-        .is_ok_and(|held| held.is_some_and(|held| held.iter().all(|held| ports.contains(&(held.protocol, held.port)))));
-    if is_its_last && end(directory, hold, id).is_ok_and(|ended| ended) {
+    if lists_only(directory, id, ports) && end(directory, hold, id).is_ok_and(|ended| ended) {
         directory.remove(id);
         return Ok(());
     }
     Err(not_answering(hold, ports, &error))
+}
+
+/// Whether the hold file proves that the holder has no other ports. One that says nothing, lists nothing, or cannot be read, proves nothing.
+fn lists_only(directory: &HoldDirectory, id: HoldId, ports: &[What]) -> bool {
+    let Ok(Some(listed)) = directory.read(id) else { return false };
+    !listed.is_empty() && listed.iter().all(|listed| ports.contains(&(listed.protocol, listed.port)))
 }
 
 /// Ends the holder's process; false when there is no proof that it is the holder.

@@ -15,12 +15,21 @@ use crate::fs::{Lock, create_private_dir};
 use crate::fs::{PathContext, PathError, is_locked, read_private};
 use crate::model::{HoldId, Reservation};
 use crate::os::Liveness;
-use crate::registry::read;
 #[cfg(target_os = "linux")]
 use crate::registry::write;
+use crate::registry::{Contents, read};
 
 /// No holder has that many ports.
 const LARGEST: u64 = 64 << 20;
+
+/// What living holders say they hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HeldByFiles {
+    /// What their files list.
+    pub reservations: Vec<Reservation>,
+    /// Files that are empty or damaged, or that a newer portkeeper wrote: the kernel keeps ports of theirs that are not known.
+    pub unclear: Vec<PathBuf>,
+}
 
 /// The directory of the hold files of one registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,23 +61,35 @@ impl HoldDirectory {
         }
     }
 
-    /// What the holders that live say they hold, except for those with these files. A file that says nothing, as one does that could not
-    /// be written, is passed over: the kernel keeps its ports.
+    /// What the holders that live say they hold, except for those with these files.
     ///
     /// # Errors
     /// A file or the directory could not be read, and so may say anything.
-    pub fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
-        let mut held = Vec::new();
+    pub fn held(&self, except: &HashSet<HoldId>) -> Result<HeldByFiles, PathError> {
+        let mut held = HeldByFiles::default();
         for id in self.files()?.into_iter().filter(|id| !except.contains(id)) {
             if self.liveness(id) == Liveness::Alive {
-                held.extend(self.read(id)?.unwrap_or_default());
+                match self.contents(id)? {
+                    Some(Contents { reservations, is_whole }) => {
+                        held.reservations.extend(reservations);
+                        held.unclear.extend((!is_whole).then(|| self.file(id)));
+                    }
+                    // Its holder may have ended just now, and removed it.
+                    None => held.unclear.extend(self.file(id).exists().then(|| self.file(id))),
+                }
             }
         }
         Ok(held)
     }
 
-    /// What the hold file lists, whether its holder lives or not; none when it says nothing, or is not there.
+    /// All that the hold file lists, whether its holder lives or not; none when it does not say, or is not there.
+    #[cfg(target_os = "linux")]
     pub(super) fn read(&self, id: HoldId) -> Result<Option<Vec<Reservation>>, PathError> {
+        let whole = self.contents(id)?.filter(|contents| contents.is_whole);
+        Ok(whole.map(|contents| contents.reservations))
+    }
+
+    fn contents(&self, id: HoldId) -> Result<Option<Contents>, PathError> {
         let bytes = read_private(&self.file(id), LARGEST)?;
         Ok(bytes.and_then(|bytes| read(&bytes).ok()))
     }

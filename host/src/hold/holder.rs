@@ -184,16 +184,18 @@ impl Holder {
             self.directory.remove(self.id);
             return;
         }
-        let rewritten = self.directory.read(self.id).and_then(|left| {
-            let mut left = left.unwrap_or_default();
+        let rewritten = self.directory.read(self.id).and_then(|listed| {
+            // A file that says nothing goes on saying nothing: an empty list would be a lie about the ports that are left.
+            let Some(mut left) = listed else { return Ok(None) };
             left.retain(|reservation| !ports.contains(&(reservation.protocol, reservation.port)));
-            self.directory.rewrite(self.id, &left)
+            self.directory.rewrite(self.id, &left).map(Some)
         });
         match rewritten {
-            Ok(lock) => {
+            Ok(Some(lock)) => {
                 self.lock = lock;
                 self.watch = watch(&self.directory.file(self.id)).ok();
             }
+            Ok(None) => {}
             // On a full disk, or without a look at the file: rather nothing than what is no longer true.
             Err(_) => drop(self.lock.file().set_len(0)),
         }

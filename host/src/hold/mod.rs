@@ -40,7 +40,7 @@ pub use backend::{Claims, HoldBackend};
 pub use background::Background;
 #[cfg(target_os = "linux")]
 pub use client::{forget, take_over};
-pub use directory::HoldDirectory;
+pub use directory::{HeldByFiles, HoldDirectory};
 pub use error::HoldError;
 #[cfg(target_os = "linux")]
 pub use foreground::Foreground;

@@ -171,7 +171,9 @@ impl<'a> FileStore<'a> {
         };
         match linked {
             Err(error) if lacks_links(&error) => {
-                let bytes = read_private(&self.path, LARGEST)?.unwrap_or_default();
+                // Gone since it was read: an empty copy must not take the place of the former state.
+                let missing = || std::io::Error::from(ErrorKind::NotFound);
+                let bytes = read_private(&self.path, LARGEST)?.ok_or_else(missing).at(&self.path)?;
                 Staged::new(other, &bytes, Some(0o600))?.put_in_place()
             }
             linked => linked.at(&link).and_then(|()| std::fs::rename(&link, other).at(other)),

@@ -119,13 +119,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
     }
 }
 
-/// The reservations that the bytes hold, as far as they can be understood. Hold files are little registries, too.
+/// What the bytes of a hold file list.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    pub(crate) reservations: Vec<Reservation>,
+    /// False: it lists more, which a newer portkeeper understands.
+    pub(crate) is_whole: bool,
+}
+
+/// What a hold file lists, as far as it can be understood. Hold files are little registries, too.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Reservation>, String> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Contents, String> {
     decode(bytes).map(|decoded| match decoded {
-        Decoded::Whole { reservations, .. } | Decoded::Newer { reservations, .. } => reservations,
+        Decoded::Whole { reservations, .. } => Contents { reservations, is_whole: true },
+        Decoded::Newer { reservations, not_understood, .. } => Contents { reservations, is_whole: not_understood == 0 },
     })
 }
 

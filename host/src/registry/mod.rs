@@ -10,9 +10,9 @@ mod snapshot;
 mod source;
 
 pub use file::FileStore;
-pub(crate) use format::read;
 #[cfg(target_os = "linux")]
 pub(crate) use format::write;
+pub(crate) use format::{Contents, read};
 pub use snapshot::{Notice, Snapshot, Transaction};
 
 use std::path::{Path, PathBuf};

@@ -45,6 +45,11 @@ pub enum Notice {
         /// How many.
         reservations: usize,
     },
+    /// The file of a hold whose holder lives does not say what it holds.
+    UnclearHold {
+        /// The hold file.
+        file: PathBuf,
+    },
     /// Something still runs on a port that nothing keeps any more, because the portkeeper that ran it was killed.
     Unkept {
         /// The port.
@@ -80,6 +85,11 @@ impl fmt::Display for Notice {
                 let plural = if *reservations == 1 { "reservation that is" } else { "reservations that are" };
                 write!(f, "the registry has lost {reservations} {plural} held: taken back from the hold files")
             }
+            Self::UnclearHold { file } => write!(
+                f,
+                "{} is empty or damaged, and its holder lives: which ports it keeps is unknown (removing the file ends that hold)",
+                file.display()
+            ),
             Self::Unkept { left, keeper, .. } => {
                 write!(
                     f,

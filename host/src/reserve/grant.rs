@@ -16,7 +16,7 @@ use super::world::{Occupied, Presence, World};
 use crate::hold::{HoldBackend, HoldError};
 use crate::model::{HoldKind, Lease, LeaseName, Port, Project, Protocol, Reservation};
 use crate::probe::{ANYWHERE, PortState, ProbeError};
-use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
+use crate::registry::{RegistryError, Snapshot, Store, Transaction};
 
 /// Reserves a port for each request, or none at all.
 ///
@@ -93,7 +93,7 @@ pub(super) fn grant(
         transaction.defer_sync();
     }
     let mut notices = transaction.notices().to_vec();
-    notices.extend((recovered > 0).then_some(Notice::FromHolders { reservations: recovered }));
+    notices.extend(recovered.notices());
     notices.extend(unkept);
     Ok(Outcome { granted, collected, notices })
 }

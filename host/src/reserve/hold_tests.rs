@@ -54,7 +54,7 @@ fn a_hold_ends_when_its_holder_does_and_a_name_stays() {
     one(&store, &world, &exactly(9000, HoldKind::Exclusive));
     let web = one(&store, &world, &name("WEB", HoldKind::Exclusive));
     world.keeper.files.borrow_mut().clear();
-    let released = collect(&store, &world).unwrap();
+    let released = collect(&store, &world).unwrap().released;
     assert_eq!(released.len(), 1);
     assert!(released[0].why.to_string().contains("its holder, process 1000, has ended"), "{}", released[0].why);
     assert_eq!(store.ports(), [8000]);
@@ -161,9 +161,9 @@ fn a_hold_that_the_former_state_does_not_know_is_given_back_to_its_name() {
     let former = store.snapshot().unwrap();
     let held = one(&store, &world, &name("WEB", HoldKind::Gated));
     let mut transaction = crate::registry::Transaction::dry_run(former);
-    assert_eq!(recover(&mut transaction, &world).unwrap(), 1);
+    assert_eq!(recover(&mut transaction, &world).unwrap().reservations, 1);
     assert_eq!(transaction.reservations()[0].hold, held.reservation.hold);
-    assert_eq!(recover(&mut transaction, &world).unwrap(), 0);
+    assert_eq!(recover(&mut transaction, &world).unwrap().reservations, 0);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_held_port_whose_name_has_moved_is_its_holders() {
     one(&other, &world, &elsewhere);
     world.keeper.files.replace(files);
     let mut transaction = crate::registry::Transaction::dry_run(other.snapshot().unwrap());
-    assert_eq!(recover(&mut transaction, &world).unwrap(), 1);
+    assert_eq!(recover(&mut transaction, &world).unwrap().reservations, 1);
     assert_eq!(transaction.reservations()[1].lease, Lease::Held);
 }
 
@@ -189,5 +189,5 @@ fn a_boot_ends_every_hold() {
     let id = HoldId::new(1);
     assert!(world.keeper.files.borrow().contains_key(&id));
     world.reboot();
-    assert_eq!(would_collect(&store.snapshot().unwrap(), &world).unwrap().len(), 1);
+    assert_eq!(would_collect(&store.snapshot().unwrap(), &world).unwrap().released.len(), 1);
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::world::{Occupied, Presence, World, presence};
 use crate::fs::PathError;
-use crate::hold::{HoldBackend, HoldDirectory, HoldError};
-use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
+use crate::hold::{HeldByFiles, HoldBackend, HoldDirectory, HoldError};
+use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::{self, Liveness};
 use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{self, Occupant, PortState, ProbeError, Processes, SocketState, Sockets};
@@ -180,8 +180,8 @@ impl World for Machine {
         *self.holders.borrow_mut().entry(id).or_insert_with(|| directory.liveness(id))
     }
 
-    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
-        self.holds.as_ref().map_or_else(|| Ok(Vec::new()), |directory| directory.held(except))
+    fn held(&self, except: &HashSet<HoldId>) -> Result<HeldByFiles, PathError> {
+        self.holds.as_ref().map_or_else(|| Ok(HeldByFiles::default()), |directory| directory.held(except))
     }
 
     #[cfg(target_os = "linux")]

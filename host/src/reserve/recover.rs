@@ -1,24 +1,47 @@
 //! What holders hold and the registry does not know, and what the registry gives up and holders still hold.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use super::stale::holder_of;
 use super::world::World;
 use crate::fs::PathError;
-use crate::hold::HoldError;
+use crate::hold::{HeldByFiles, HoldError};
 use crate::model::{Hold, HoldId, Lease, Port, ProcessId, Protocol, Reservation};
 use crate::os::Liveness;
-use crate::registry::Transaction;
+use crate::registry::{Notice, Transaction};
 
-/// Takes back what a registry that was lost or damaged had about holds: the holders have it in their files. Returns how many
-/// reservations that were.
+/// What [`recover`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many reservations it took back.
+    pub reservations: usize,
+    /// Hold files of living holders that do not say what is held.
+    pub unclear: Vec<PathBuf>,
+}
+
+impl Recovered {
+    /// What the user should know when the transaction is committed.
+    pub fn notices(self) -> impl Iterator<Item = Notice> {
+        let reservations = self.reservations;
+        let taken_back = (reservations > 0).then_some(Notice::FromHolders { reservations });
+        taken_back.into_iter().chain(self.unclear())
+    }
+
+    /// What the user should know in any case.
+    pub fn unclear(self) -> impl Iterator<Item = Notice> {
+        self.unclear.into_iter().map(|file| Notice::UnclearHold { file })
+    }
+}
+
+/// Takes back what a registry that was lost or damaged had about holds: the holders have it in their files.
 ///
 /// # Errors
 /// The hold files could not be read.
-pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<usize, PathError> {
+pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<Recovered, PathError> {
     let known = transaction.reservations().iter().filter_map(file_of);
-    let held = world.held(&known.collect::<HashSet<_>>())?;
-    let mut recovered = 0;
+    let HeldByFiles { reservations: held, unclear } = world.held(&known.collect::<HashSet<_>>())?;
+    let mut recovered = Recovered { reservations: 0, unclear };
     for mut held in held {
         if !world.place().shares_ports_with(&held.place) {
             continue;
@@ -40,7 +63,7 @@ pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<usiz
                 transaction.insert(held);
             }
         }
-        recovered += 1;
+        recovered.reservations += 1;
     }
     Ok(recovered)
 }

@@ -8,7 +8,7 @@ use super::world::World;
 use crate::fs::PathError;
 use crate::hold::HoldError;
 use crate::model::{Lease, Moment, Reservation};
-use crate::registry::{RegistryError, Snapshot, Store, Transaction};
+use crate::registry::{Notice, RegistryError, Snapshot, Store, Transaction};
 
 /// A reservation that was collected, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,17 @@ pub struct Release {
     pub refused: Vec<HoldError>,
     /// Holds have ended, but the registry could not be told.
     pub registry: Option<RegistryError>,
+    /// What the user should know about the registry.
+    pub notices: Vec<Notice>,
+}
+
+/// What a call to [`collect`] came to.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// What has ended, and why.
+    pub released: Vec<Released>,
+    /// What the user should know about the registry.
+    pub notices: Vec<Notice>,
 }
 
 /// Ends the reservations of this place for which `leaves` is true, with their holds. Those of other places stay: from here nobody
@@ -44,9 +55,9 @@ pub fn release(
     mut leaves: impl FnMut(&Reservation) -> bool,
 ) -> Result<Release, RegistryError> {
     let here = world.place();
-    let mut held = Vec::new();
+    let (mut held, mut notices) = (Vec::new(), Vec::new());
     let first = store.transaction(|transaction| {
-        recover(transaction, world)?;
+        notices = recover_with_notices(transaction, world)?;
         let mut is_meant =
             |reservation: &Reservation| here.shares_ports_with(&reservation.place) && leaves(reservation);
         held =
@@ -57,7 +68,7 @@ pub fn release(
         Ok(released) => (released, None),
         Err(error) => {
             let Ok(all) = world.held(&HashSet::new()) else { return Err(error) };
-            held = all;
+            held = all.reservations;
             held.retain(|each| here.shares_ports_with(&each.place) && leaves(each));
             if held.is_empty() {
                 return Err(error);
@@ -65,7 +76,7 @@ pub fn release(
             (Vec::new(), Some(error))
         }
     };
-    let mut release = Release { released, registry, refused: Vec::new() };
+    let mut release = Release { released, registry, refused: Vec::new(), notices };
     if !held.is_empty() {
         end_holds(store, world, held, &mut release);
     }
@@ -90,27 +101,35 @@ fn end_holds(store: &impl Store, world: &impl World, mut held: Vec<Reservation>,
 ///
 /// # Errors
 /// [`RegistryError`]; then nothing has changed.
-pub fn collect(store: &impl Store, world: &impl World) -> Result<Vec<Released>, RegistryError> {
+pub fn collect(store: &impl Store, world: &impl World) -> Result<Collected, RegistryError> {
+    let mut notices = Vec::new();
     let released = store.transaction(|transaction| {
-        recover(transaction, world)?;
+        notices = recover_with_notices(transaction, world)?;
         world.sweep()?;
         let now = world.now();
         Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, now, world)))
     })?;
     // A holder that does not let go is found again by its file.
     let _ = release_hold(released.iter().map(|released| &released.reservation), world);
-    Ok(released)
+    Ok(Collected { released, notices })
 }
 
 /// What [`collect`] would end now.
 ///
 /// # Errors
 /// The hold files could not be read.
-pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Result<Vec<Released>, PathError> {
+pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Result<Collected, PathError> {
     let mut rehearsal = Transaction::dry_run(snapshot.clone());
-    recover(&mut rehearsal, world)?;
+    let unclear = recover(&mut rehearsal, world)?.unclear();
+    let notices = snapshot.notices().iter().cloned().chain(unclear).collect();
     let now = world.now();
-    Ok(remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world)))
+    Ok(Collected { released: remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world)), notices })
+}
+
+/// As [`recover`]; what there is to say of it, and of the registry.
+fn recover_with_notices(transaction: &mut Transaction, world: &impl World) -> Result<Vec<Notice>, PathError> {
+    let recovered = recover(transaction, world)?;
+    Ok(transaction.notices().iter().cloned().chain(recovered.notices()).collect())
 }
 
 /// Ends the stale ones that are cheap to tell.

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::world::{Occupied, Presence, World};
 use super::{PortSelector, Request};
 use crate::fs::PathError;
-use crate::hold::{Claims, HoldBackend, HoldError};
+use crate::hold::{Claims, HeldByFiles, HoldBackend, HoldError};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange,
     ProcessId, Project, Protocol, Reservation,
@@ -121,9 +121,10 @@ impl World for Simulation {
         if self.keeper.files.borrow().contains_key(&id) { Liveness::Alive } else { Liveness::Ended }
     }
 
-    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError> {
+    fn held(&self, except: &HashSet<HoldId>) -> Result<HeldByFiles, PathError> {
         let files = self.keeper.files.borrow();
-        Ok(files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone()).collect())
+        let reservations = files.iter().filter(|(id, _)| !except.contains(id)).flat_map(|(_, held)| held.clone());
+        Ok(HeldByFiles { reservations: reservations.collect(), unclear: Vec::new() })
     }
 
     fn release_hold(&self, hold: &Hold, ports: &[(Protocol, Port)]) -> Result<(), HoldError> {

@@ -20,7 +20,7 @@ fn within(first: u16, last: u16) -> PortSelector {
 }
 
 fn stale_ports(store: &Memory, world: &Simulation) -> Vec<u16> {
-    let released = would_collect(&store.snapshot().unwrap(), world).unwrap();
+    let released = would_collect(&store.snapshot().unwrap(), world).unwrap().released;
     released.iter().map(|released| released.reservation.port.get()).collect()
 }
 

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::fs::PathError;
-use crate::hold::{HoldBackend, HoldError};
-use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol, Reservation};
+use crate::hold::{HeldByFiles, HoldBackend, HoldError};
+use crate::model::{Caller, Hold, HoldId, Moment, Place, Port, ProcessId, Project, Protocol};
 use crate::os::{Liveness, inspect};
 use crate::probe::{PortState, ProbeError, SocketState};
 
@@ -59,7 +59,7 @@ pub trait World {
     ///
     /// # Errors
     /// Their files could not be read.
-    fn held(&self, except: &HashSet<HoldId>) -> Result<Vec<Reservation>, PathError>;
+    fn held(&self, except: &HashSet<HoldId>) -> Result<HeldByFiles, PathError>;
 
     /// Makes a holder let go of these ports of its. When this returns, the kernel has them back.
     ///

@@ -68,6 +68,20 @@ fn a_truncated_file_is_recovered_from_the_former_one_and_kept() {
 }
 
 #[test]
+fn every_command_that_goes_by_a_recovered_registry_says_so() {
+    let (damaged, gone) = ("was damaged: using its former state", "is gone: using its former state");
+    for words in ["gc", "gc --dry-run", "release --owner nobody --if-exists", "reserve", "status", "list --global"] {
+        let (sandbox, _) = used_twice();
+        let whole = read(sandbox.registry()).unwrap();
+        write(sandbox.registry(), &whole[..whole.len() / 2]).unwrap();
+        sandbox.portkeeper(words).ok().says(damaged);
+        let (sandbox, _) = used_twice();
+        remove_file(sandbox.registry()).unwrap();
+        sandbox.portkeeper(words).ok().says(gone);
+    }
+}
+
+#[test]
 fn the_damaged_bytes_are_kept_to_the_last_one() {
     let (sandbox, _) = used_twice();
     let garbage = b"\x00\xff{\"version\": 1, oh no";

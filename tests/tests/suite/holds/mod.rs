@@ -11,6 +11,7 @@ mod kinds;
 mod library;
 mod places;
 mod talkers;
+mod unclear;
 
 /// Tries to bind a port in every way, and prints which ways there are: options and address.
 const RIVALS: &str = "
