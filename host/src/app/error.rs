@@ -148,6 +148,11 @@ impl CommandError {
         &self.message
     }
 
+    /// What helps, where something has been said of it.
+    pub(crate) fn help(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// What the system refused, where nothing has been said yet of what helps.
     pub(crate) fn refused_by_system(&self) -> Option<&str> {
         let is_such = matches!(self.kind, Kind::Environment | Kind::OfRun) && self.hint.is_none();
@@ -254,7 +259,7 @@ impl From<PrepareError> for CommandError {
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         match &error.problem {
-            Problem::Unreadable(_) => Self::environment(error),
+            Problem::Unreadable(_) | Problem::Unseen(_) => Self::environment(error),
             Problem::ForeignOwner { directory, .. } => Self::usage(&error).hint(format_args!(
                 "if you trust it, name it: --config {}; or trust its directory: export PORTKEEPER_TRUSTED_DIRECTORIES={}",
                 typed(&error.path),

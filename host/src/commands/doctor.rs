@@ -1,11 +1,13 @@
 //! `portkeeper doctor`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandResult, Context, Documented, Format, Help};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help};
+use crate::config::{self, ConfigError};
 use crate::doctor::{self, Finding, Severity};
 use crate::os;
 use crate::probe::local_addresses;
@@ -66,12 +68,35 @@ fn surroundings(context: &Context) -> Vec<Finding> {
         Ok(directory) => Finding::ok("directory", directory.display().to_string()),
         Err(error) => Finding::problem("directory", error.message(), "cd to a directory that is there"),
     };
+    let config = context.current_directory().ok().map(|directory| config(context, &directory));
     let host = context.default_host().and_then(|host| Ok((local_addresses(&host)?, host)));
     let host = match host {
         Ok((_, host)) => Finding::ok("host", host.to_string()),
         Err(error) => Finding::problem("host", error.message(), "unset PORTKEEPER_HOST, or set it to 127.0.0.1"),
     };
-    vec![directory, host]
+    [Some(directory), config, Some(host)].into_iter().flatten().collect()
+}
+
+const CONFIG: &str = "config";
+
+/// The config that commands in the directory go by: whether they are let, and whether it makes sense.
+fn config(context: &Context, directory: &Path) -> Finding {
+    let found = match config::find(directory, &context.owners()) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Finding::ok(CONFIG, format!("none in {} or above", directory.display())),
+        Err(error) => return config_problem(error),
+    };
+    let (path, stranger) = (found.path().display().to_string(), found.stranger());
+    match (found.load(), stranger) {
+        (Err(error), _) => config_problem(error),
+        (Ok(_), Some(stranger)) => Finding::ok(CONFIG, format!("{path}, which is trusted though {stranger}")),
+        (Ok(_), None) => Finding::ok(CONFIG, path),
+    }
+}
+
+fn config_problem(error: ConfigError) -> Finding {
+    let error = CommandError::from(error);
+    Finding::problem(CONFIG, error.message(), error.help().unwrap_or("correct it, or see to its owner and mode"))
 }
 
 fn registry(store: &FileStore<'_>, machine: &Machine) -> Vec<Finding> {

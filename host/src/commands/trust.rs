@@ -11,8 +11,9 @@ use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help,
 use crate::config;
 use crate::fs::{PathContext, not_a_file, open_regular, read_up_to};
 use crate::model::Digest;
+use crate::output::belongs_to_portkeeper;
 use crate::plugins::{LARGEST_PLUGIN, is_plugin};
-use crate::trust::Trust;
+use crate::trust::{Trust, canonical};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
@@ -75,9 +76,23 @@ fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandE
     let directory = context.current_directory()?;
     let config = config::find(&directory, &context.owners())?;
     let project = config.map_or(directory, |config| config.directory().to_owned());
+    refuse_target(&project, path)?;
     trust.add_target(&project, path, &context.patience())?;
     context.printer.note(format_args!("the configs in {} may write {}", project.display(), path.display()));
     Ok(())
+}
+
+/// Refuses what no config may write, trusted or not.
+fn refuse_target(project: &Path, path: &Path) -> Result<(), CommandError> {
+    let refused = |why: &str| Err(CommandError::usage(format_args!("{} cannot be trusted: {why}", path.display())));
+    match canonical(path) {
+        Ok(real) if real.is_dir() => refused("it is a directory, and a config writes files: name the file"),
+        Ok(real) if belongs_to_portkeeper(&real, &project.canonicalize().at(project)?) => {
+            refused("no output may change what portkeeper itself goes by (configs, portkeeper.lock, .portkeeper)")
+        }
+        // What is wrong with the path, the file of trust will say.
+        _ => Ok(()),
+    }
 }
 
 /// The bytes, when the file is a plugin.

@@ -303,7 +303,7 @@ impl Directory {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let metadata = self.file.metadata()?;
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::other(format!("belongs to user {}: remove it", metadata.uid())));
+            return Err(io::Error::other(format!("belongs to user {}: remove it, or move it away", metadata.uid())));
         }
         if metadata.mode() & 0o777 != 0o700 {
             self.file.set_permissions(std::fs::Permissions::from_mode(0o700))?;

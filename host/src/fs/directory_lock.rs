@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{FileId, Lock, LockError, LockOptions, PathContext, create_private_dir};
+use super::{FileId, Lock, LockError, LockOptions, PathContext, PathError, create_private_dir};
 
 /// Takes the lock of a directory. It lies in `locks`, in the user's own state, and is named after the directory, wherever its path leads:
 /// one in the directory, or the directory's own, could be held forever by another user who may only read it.
@@ -14,12 +14,14 @@ use super::{FileId, Lock, LockError, LockOptions, PathContext, create_private_di
 /// [`LockError`].
 pub fn lock_directory(directory: &Path, locks: &Path, patience: &LockOptions<'_>) -> Result<Option<Lock>, LockError> {
     let Some(id) = FileId::of(&std::fs::metadata(directory).at(directory)?) else { return Ok(None) };
-    match create_private_dir(locks) {
-        Err(error) if matches!(error.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {
-            return Ok(None);
-        }
-        made => made?,
-    }
     let path = locks.join(format!("{:x}-{:x}.lock", id.device, id.inode));
-    Lock::acquire(&path, patience).map(Some)
+    let lock = create_private_dir(locks).map_err(LockError::from).and_then(|()| Lock::acquire(&path, patience));
+    match lock {
+        Err(LockError::File(error)) if may_not_be_written(&error) => Ok(None),
+        lock => lock.map(Some),
+    }
+}
+
+fn may_not_be_written(error: &PathError) -> bool {
+    matches!(error.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }

@@ -25,7 +25,11 @@ fn make_with_parents(path: &Path) -> Result<(), PathError> {
     make_with_parents(parent)?;
     match private_directory().create(path) {
         // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // That something else has the name, as where HOME=/dev/null, is not what "file exists" says.
+            let not_a_directory = || io::Error::from(io::ErrorKind::NotADirectory);
+            return if path.is_dir() { Ok(()) } else { Err(not_a_directory()).at(path) };
+        }
         made => made.at(path)?,
     }
     open_to_owner(path).at(path)?;

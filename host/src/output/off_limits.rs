@@ -11,12 +11,12 @@ pub(super) fn is_version_control(path: &Path) -> bool {
 }
 
 /// Whether the file is one that portkeeper itself goes by: a config, which chooses the files that are written; the lockfile; or anything in
-/// `.portkeeper`, where a project's plugins are. `real` and `project` are without symbolic links.
+/// `.portkeeper`, where a project's plugins are, or in a directory for temporary files, which ends with its command. `real` and `project` are without symbolic links.
 #[must_use]
 pub fn belongs_to_portkeeper(real: &Path, project: &Path) -> bool {
     // A project may itself lie in a directory of that name.
     let inside = real.strip_prefix(project).unwrap_or(real);
-    let is_ours = |name: &str| matches!(name, ".portkeeper" | "portke~1");
+    let is_ours = |name: &str| matches!(name, ".portkeeper" | "portke~1") || name.starts_with(super::staging::PREFIX);
     let Some(name) = inside.file_name().map(folded) else { return false };
     inside.components().any(|component| is_ours(&folded(component.as_os_str())))
         || Project::CONFIGS.contains(&name.as_str())
@@ -63,6 +63,9 @@ mod tests {
             ".portkeeper/plugins/x.wasm",
             "sub/.Portkeeper/x",
             ".portkeeper",
+            ".portkeeper-tmp",
+            ".portkeeper-tmp.0/x",
+            "sub/.Portkeeper-TMP.1000/.env",
         ] {
             assert!(is_ours(path), "{path}");
         }

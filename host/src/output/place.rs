@@ -35,7 +35,7 @@ impl Place {
         let path = directory_of(&target.real).to_owned();
         let fault = |error| fault_of(error, target);
         let directory = Arc::new(open_directory(target, made).map_err(fault)?);
-        let staging = Staging::open(&directory).at(&path).map_err(fault)?;
+        let staging = Staging::open(&directory, &path).map_err(fault)?;
         Ok(Self { directory, staging: Arc::new(staging), path })
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::fs::Directory;
+use crate::fs::{Directory, PathContext, PathError, is_link_error};
 
 /// What keeps git from adding any of it, this file included (gitignore(5)).
 const IGNORE: (&str, &str) = (".gitignore", "*\n");
@@ -21,12 +21,15 @@ const FORMER_PREFIX: &str = ".portkeeper-";
 /// How often to make the directory anew when others remove it.
 const TRIES: usize = 100;
 
+/// What the directory's name begins with, whoever the user is.
+pub(super) const PREFIX: &str = ".portkeeper-tmp";
+
 /// The directory's name. Two users who share a project have one each.
 fn name() -> OsString {
     #[cfg(unix)]
-    return format!(".portkeeper-tmp.{}", rustix::process::geteuid().as_raw()).into();
+    return format!("{PREFIX}.{}", rustix::process::geteuid().as_raw()).into();
     #[cfg(not(unix))]
-    return ".portkeeper-tmp".into();
+    return PREFIX.into();
 }
 
 /// The private directory, which is removed with the last that uses it.
@@ -40,24 +43,28 @@ impl Staging {
     /// Opens it, and makes it where it is missing.
     ///
     /// # Errors
-    /// What the system reports. Then nothing is left of it, but what others have put into it.
-    pub(super) fn open(parent: &Arc<Directory>) -> io::Result<Self> {
+    /// What the system reports of the parent, whose path this is, or of what is in its place. Then nothing is left of it, but what others
+    /// have put into it.
+    pub(super) fn open(parent: &Arc<Directory>, path: &Path) -> Result<Self, PathError> {
         let name = name();
+        let own_path = path.join(&name);
         for _ in 0..TRIES {
-            match parent.make(&name, true) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+            let made = match parent.make(&name, true) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+                made => made.at(path).map(|()| true)?,
+            };
             match Self::begin(parent, &name) {
-                Ok(Some(this)) => return this.ignore_itself(),
+                Ok(Some(this)) => return this.ignore_itself().at(own_path),
                 Ok(None) => {}
                 Err(error) => {
-                    let _ = parent.remove_directory(&name);
-                    return Err(error);
+                    if made {
+                        let _ = parent.remove_directory(&name);
+                    }
+                    return Err(in_its_place(error)).at(own_path);
                 }
             }
         }
-        Err(io::Error::other("other processes keep removing the directory for temporary files"))
+        Err(io::Error::other("other processes keep removing the directory for temporary files")).at(own_path)
     }
 
     /// The directory that is there now; none when another process has just removed it.
@@ -109,6 +116,19 @@ impl Drop for Staging {
             let _ = self.parent.remove_directory(&name());
         }
     }
+}
+
+/// The error of what has the name of the private directory: what it is, and the way out.
+fn in_its_place(error: io::Error) -> io::Error {
+    let found = match error.kind() {
+        _ if is_link_error(&error) => "a symbolic link",
+        ErrorKind::NotADirectory => "a file",
+        ErrorKind::PermissionDenied => "a directory that this user may not open",
+        _ => return error,
+    };
+    io::Error::other(format!(
+        "{found} is in the place of portkeeper's directory for temporary files: remove it, or move it away"
+    ))
 }
 
 /// A name that no other file of this process has.
@@ -233,7 +253,8 @@ mod tests {
     fn what_is_in_use_stays_until_the_last_has_gone() {
         let base = tempfile::tempdir().unwrap();
         let directory = Arc::new(Directory::open(base.path()).unwrap());
-        let (one, two) = (Staging::open(&directory).unwrap(), Arc::new(Staging::open(&directory).unwrap()));
+        let open = || Staging::open(&directory, base.path()).unwrap();
+        let (one, two) = (open(), Arc::new(open()));
         let file = Staging::create(&two, true).unwrap();
         remove_leftovers(&directory);
         drop(one);

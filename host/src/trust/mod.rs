@@ -129,7 +129,10 @@ impl Trust {
 }
 
 /// The path without links. Of a file that is not there yet, its directory's.
-fn canonical(path: &Path) -> Result<PathBuf, PathError> {
+///
+/// # Errors
+/// What the system reports of the path, or of its directory.
+pub fn canonical(path: &Path) -> Result<PathBuf, PathError> {
     let missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
     match path.canonicalize() {
         Err(error) if missing(&error) && !path.is_symlink() => {

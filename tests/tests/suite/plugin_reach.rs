@@ -99,13 +99,15 @@ fn what_portkeeper_goes_by_is_no_output_of_any_format() {
             assert_refused(&sandbox, &["outputs[1].files", config, path]);
         }
     }
+    configure(&sandbox, &ports, &json!({ "type": "json", "path": ".portkeeper-tmp.0/x" }));
+    assert_refused(&sandbox, &["outputs[1].path", "itself goes by"]);
     for path in [".git/config", ".GIT/config", "sub/.hg/hgrc", ".jj/x", ".svn/x"] {
         configure(&sandbox, &ports, &json!({ "type": "json", "path": path }));
         assert_refused(&sandbox, &["outputs[1].path", "version control"]);
     }
     // Not even with the user's consent, which is for files elsewhere.
     configure(&sandbox, &ports, &json!({ "type": "json", "path": "pk.config.json" }));
-    let _ = sandbox.portkeeper("trust pk.config.json").run();
+    sandbox.portkeeper("trust pk.config.json").refused(2).says("itself goes by");
     assert_refused_still(&sandbox);
 }
 

@@ -3,7 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use portkeeper_tests::{Ports, Sandbox};
+use portkeeper_tests::{Ports, Sandbox, skipped};
 use serde_json::{Value, json};
 
 use crate::config::one_port;
@@ -325,4 +325,44 @@ fn killed_in_the_middle_it_leaves_what_the_next_run_puts_right() {
         assert_eq!(sandbox.read(format!("{number}.env")), format!("SERVICE_PORT={port}\n"), "seed {seed}");
     }
     assert_eq!(sandbox.reserved().len(), 1, "seed {seed}");
+}
+
+/// What is in the place of the directory for temporary files is to blame, and not the project's directory.
+#[test]
+fn what_is_in_the_place_of_the_directory_for_temporary_files_is_named() {
+    let ports = Ports::take(1);
+    let staging = format!(".portkeeper-tmp.{}", rustix::process::geteuid().as_raw());
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skipped("root", "only root can give a directory to another user");
+    }
+    for (kind, reason) in [("file", "a file is"), ("link", "a symbolic link is"), ("foreign", "belongs to user 4001")] {
+        let sandbox = project(&ports, json!([{ "type": "env" }]));
+        let path = sandbox.work().join(&staging);
+        match kind {
+            "file" => std::fs::write(&path, "mine").unwrap(),
+            "link" => symlink(sandbox.root(), &path).unwrap(),
+            _ if root => {
+                std::fs::create_dir(&path).unwrap();
+                std::os::unix::fs::chown(&path, Some(4001), None).unwrap();
+            }
+            _ => continue,
+        }
+        let said = format!("{}: ", path.display());
+        assert_nothing_done(&sandbox, 3, &["cannot be written", &said, reason, "remove it"]);
+        assert!(path.symlink_metadata().is_ok(), "it is left as it is");
+    }
+}
+
+#[test]
+fn what_no_config_may_write_cannot_be_trusted() {
+    let sandbox = project(&Ports::take(1), json!([{ "type": "env" }]));
+    for path in ["pk.config.json", "portkeeper.lock", ".portkeeper", ".portkeeper-tmp.0/x"] {
+        sandbox.directory(".portkeeper-tmp.0");
+        sandbox.portkeeper(format!("trust {path}")).refused(2).says("what portkeeper itself goes by");
+    }
+    for path in [".", "/tmp"] {
+        sandbox.portkeeper(format!("trust {path}")).refused(2).says("is a directory").says("name the file");
+    }
+    assert_eq!(sandbox.portkeeper("trust --list --json").ok().json()["targets"], json!([]));
 }

@@ -65,6 +65,8 @@ fn doctor_sees_what_every_command_would_fail_at() {
     let script = "cd gone; rmdir ../gone; portkeeper doctor --json";
     problem(sandbox.shell(script).exits(1), "directory");
     assert!(!gone.exists());
+    sandbox.write("pk.config.json", "{");
+    problem(sandbox.portkeeper("doctor --json").exits(1), "config");
     let homeless = "unset HOME XDG_STATE_HOME; HOME= portkeeper doctor --json";
     let outcome = sandbox.shell(homeless).run();
     assert!(outcome.code() == Some(0) || outcome.code() == Some(1), "an answer in any case\n{outcome}");
@@ -88,4 +90,29 @@ fn a_unit_without_a_home_uses_its_state_directory() {
     let usual = sandbox.portkeeper("port --global web").env("STATE_DIRECTORY", &unit).ok().port();
     assert!(sandbox.registry().exists());
     assert_eq!(sandbox.portkeeper("port --global web").ok().port(), usual);
+}
+
+/// A sandbox may show a state that was written before, and let nothing be written there.
+#[test]
+fn a_lock_of_the_project_that_cannot_be_opened_is_gone_without() {
+    let sandbox = sandbox();
+    project(&sandbox);
+    let _ = sandbox.portkeeper("prepare").ok();
+    let locks = sandbox.state().join("locks");
+    let made: Vec<_> = std::fs::read_dir(&locks).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(made.len(), 1);
+    std::fs::set_permissions(&made[0], std::fs::Permissions::from_mode(0o400)).unwrap();
+    close(&locks);
+    let _ = sandbox.portkeeper("prepare").without_powers().ok();
+    std::fs::set_permissions(&locks, std::fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_home_that_is_no_directory_is_called_that() {
+    let sandbox = sandbox();
+    let script = "unset XDG_STATE_HOME XDG_DATA_HOME; HOME=/dev/null portkeeper";
+    for words in ["reserve --hold", "port --global web", "status"] {
+        let refused = sandbox.shell(&format!("{script} {words}")).exits(3);
+        refused.says("/dev/null").says("not a directory").says("--registry FILE");
+    }
 }
