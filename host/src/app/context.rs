@@ -92,6 +92,7 @@ impl Context {
                 Notice::Unkept { port, .. } => {
                     self.printer.warn(format_args!("{notice}; portkeeper explain {port} says how to end it"));
                 }
+                Notice::MadeDirectory { .. } => self.printer.note(notice),
                 _ => self.printer.warn(notice),
             }
         }

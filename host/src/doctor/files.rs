@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Finding;
 use crate::fs::{Lock, LockError, LockOptions, PathError, can_write_in, describe, is_on_network};
 use crate::os::inspect;
-use crate::registry::{FileStore, RegistryError, Snapshot, Store};
+use crate::registry::{FileStore, Snapshot, Store};
 
 /// How long a lock may be held before it counts as stuck. A change of the registry takes milliseconds.
 const USUAL: Duration = Duration::from_secs(1);
@@ -20,9 +20,9 @@ pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
     let snapshot = match store.snapshot() {
         Ok(snapshot) => snapshot,
         Err(error) => {
-            let remedy = match &error {
-                RegistryError::Corrupt { .. } => format!("to start over: mv {0} {0}.bad", path.display()),
-                _ => format!("see to its owner and mode, or choose another registry: ls -l {}", path.display()),
+            let remedy = match error.start_over() {
+                Some(ways) => format!("to start over: {ways}"),
+                None => format!("see to its owner and mode, or choose another registry: ls -l {}", path.display()),
             };
             return (vec![Finding::problem(ABOUT, error.to_string(), remedy)], None);
         }

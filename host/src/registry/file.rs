@@ -79,14 +79,15 @@ impl<'a> FileStore<'a> {
         beside(&self.path, "prev")
     }
 
-    fn make_directory(&self) -> Result<(), PathError> {
+    /// Makes the directory, and returns it if the user who named the file may not expect that.
+    fn make_directory(&self) -> Result<Option<&Path>, PathError> {
         match (&self.private_directory, self.path.parent()) {
-            (Some(directory), _) => create_private_dir(directory),
+            (Some(directory), _) => create_private_dir(directory).map(|()| None),
             // A directory that is there, such as /tmp, is as its owner wants it.
             (None, Some(directory)) if !directory.as_os_str().is_empty() && !directory.exists() => {
-                create_private_dir(directory)
+                create_private_dir(directory).map(|()| Some(directory))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
@@ -106,7 +107,7 @@ impl<'a> FileStore<'a> {
                 Ok((Snapshot { reservations, notices, source: None }, State::Newer(version)))
             }
             Err(_) if is_of_the_python_tool(&bytes) => Err(RegistryError::OfPythonTool { path: self.path.clone() }),
-            Err(why) => Ok((self.recover(why)?, State::Damaged)),
+            Err(why) => Ok((self.recover(Some(why))?, State::Damaged)),
         }
     }
 
@@ -115,14 +116,14 @@ impl<'a> FileStore<'a> {
         match read_private(&self.previous(), LARGEST)? {
             None => Ok((Snapshot::default(), State::Missing)),
             Some(_) => {
-                let mut snapshot = self.recover("it is missing".to_owned())?;
+                let mut snapshot = self.recover(None)?;
                 snapshot.notices = vec![Notice::Missing { path: self.path.clone(), previous: self.previous() }];
                 Ok((snapshot, State::Lost))
             }
         }
     }
 
-    fn recover(&self, why: String) -> Result<Snapshot, RegistryError> {
+    fn recover(&self, why: Option<String>) -> Result<Snapshot, RegistryError> {
         let previous = read_private(&self.previous(), LARGEST)?;
         match previous.as_deref().map(format::decode) {
             Some(Ok(Decoded::Whole { reservations, .. })) => {
@@ -219,7 +220,7 @@ impl Store for FileStore<'_> {
         &self,
         change: impl FnOnce(&mut Transaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.make_directory().map_err(RegistryError::from)?;
+        let made = self.make_directory().map_err(RegistryError::from)?;
         // A lock file is made beside a registry, and not beside a file of another program, which may lock itself by that name.
         if self.lock.symlink_metadata().is_err() {
             self.read()?;
@@ -233,6 +234,7 @@ impl Store for FileStore<'_> {
             let kept = Some(self.name_for_damaged());
             snapshot.notices = vec![Notice::Recovered { path: self.path.clone(), kept }];
         }
+        snapshot.notices.extend(made.map(|directory| Notice::MadeDirectory { directory: directory.to_owned() }));
         let mut transaction = Transaction::new(snapshot);
         let answer = change(&mut transaction)?;
         let written = match transaction.changed() || matches!(state, State::Damaged | State::Lost) {

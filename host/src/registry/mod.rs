@@ -85,29 +85,46 @@ pub enum RegistryError {
         undo: Box<RegistryError>,
     },
     /// Neither the file nor the copy of its former state can be understood.
-    #[error("{}", no_registry(.path, .previous.as_deref(), .why))]
+    #[error("{}", no_registry(.path, .previous.as_deref(), .why.as_deref()))]
     Corrupt {
         /// The registry.
         path: PathBuf,
         /// The copy of its former state, if there is one: damaged as well.
         previous: Option<PathBuf>,
-        /// What the parser said.
-        why: String,
+        /// What the parser said; none when the file is missing.
+        why: Option<String>,
     },
 }
 
-fn no_registry(path: &Path, previous: Option<&Path>, why: &str) -> String {
+impl RegistryError {
+    /// What to type for a registry without what cannot be understood, where that is what is wrong.
+    #[must_use]
+    pub fn start_over(&self) -> Option<String> {
+        let Self::Corrupt { path, previous, why } = self else { return None };
+        Some(start_over(why.as_ref().map(|_| path.as_path()), previous.as_deref()))
+    }
+}
+
+fn start_over(registry: Option<&Path>, previous: Option<&Path>) -> String {
     let aside = |path: &Path| format!("mv {0} {0}.bad", path.display());
-    let (state, ways) = match previous {
-        None => ("missing".to_owned(), aside(path)),
-        Some(previous) => {
-            (format!("damaged, too ({})", previous.display()), format!("{}; {}", aside(path), aside(previous)))
-        }
+    registry.into_iter().chain(previous).map(aside).collect::<Vec<_>>().join("; ")
+}
+
+fn no_registry(path: &Path, previous: Option<&Path>, why: Option<&str>) -> String {
+    let found = match why {
+        Some(why) => format!("is not a registry ({why})"),
+        None => "is missing".to_owned(),
+    };
+    let state = match previous {
+        None => "missing".to_owned(),
+        Some(previous) if why.is_none() => format!("damaged ({})", previous.display()),
+        Some(previous) => format!("damaged, too ({})", previous.display()),
     };
     format!(
-        "{} is not a registry ({why}), and its former state is {state}. Without it, a port in use could be handed out. If this is not \
-         meant to be a registry, pass another with --registry. To start over: {ways}",
-        path.display()
+        "{} {found}, and its former state is {state}. Without it, a port in use could be handed out. If this is not \
+         meant to be a registry, pass another with --registry. To start over: {}",
+        path.display(),
+        start_over(why.map(|_| path), previous)
     )
 }
 

@@ -40,6 +40,11 @@ pub enum Notice {
         /// Its former state.
         previous: PathBuf,
     },
+    /// The directory of a registry that the user named was not there.
+    MadeDirectory {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// Holders had reservations that the registry did not know.
     FromHolders {
         /// How many.
@@ -81,6 +86,9 @@ impl fmt::Display for Notice {
                 path.display(),
                 previous.display()
             ),
+            Self::MadeDirectory { directory } => {
+                write!(f, "{} was not there: made for the registry", directory.display())
+            }
             Self::FromHolders { reservations } => {
                 let plural = if *reservations == 1 { "reservation that is" } else { "reservations that are" };
                 write!(f, "the registry has lost {reservations} {plural} held: taken back from the hold files")

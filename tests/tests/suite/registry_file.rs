@@ -106,6 +106,35 @@ fn when_no_former_state_helps_nothing_is_chosen() {
 }
 
 #[test]
+fn a_way_to_start_over_is_one_that_can_be_followed() {
+    for missing in [false, true] {
+        let (sandbox, _) = used_twice();
+        write(sandbox.registry(), "damaged").unwrap();
+        write(previous(&sandbox), "damaged as well").unwrap();
+        if missing {
+            remove_file(sandbox.registry()).unwrap();
+        }
+        let refused = sandbox.portkeeper("status").refused(3);
+        let ways = refused.stderr.trim().rsplit("To start over: ").next().unwrap().to_owned();
+        let doctor = sandbox.portkeeper("doctor --json").exits(1).json();
+        assert!(doctor.to_string().contains(&format!("to start over: {ways}")), "{doctor}");
+        let _ = sandbox.shell(&format!("set -e; {}", ways.lines().next().unwrap())).ok();
+        let _ = sandbox.portkeeper("reserve").ok();
+    }
+}
+
+#[test]
+fn a_directory_that_is_made_for_a_named_registry_is_named() {
+    let sandbox = sandbox();
+    let path = sandbox.work().join("mistyped/deep/r.json");
+    let reserve = sandbox.portkeeper("reserve --registry").arg(&path);
+    let made = path.parent().unwrap().display().to_string();
+    reserve.ok().says(format!("{made} was not there: made for the registry"));
+    reserve.ok().is_silent();
+    sandbox.portkeeper("reserve").ok().is_silent();
+}
+
+#[test]
 fn a_newer_format_is_read_and_never_written() {
     let (sandbox, ports) = used_twice();
     let text = std::fs::read_to_string(sandbox.registry()).unwrap();
