@@ -83,6 +83,15 @@ fn name_the_project(error: ConfigError) -> CommandError {
     }
 }
 
+/// What to do where names cannot be reserved for the project, for a command that has no `--project`.
+fn trust_the_project(directory: &Path, name: &str) -> String {
+    let (directory, name) = (typed(directory), typed(name));
+    format!(
+        "if you trust it, reserve the name: portkeeper port {name} --project {directory}; \
+         or export PORTKEEPER_TRUSTED_DIRECTORIES={directory}"
+    )
+}
+
 fn identified(root: &Path) -> Result<Arc<Project>, CommandError> {
     Ok(Arc::new(Project::at(root).at(root)?))
 }
@@ -161,6 +170,12 @@ pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, C
     }
     let unknown =
         CommandError::usage(format_args!("`{name}` is no port, and no name of a port in {}", directory.display()));
+    // Here the name could not be reserved either, for a reason that the user has to know.
+    if let Err(refused) = config::find(&directory, &context.owners())
+        && let Problem::ForeignOwner { directory, .. } = &refused.problem
+    {
+        return Err(unknown.and(&refused).hint(trust_the_project(directory, name)));
+    }
     Err(match closest(name, mine().map(|(_, theirs, _)| theirs)) {
         Some(meant) => unknown.hint(format_args!("did you mean `{meant}`?")),
         None => unknown.hint("write a port as 8080, localhost:8080 or [::1]:8080; `portkeeper status` lists the names"),

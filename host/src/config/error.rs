@@ -52,6 +52,9 @@ pub enum Problem {
     /// The file cannot be read: the environment's fault, not the config's.
     #[error("the config cannot be read: {}", describe(.0))]
     Unreadable(io::Error),
+    /// The search for a config could not look here.
+    #[error("cannot be looked at: {}", describe(.0))]
+    Unseen(#[source] io::Error),
     /// It is a directory, a device, a pipe or the like.
     #[error("this is {0}, not a config file")]
     NotAFile(&'static str),

@@ -45,7 +45,7 @@ pub fn find_project<'a>(start: &'a Path, owners: &Owners) -> Result<ProjectPlace
         if let Some(name) = config_in(directory)? {
             return Found::searched(directory, name, owners).map(ProjectPlace::Config);
         }
-        if is_worktree_root(directory).map_err(unreadable)? {
+        if is_worktree_root(directory).map_err(unseen)? {
             return Ok(ProjectPlace::Worktree(directory));
         }
     }
@@ -66,9 +66,9 @@ fn config_in(directory: &Path) -> Result<Option<&'static str>, ConfigError> {
     }
 }
 
-/// What could not be looked at.
-fn unreadable(PathError { path, source }: PathError) -> ConfigError {
-    ConfigError::new(&path, Problem::Unreadable(source))
+/// Where the search could not look, its answer would be a guess.
+fn unseen(PathError { path, source }: PathError) -> ConfigError {
+    ConfigError::new(&path, Problem::Unseen(source))
 }
 
 /// Whether there is such a file. One that is not shown to this user is none; but a look that fails says nothing, and another config must

@@ -211,6 +211,15 @@ fn names_do_not_belong_to_a_strangers_project_unless_it_is_named() {
     }
     let port = format!("port web --project . --range {}-{}", ports.first(), ports.last());
     assert_eq!(sandbox.portkeeper(port).within(&shared).ok().is_silent().port(), ports.first());
+    for words in ["explain api", "kill api --yes", "wait api --timeout 1"] {
+        let refused = sandbox.portkeeper(words).within(&mine).refused(2);
+        refused.says("`api` is no port").says("dubious ownership");
+        refused.says(format!("portkeeper port api --project {}", shared.display()));
+    }
+    let doctor = sandbox.portkeeper("doctor --json").within(&mine).exits(1).json();
+    let finding = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["about"] == "config").unwrap();
+    assert!(finding["severity"] == "problem" && finding["what"].as_str().unwrap().contains("dubious ownership"));
+    assert!(finding["remedy"].as_str().unwrap().contains("PORTKEEPER_TRUSTED_DIRECTORIES="), "{finding}");
     sandbox.portkeeper("plugin list").within(&mine).ok().says("dubious ownership");
     sandbox.portkeeper("trust out.txt").within(&mine).refused(2).says("dubious ownership");
 }

@@ -53,9 +53,9 @@ fn a_worktree_whose_mark_cannot_be_looked_at_is_not_left() {
         let is_mark = call.name != "mkdir" && call.paths().iter().any(|path| path.ends_with("inner/.git"));
         if is_mark { Action::Fail(libc::EIO) } else { Action::Go }
     };
-    for words in ["prepare", "port web", "run web -- true"] {
+    for (words, code) in [("prepare", 3), ("port web", 3), ("run web -- true", 125)] {
         let traced = trace(&sandbox.portkeeper(words).within(&inner), fail).outcome;
-        traced.expect_code(3).says("inner/.git");
+        traced.expect_code(code).says("inner/.git: cannot be looked at: input/output error");
     }
     assert!(sandbox.reserved().is_empty());
 }
