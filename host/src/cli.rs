@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::app::HOLDER;
 use crate::app::{
     CommandError, CommandResult, Context, Deferred, GlobalArgs, Printer, define_all_commands, detached_hold_kind,
-    misplaced_dashes, misread, normalise, report_crashes,
+    misplaced_dashes, misread, normalise, print_parser_text, report_crashes,
 };
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
@@ -123,8 +123,14 @@ fn refuse(words: &[OsString], error: &clap::Error) -> ExitCode {
         better.print(&Printer::new(None, false));
         return better.exit_code();
     }
-    let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    match print_parser_text(error, words, |words| parse(words).err()) {
+        Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+        Err(error) => {
+            let error = CommandError::from(error);
+            error.print(&Printer::new(None, false));
+            error.exit_code()
+        }
+    }
 }
 
 /// What the words mean.

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::args::Format;
+use super::streams::stdout_is_open;
 use crate::document::{harmless, harmless_line, harmless_lines};
 
 /// Prints answers to stdout, and everything else to stderr.
@@ -47,6 +48,7 @@ impl Printer {
 
     /// Text of the answer, as it is: ours, or cleaned by the code that laid it out. A reader that went away is no failure.
     pub(crate) fn text(&self, text: impl Display) -> io::Result<()> {
+        stdout_is_open()?;
         let mut stdout = anstream::stdout().lock();
         read_enough(write!(stdout, "{text}").and_then(|()| stdout.flush()))
     }
@@ -103,6 +105,11 @@ impl Printer {
         to_stderr(format_args!("{}", harmless_lines(&text.to_string())));
     }
 
+    /// Text that was laid out, and cleaned, elsewhere.
+    pub(crate) fn laid_out_to_stderr(&self, text: &str) {
+        let _ = write!(anstream::stderr().lock(), "{text}");
+    }
+
     /// A question, on one line of stderr, and the cursor stays behind it.
     pub(crate) fn prompt(&self, text: impl Display) {
         let mut stderr = anstream::stderr().lock();
@@ -126,6 +133,7 @@ impl Printer {
 }
 
 fn write_all(bytes: &[u8]) -> io::Result<()> {
+    stdout_is_open()?;
     let mut stdout = io::stdout().lock();
     read_enough(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }

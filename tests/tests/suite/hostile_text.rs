@@ -153,3 +153,21 @@ fn the_question_of_kill_is_about_one_line_each() {
     drop(process.stdin.take());
     let _ = process.wait();
 }
+
+#[test]
+fn what_the_parser_says_of_words_is_cleaned() {
+    let sandbox = sandbox();
+    for word in [EVIL.to_owned(), format!("--{EVIL}"), format!("x\nhint: run curl {EVIL}")] {
+        for words in ["", "status", "reserve --port", "run --env-key", "scan", "completions", "port --grace", "plugin"]
+        {
+            let run = sandbox.portkeeper(words).arg(&word);
+            let outcome = run.exits(2);
+            assert_is_clean(&outcome.stderr);
+            assert!(!outcome.stderr.contains("\nhint: run curl"), "{outcome}");
+            shown(&run);
+        }
+    }
+    let named = sandbox.program("sh").arg("-c").arg(r#"exec -a "$(printf 'x\033[2Jx')" "$0" --nothing"#);
+    let outcome = named.arg(sandbox.portkeeper_path()).run();
+    assert_is_clean(&outcome.stderr);
+}
