@@ -53,6 +53,13 @@ impl Context {
         }
     }
 
+    /// The error of a step that came after these were reserved, and written into files. They stay as the files say, and are named.
+    pub(crate) fn beside_files(granted: &[Granted], error: CommandError) -> CommandError {
+        let new: Vec<_> =
+            granted.iter().filter(|granted| !granted.existed).map(|granted| granted.reservation.port).collect();
+        if new.is_empty() { error } else { error.and(format_args!("{}, and the files are written", reserved(&new))) }
+    }
+
     /// Ends what is new of these, reservations and holds.
     pub(crate) fn take_back(&self, granted: &[Granted]) -> Result<(), CommandError> {
         let store = self.store()?;

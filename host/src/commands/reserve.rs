@@ -187,8 +187,11 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     let holder = match keeper.take_holder() {
         Ok(holder) => holder,
         Err(error) => {
-            context.take_back(&granted)?;
-            return Err(CommandError::environment(format_args!("the port cannot be held: {}", describe(&error))));
+            let error = CommandError::environment(format_args!("the port cannot be held: {}", describe(&error)));
+            return Err(match args.selection.env_file() {
+                Some(_) => Context::beside_files(&granted, error),
+                None => context.without(&granted, error),
+            });
         }
     };
     let answer = answer(context, args, &granted);

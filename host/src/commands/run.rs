@@ -145,7 +145,8 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
         // The command has ended, and its code matters more; the reservations end with their process.
         context.printer.warn(error);
     }
-    Ok(ExitCode::from(match ended? {
+    let ended = ended.map_err(|error| ports.without_run(context, error.into()))?;
+    Ok(ExitCode::from(match ended {
         Ended::Code(code) => u8::try_from(code).unwrap_or(u8::MAX),
         Ended::Signal(signal) => 128 + u8::try_from(signal).unwrap_or_default(),
     }))

@@ -95,6 +95,26 @@ fn ports_that_are_never_reported_are_given_back() {
 }
 
 #[test]
+fn an_answer_that_goes_nowhere_is_an_error() {
+    let sandbox = sandbox();
+    for words in
+        ["reserve --ttl 1h", "port --global web", "status --json", "list --json", "completions bash", "gc --json"]
+    {
+        let closed = sandbox.shell(&format!("portkeeper {words} >&-")).exits(3);
+        closed.says("the answer cannot be written: standard output is closed");
+        assert!(sandbox.reserved().is_empty(), "{words}");
+    }
+    for words in ["--help", "--version", "status --help", "plugin -h", "help scan"] {
+        let full = sandbox.shell(&format!("portkeeper {words} > /dev/full")).exits(3);
+        full.says("the answer cannot be written: no space left on device");
+        sandbox.shell(&format!("portkeeper {words} >&-")).exits(3).says("standard output is closed");
+        let _ = sandbox.shell(&format!("portkeeper {words} > /dev/null")).ok();
+        let _ = sandbox.shell(&format!("set -o pipefail; portkeeper {words} | true")).run().expect_code(0);
+    }
+    let _ = sandbox.shell("portkeeper run -- true >&-").ok();
+}
+
+#[test]
 fn what_is_done_before_an_answer_fails_is_named() {
     let (sandbox, ports) = (sandbox(), Ports::take(2));
     let written = sandbox.shell("portkeeper reserve --write-env WEB > /dev/full").exits(3);
@@ -123,6 +143,9 @@ fn a_run_that_does_not_come_to_be_leaves_no_name_and_takes_no_hold() {
     let run = sandbox.portkeeper("run --global web --env-key A --env-key B -- true");
     run.exits(125).says("--env-key was given 2 times for 1 port");
     assert_eq!(sandbox.reserved(), [0; 0], "a name that is new");
+    let run = sandbox.portkeeper(format!("run --global web --port {} -- ./{{PORT}}/no-such-program", ports.at(1)));
+    run.exits(127).says("was not found");
+    assert_eq!(sandbox.reserved(), [0; 0], "a name that is new, of a command that was never run");
     listener.kill();
     let answer = sandbox.portkeeper(format!("reserve --hold --port {}", ports.at(1))).ok().json();
     let holder = HolderProcess::of(&answer);
@@ -130,6 +153,34 @@ fn a_run_that_does_not_come_to_be_leaves_no_name_and_takes_no_hold() {
     run.exits(127).says("no-such-program");
     assert!(holder.runs() && sandbox.status()[0]["held"] == true);
     let _ = sandbox.portkeeper("release --all --yes").ok();
+}
+
+/// What is written into files stays reserved, as the files say, and is named.
+#[test]
+fn a_run_that_does_not_come_to_be_names_what_its_files_say() {
+    let (sandbox, ports) = (sandbox(), Ports::take(3));
+    let missing = "-- ./{PORT}/no-such-program";
+    let stays = |port: u16| format!("port {port} is reserved, and the files are written");
+    let run = sandbox.portkeeper(format!("run --write-env WEB --port {} {missing}", ports.at(0)));
+    run.exits(127).says("was not found").says(stays(ports.at(0)));
+    assert_eq!(sandbox.read(".env"), format!("WEB={}\n", ports.at(0)));
+    assert_eq!(sandbox.reserved(), [ports.at(0)]);
+    sandbox.write("pk.config.json", one_port(&ports, json!([{ "type": "env" }])).to_string());
+    let port = |outcome: portkeeper_tests::Outcome| {
+        let new = sandbox.reserved().into_iter().find(|port| *port != ports.at(0)).unwrap();
+        outcome.says(stays(new));
+        new
+    };
+    let new = port(sandbox.portkeeper(format!("run -c pk.config.json {missing}")).exits(127));
+    // What was there before is no news.
+    let again = sandbox.portkeeper(format!("run -c pk.config.json {missing}")).exits(127);
+    assert!(!again.stderr.contains("the files are written"), "{again}");
+    let listener = sandbox.listener("127.0.0.1", new);
+    let config = json!({ "ports": [{ "key": "SERVICE_PORT" }, { "key": "API" }], "outputs": [{ "type": "env" }] });
+    sandbox.write("pk.config.json", config.to_string());
+    let run = sandbox.portkeeper("run -c pk.config.json -- true").exits(125);
+    run.says(format!("port {new} of SERVICE_PORT is in use")).says("is reserved, and the files are written");
+    drop(listener);
 }
 
 /// A holder that does not answer is killed only when its file says that it has no other ports; a file that cannot be read says nothing.

@@ -13,12 +13,38 @@ use crate::model::{Guarantee, Hold, HoldKind, Lease, Port, Protocol, Reservation
 use crate::os::{self, Liveness};
 use crate::prepare::{Job, Mode, prepare};
 use crate::registry::{FileStore, RegistryError, Store};
-use crate::reserve::{GRACE, Machine, Request, World, reserve};
+use crate::reserve::{GRACE, Granted, Machine, Request, World, reserve};
 
 /// The ports of a run, in the order in which they were asked for. Never empty.
 pub(super) struct Ports<'a> {
     store: &'a FileStore<'static>,
     pub(super) ports: Vec<RunningPort>,
+    origin: Origin,
+}
+
+/// What was reserved for a run before anything was held, and outlasts it.
+enum Origin {
+    /// Nothing: what is new ends with this process.
+    Process,
+    /// Names. Those that are new are given back if nothing is run.
+    Names(Vec<Granted>),
+    /// Names that stand in files, and stay.
+    Files(Vec<Granted>),
+}
+
+impl Origin {
+    /// The error of a run that did not come to be. What it leaves is given back, or named.
+    fn without_run(&self, context: &Context, error: CommandError) -> CommandError {
+        match self {
+            Self::Process => error,
+            Self::Names(granted) => context.without(granted, error),
+            Self::Files(granted) => Context::beside_files(granted, error),
+        }
+    }
+}
+
+fn reservations(granted: &[Granted]) -> impl Iterator<Item = Reservation> {
+    granted.iter().map(|granted| granted.reservation.clone())
 }
 
 /// One of them.
@@ -42,16 +68,19 @@ impl<'a> Ports<'a> {
         let keys = keys(env_keys, file.as_ref().map(|file| file.keys.as_slice()), selection.key(), requests.len())?;
         let machine = context.machine(store)?;
         let holder = selection.exact_port().and_then(|_| held_by_holder(store, &machine, &requests[0]).transpose());
+        let mut origin = Origin::Process;
         let reserved = match (holder, file) {
             (Some(reservation), _) => vec![taken_over(store, reservation?)?],
             (None, Some(file)) => {
                 let granted = write_env(context, &file, requests, store, &machine)?;
-                held_now(store, granted.into_iter().map(|granted| granted.reservation))?
+                let held = held_now(store, reservations(&granted));
+                origin = Origin::Files(granted);
+                held.map_err(|error| origin.without_run(context, error))?
             }
             (None, None) => new(context, store, machine, requests)?,
         };
         let port = |((reservation, held), keys)| RunningPort { keys, reservation, held: Some(held) };
-        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect() })
+        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect(), origin })
     }
 
     /// The ports of names, old and new. A name that could be one is an environment variable, too.
@@ -64,14 +93,15 @@ impl<'a> Ports<'a> {
     ) -> Result<Self, CommandError> {
         let keys = keys(env_keys, None, selection.key(), names.names.len())?;
         let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store)?)?;
-        let reservations = granted.iter().map(|granted| granted.reservation.clone());
-        let reserved = held_now(store, reservations).map_err(|error| context.without(&granted, error))?;
+        let reserved = held_now(store, reservations(&granted));
+        let origin = Origin::Names(granted);
+        let reserved = reserved.map_err(|error| origin.without_run(context, error))?;
         let port = |((reservation, held), mut keys): ((Reservation, HeldPort), Vec<String>)| {
             let name = reservation.name().map(|name| name.name.clone());
             keys.splice(0..0, name.filter(|name| env_key(name).is_ok()));
             RunningPort { keys, reservation, held: Some(held) }
         };
-        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect() })
+        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect(), origin })
     }
 
     /// The ports of a config, whose files are written.
@@ -84,12 +114,14 @@ impl<'a> Ports<'a> {
         let machine = context.machine(store)?;
         let report = prepare(&Job::of_config(config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
-        let reserved = held_now(store, report.granted.into_iter().map(|granted| granted.reservation))?;
+        let reserved = held_now(store, reservations(&report.granted));
+        let origin = Origin::Files(report.granted);
+        let reserved = reserved.map_err(|error| origin.without_run(context, error))?;
         let port = |(reservation, held): (Reservation, HeldPort)| {
             let key = reservation.name().map(|name| name.name.clone()).unwrap_or_default();
             RunningPort { keys: vec![key], reservation, held: Some(held) }
         };
-        Ok(Self { store, ports: reserved.into_iter().map(port).collect() })
+        Ok(Self { store, ports: reserved.into_iter().map(port).collect(), origin })
     }
 
     /// What the command is advertised: each port under its keys, the first of them as PORT, and the host.
@@ -155,6 +187,11 @@ impl<'a> Ports<'a> {
             }
             true
         })
+    }
+
+    /// The error of a run whose command was never started. What it leaves is given back, or named.
+    pub(super) fn without_run(&self, context: &Context, error: CommandError) -> CommandError {
+        self.origin.without_run(context, error)
     }
 
     /// Gives the ports back. Names, and what has a time, stay.
