@@ -20,7 +20,8 @@ impl Documented for GcArgs {
     const HELP: Help = Help {
         description: "\
             A reservation is stale only when that is proven: its process has ended, its time is up, nothing listens after its grace \
-            period, or its project's directory is gone. Every reserve removes most of them on its way, too.",
+            period, its project's directory is gone, or the network namespace that it was made in: one of an earlier boot, or, where root \
+            can see it, one that nothing is in or refers to any more. Every reserve removes most of them on its way, too.",
         examples: &[
             ("portkeeper gc --dry-run", "Print what would be removed"),
             ("portkeeper gc --json", "Remove stale reservations and print them as JSON"),

@@ -55,7 +55,7 @@ impl Documented for ReleaseArgs {
     const HELP: Help = Help {
         description: "\
             A port or name that is not reserved is an error (exit code 1); the others are released all the same. Reservations of other \
-            machines, containers and network namespaces that share the registry stay.",
+            machines, containers and network namespaces that share the registry stay, unless their network namespace is gone (see gc).",
         examples: &[
             ("portkeeper release 8888", "Release a port"),
             ("portkeeper release web api", "Release names of this project"),

@@ -6,6 +6,8 @@
 
 mod handle;
 pub mod inspect;
+#[cfg(target_os = "linux")]
+mod namespaces;
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -83,6 +85,15 @@ pub fn process_id(pid: u32) -> Result<Option<ProcessId>, PathError> {
 #[must_use]
 pub fn liveness(process: &ProcessId) -> Liveness {
     platform::liveness(process)
+}
+
+/// The inodes of all network namespaces that there still are; none where not all of them can be seen.
+#[must_use]
+pub fn network_namespaces() -> Option<std::collections::HashSet<u64>> {
+    #[cfg(target_os = "linux")]
+    return namespaces::network_namespaces();
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// Whether the process has this very file open. False where that cannot be seen.

@@ -25,6 +25,8 @@ pub struct Machine {
     /// What tells of listeners only.
     listeners: Tables,
     processes: OnceCell<Processes>,
+    /// All network namespaces; none where not all can be seen.
+    networks: OnceCell<Option<HashSet<u64>>>,
     holds: Option<HoldDirectory>,
     /// One holder may have many ports, and is looked at once.
     holders: RefCell<HashMap<HoldId, Liveness>>,
@@ -58,6 +60,7 @@ impl Machine {
             tables: Tables::default(),
             listeners: Tables::default(),
             processes: OnceCell::new(),
+            networks: OnceCell::new(),
             holds: None,
             holders: RefCell::default(),
             keeper: None,
@@ -161,6 +164,11 @@ impl World for Machine {
 
     fn liveness(&self, process: &ProcessId) -> Liveness {
         os::liveness(process)
+    }
+
+    fn is_network_gone(&self, inode: u64) -> bool {
+        let all = self.networks.get_or_init(os::network_namespaces);
+        all.as_ref().is_some_and(|all| !all.contains(&inode))
     }
 
     fn presence(&self, project: &Project) -> Presence {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::recover::{recover, release_hold};
-use super::stale::{Stale, is_held, why_stale};
+use super::stale::{Stale, is_held, is_network_gone, why_stale};
 use super::world::World;
 use crate::fs::PathError;
 use crate::hold::HoldError;
@@ -41,8 +41,8 @@ pub struct Collected {
     pub notices: Vec<Notice>,
 }
 
-/// Ends the reservations of this place for which `leaves` is true, with their holds. Those of other places stay: from here nobody
-/// can tell what they keep.
+/// Ends the reservations of this place for which `leaves` is true, with their holds, and those of network namespaces that are gone. Those of
+/// other places stay: from here nobody can tell what they keep.
 ///
 /// Holders are asked without the registry's lock, because one that is stuck must not stop everybody else. They are found even when
 /// the registry is lost.
@@ -58,8 +58,8 @@ pub fn release(
     let (mut held, mut notices) = (Vec::new(), Vec::new());
     let first = store.transaction(|transaction| {
         notices = recover_with_notices(transaction, world)?;
-        let mut is_meant =
-            |reservation: &Reservation| here.shares_ports_with(&reservation.place) && leaves(reservation);
+        let is_of_here = |each: &Reservation| here.shares_ports_with(&each.place) || is_network_gone(each, world);
+        let mut is_meant = |reservation: &Reservation| is_of_here(reservation) && leaves(reservation);
         held =
             transaction.reservations().iter().filter(|each| is_held(each, world) && is_meant(each)).cloned().collect();
         Ok::<_, RegistryError>(transaction.remove(|each| is_meant(each) && !held.contains(each)))
@@ -107,7 +107,7 @@ pub fn collect(store: &impl Store, world: &impl World) -> Result<Collected, Regi
         notices = recover_with_notices(transaction, world)?;
         world.sweep()?;
         let now = world.now();
-        Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_stale(reservation, now, world)))
+        Ok::<_, RegistryError>(remove_stale(transaction, |reservation| why_over(reservation, now, world)))
     })?;
     // A holder that does not let go is found again by its file.
     let _ = release_hold(released.iter().map(|released| &released.reservation), world);
@@ -123,6 +123,7 @@ pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Result<Collecte
     let unclear = recover(&mut rehearsal, world)?.unclear();
     let notices = snapshot.notices().iter().cloned().chain(unclear).collect();
     let now = world.now();
+<<<<<<< HEAD
     Ok(Collected { released: remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world)), notices })
 }
 
@@ -130,6 +131,14 @@ pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Result<Collecte
 fn recover_with_notices(transaction: &mut Transaction, world: &impl World) -> Result<Vec<Notice>, PathError> {
     let recovered = recover(transaction, world)?;
     Ok(transaction.notices().iter().cloned().chain(recovered.notices()).collect())
+=======
+    Ok(remove_stale(&mut rehearsal, |reservation| why_over(reservation, now, world)))
+}
+
+/// Why the reservation is no longer alive, if it takes a long look to see that.
+fn why_over(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
+    why_stale(reservation, now, world).or_else(|| is_network_gone(reservation, world).then_some(Stale::NetworkGone))
+>>>>>>> 81926bc (gc: reservations of network namespaces that are gone)
 }
 
 /// Ends the stale ones that are cheap to tell.

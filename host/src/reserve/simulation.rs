@@ -29,6 +29,7 @@ pub(super) struct Simulation {
     pub(super) keeper: Holders,
     pub(super) ended: RefCell<HashSet<u32>>,
     pub(super) gone: RefCell<HashSet<String>>,
+    pub(super) gone_networks: RefCell<HashSet<u64>>,
     /// How often the kernel was asked about a port.
     pub(super) probes: Cell<usize>,
 }
@@ -45,6 +46,7 @@ impl Simulation {
             ports,
             ended: RefCell::default(),
             gone: RefCell::default(),
+            gone_networks: RefCell::default(),
             probes: Cell::default(),
         }
     }
@@ -102,6 +104,10 @@ impl World for Simulation {
 
     fn liveness(&self, process: &ProcessId) -> Liveness {
         if self.ended.borrow().contains(&process.pid) { Liveness::Ended } else { Liveness::Alive }
+    }
+
+    fn is_network_gone(&self, inode: u64) -> bool {
+        self.gone_networks.borrow().contains(&inode)
     }
 
     fn presence(&self, project: &Project) -> Presence {

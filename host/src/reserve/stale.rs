@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::GRACE;
 use super::world::{Presence, World};
-use crate::model::{Boots, Lease, LeaseName, Moment, ProcessId, Reservation};
+use crate::model::{Boots, Lease, LeaseName, Moment, NetworkNamespace, ProcessId, Reservation};
 use crate::os::Liveness;
 
 /// Why a reservation is no longer alive.
@@ -39,6 +39,8 @@ pub enum Stale {
         /// The directory.
         path: PathBuf,
     },
+    /// The network namespace that it was made in is gone, and its ports with it.
+    NetworkGone,
     /// Whoever reserved it died before writing it into any file.
     NeverWritten,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Stale {
             }
             Self::TimeOver { until } => write!(f, "its time was up at {until:.0}"),
             Self::ProjectGone { path } => write!(f, "its project {} is gone", path.display()),
+            Self::NetworkGone => f.write_str("its network namespace is gone"),
             Self::NeverWritten => f.write_str("the command that made it ended before it wrote the port anywhere"),
         }
     }
@@ -82,6 +85,18 @@ pub fn why_stale(reservation: &Reservation, now: Moment, world: &impl World) -> 
         Lease::Named(name) => return project_gone(name, world),
     };
     of_lease.or_else(|| holder_ended(reservation, world))
+}
+
+/// Whether the reservation's ports are provably no more, so that nothing can live on them: it was made in a network namespace of an earlier
+/// boot of this machine, or in one that no process is in and nothing refers to. That can be a long look at all processes.
+pub(super) fn is_network_gone(reservation: &Reservation, world: &impl World) -> bool {
+    let (here, there) = (world.place(), &reservation.place);
+    let NetworkNamespace::Inode(inode) = there.network else { return false };
+    match here.boots(there) {
+        Boots::Same => here.network != there.network && world.is_network_gone(inode),
+        Boots::Different => !here.machine.is_empty() && here.machine == there.machine,
+        Boots::Unknown => false,
+    }
 }
 
 /// Whether the sockets of the reservation's hold are still there; none when it has no hold.

@@ -1,12 +1,13 @@
 //! The rules of choosing, keeping and ending, against a simulated world.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::simulation::{Memory, Simulation, grace, named, place, port, range, request, timed};
 use super::*;
-use crate::model::{Lease, NetworkNamespace, ProcessId};
+use crate::model::{Lease, NetworkNamespace, Place, ProcessId};
 use crate::probe::PortState;
 use crate::registry::Store;
 
@@ -132,6 +133,61 @@ mod choosing {
         assert_eq!(stale_ports(&store, &world), [8000], "only the own one is judged");
         assert_eq!(release(&store, &world, |_| true).unwrap().released.len(), 1);
         assert_eq!(store.ports(), [8000]);
+    }
+}
+
+mod networks {
+    use super::*;
+
+    /// A name in the network namespace 7, and the world outside of it.
+    fn outside() -> (Memory, Simulation) {
+        let (store, mut world) = (Memory::default(), Simulation::new());
+        world.place = place("b", NetworkNamespace::Inode(7), 1);
+        reserve_one(&store, &world, within(8000, 8000), named("WEB", "/a")).unwrap();
+        world.place = place("b", NetworkNamespace::Initial, 1);
+        (store, world)
+    }
+
+    fn collected(store: &Memory, world: &Simulation) -> Vec<Stale> {
+        let planned = would_collect(&store.snapshot().unwrap(), world).unwrap();
+        let done = collect(store, world).unwrap().released;
+        assert_eq!(planned, done);
+        done.into_iter().map(|released| released.why).collect()
+    }
+
+    #[test]
+    fn what_was_made_in_a_network_namespace_is_collected_when_that_is_gone() {
+        let (store, world) = outside();
+        world.pass(1_000_000);
+        assert_eq!(collected(&store, &world), []);
+        world.gone_networks.borrow_mut().insert(8);
+        assert_eq!(collected(&store, &world), [], "another one is gone");
+        world.gone_networks.borrow_mut().insert(7);
+        assert_eq!(collected(&store, &world), [Stale::NetworkGone]);
+        assert!(store.ports().is_empty());
+    }
+
+    #[test]
+    fn no_network_namespace_but_the_first_outlives_its_boot() {
+        let (store, mut world) = outside();
+        world.reboot();
+        let here = Arc::clone(&world.place);
+        for unknown in ["", "another"] {
+            world.place = Arc::new(Place { machine: unknown.into(), ..(*here).clone() });
+            assert_eq!(collected(&store, &world), [], "it may be of another machine");
+        }
+        world.place = Arc::new(Place { boot: String::new(), ..(*here).clone() });
+        assert_eq!(collected(&store, &world), [], "the boot is hidden");
+        world.place = here;
+        assert_eq!(collected(&store, &world), [Stale::NetworkGone]);
+    }
+
+    #[test]
+    fn what_is_gone_can_be_released_from_elsewhere() {
+        let (store, world) = outside();
+        assert!(release(&store, &world, |_| true).unwrap().released.is_empty());
+        world.gone_networks.borrow_mut().insert(7);
+        assert_eq!(release(&store, &world, |_| true).unwrap().released.len(), 1);
     }
 }
 

@@ -43,6 +43,12 @@ pub trait World {
     /// Whether a process of this place still runs.
     fn liveness(&self, process: &ProcessId) -> Liveness;
 
+    /// Whether a network namespace of this boot of the machine is provably gone.
+    fn is_network_gone(&self, inode: u64) -> bool {
+        let _ = inode;
+        false
+    }
+
     /// Whether a project's directory is still there.
     fn presence(&self, project: &Project) -> Presence;
 

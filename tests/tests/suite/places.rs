@@ -1,6 +1,9 @@
 //! One registry, seen from several network and process namespaces.
 
-use portkeeper_tests::{Namespace, Own, Ports, StandIn, all_at_once};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use portkeeper_tests::{Namespace, Own, Ports, StandIn, all_at_once, program_or_skip, skipped};
 
 use crate::sandbox;
 
@@ -38,6 +41,67 @@ fn what_is_reserved_in_another_network_namespace_is_never_collected_from_here() 
     assert_eq!(sandbox.portkeeper("status --here --json").ok().json(), serde_json::json!([]));
     assert_eq!(gc.inside(&there).ok().json()["released"][0]["port"], ports.first());
     assert!(sandbox.reserved().is_empty());
+}
+
+/// Whether all network namespaces of the machine can be seen here: by root, and not from within a container.
+fn all_or_skip() -> bool {
+    // The pid namespace that the machine starts with (`PROC_PID_INIT_INO`, linux/proc_ns.h).
+    let outside = std::fs::metadata("/proc/self/ns/pid").is_ok_and(|pids| pids.ino() == 0xEFFF_FFFC);
+    let all = outside && rustix::process::geteuid().is_root() && std::fs::read_link("/proc/1/ns/net").is_ok();
+    if !all {
+        skipped("ROOT", "only root, outside of containers, can see that a network namespace is gone");
+    }
+    all
+}
+
+/// Keeps a network namespace alive that no process is in: by a descriptor of it, and by a socket.
+const KEEP: &str = "
+import ctypes, os, socket, sys
+how, ours = sys.argv[1], os.open(sys.argv[2], os.O_RDONLY)
+kept = os.open('/proc/self/ns/net', os.O_RDONLY) if how == 'descriptor' else socket.create_server(('127.0.0.1', 0))
+assert ctypes.CDLL(None).setns(ours, 0) == 0
+os.close(ours)
+print('ready', flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn what_was_reserved_in_a_network_namespace_that_is_gone_is_collected() {
+    if !all_or_skip() || program_or_skip("python3").is_none() {
+        return;
+    }
+    for how in ["descriptor", "socket"] {
+        let Some(there) = Namespace::or_skip(Own::Network) else { return };
+        let (sandbox, ports) = (sandbox(), Ports::take(2));
+        let reserve = |port| sandbox.portkeeper(format!("reserve --global name-{port} --port {port}"));
+        for port in [ports.at(0), ports.at(1)] {
+            let _ = reserve(port).inside(&there).ok();
+        }
+        let gc = || sandbox.portkeeper("gc").ok().json()["released"].clone();
+        assert_eq!(gc(), serde_json::json!([]), "it lives");
+        let ours = format!("/proc/{}/ns/net", std::process::id());
+        let keep = sandbox.program("python3").words("-c").arg(KEEP).arg(how).arg(ours);
+        let keeper = StandIn::start(keep.inside(&there).command());
+        drop(there);
+        assert_eq!(gc(), serde_json::json!([]), "{how}: it lives, though no process is in it");
+        sandbox.portkeeper(format!("release {}", ports.at(0))).refused(1);
+        keeper.kill();
+        // While other processes start and end it may be that not all could be seen.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while sandbox.portkeeper(format!("release {}", ports.at(0))).run().code() != Some(0) {
+            assert!(Instant::now() < deadline, "{how}: it is gone");
+        }
+        loop {
+            let released = gc();
+            if released != serde_json::json!([]) {
+                assert_eq!(released[0]["port"], ports.at(1), "{released}");
+                assert_eq!(released[0]["why"], "its network namespace is gone", "{released}");
+                break;
+            }
+            assert!(Instant::now() < deadline, "{how}: it is gone");
+        }
+        assert!(sandbox.reserved().is_empty());
+    }
 }
 
 #[test]
