@@ -24,6 +24,11 @@ pub(crate) fn time_to_live(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A time that was measured, for people: no finer than it was looked.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,7 @@ pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, env_key};
 pub(crate) use context::Context;
 pub(crate) use crash::report_crashes;
 pub(crate) use deferred::{Deferred, define_all_commands};
-pub(crate) use duration::{duration, time_to_live};
+pub(crate) use duration::{duration, seconds, time_to_live};
 pub(crate) use error::{About, CommandError, CommandResult};
 pub(crate) use help::{Documented, Help};
 #[cfg(target_os = "linux")]

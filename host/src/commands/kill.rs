@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PortAsked, duration, port_asked};
+use crate::app::{
+    CommandError, CommandResult, Context, Documented, Format, Help, PortAsked, duration, port_asked, seconds,
+};
 use crate::explain::{Decision, Explanation, Seat, explain};
 use crate::kill::{Ended, How, Plan, Refusal, Sharer, plan};
 use crate::model::{Port, Protocol};
@@ -80,12 +82,10 @@ pub(crate) fn run(context: &Context, args: &KillArgs) -> CommandResult {
             Err(refusal) => refusals.push(refusal.into()),
         }
     }
-    for Ended { pid, command, how, .. } in answers.iter().flat_map(|(_, ended)| ended) {
+    for Ended { pid, command, how, after, .. } in answers.iter().flat_map(|(_, ended)| ended) {
         if *how == How::Killed {
-            let patience = args.timeout.as_secs_f64();
-            context
-                .printer
-                .note(format_args!("{command} (pid {pid}) did not end within {patience} s, so it was killed"));
+            let after = seconds(*after);
+            context.printer.note(format_args!("{command} (pid {pid}) did not end within {after} s, so it was killed"));
         }
     }
     if !answers.is_empty() {
@@ -128,7 +128,7 @@ fn successors(
                     Some(_) => CONFIRMED,
                     None => REBIRTH,
                 });
-                found.push(started_again(asked.port, args.protocol, &seat));
+                found.push(still_taken(asked.port, args, &seat));
             }
         }
         let patience = waits.into_iter().max().unwrap_or(if watched { REBIRTH } else { Duration::ZERO });
@@ -139,11 +139,21 @@ fn successors(
     }
 }
 
-fn started_again(port: Port, protocol: Protocol, seat: &Seat) -> CommandError {
+/// Only what this very command would end has come since. The rest was there before, or is something else: what ends that is another way.
+fn still_taken(port: Port, args: &KillArgs, seat: &Seat) -> CommandError {
+    let protocol = args.protocol;
     let who = seat.process.as_ref().map_or_else(|| "a process that cannot be seen".to_owned(), ToString::to_string);
-    CommandError::no(format_args!("{protocol} port {port} has {who} now")).hint(format_args!(
-        "something starts it again; stop that instead, see `started by` in `portkeeper explain {port}`"
-    ))
+    let is_new = match seat.decision {
+        Decision::Kill => true,
+        Decision::KillWithForce(_) => args.force,
+        _ => false,
+    };
+    let hint = if is_new {
+        format!("something starts it again; stop that instead, see `started by` in `portkeeper explain {port}`")
+    } else {
+        seat.way_out(port)
+    };
+    CommandError::no(format_args!("{protocol} port {port} has {who} now")).hint(hint)
 }
 
 fn look(context: &Context, asked: &PortAsked, directory: &Path) -> Result<Explanation, CommandError> {

@@ -45,7 +45,13 @@ impl Explanation {
             Verdict::Lingering => format!(
                 "a server that sets SO_REUSEADDR can have it now, others in a minute: portkeeper reserve --port {port}"
             ),
-            Verdict::ReservedForYou => format!("start your server on it, or give it back: portkeeper release {port}"),
+            Verdict::ReservedForYou => match self.claim().and_then(|claim| claim.orphan) {
+                Some(pid) => format!(
+                    "the command that it is reserved for still runs, without its portkeeper: end it (kill {pid}), or give the port \
+                     back: portkeeper release {port}"
+                ),
+                None => format!("start your server on it, or give it back: portkeeper release {port}"),
+            },
             Verdict::Reserved => self.another(),
             Verdict::Yours => match self.holder() {
                 Some(seat) if matches!(seat.decision, Decision::Kill | Decision::KillWithForce(_)) => {

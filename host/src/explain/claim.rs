@@ -20,6 +20,8 @@ pub struct Claim {
     pub stale: Option<Stale>,
     /// Whether the sockets of its hold are still there, if it has one.
     pub holder: Option<Liveness>,
+    /// The command that it is for, if that still runs and the portkeeper that ran it does not.
+    pub orphan: Option<u32>,
     /// Whose it is.
     pub whose: Whose,
 }
@@ -50,10 +52,12 @@ impl Whose {
 
 impl Claim {
     pub(super) fn of(reservation: &Reservation, machine: &Machine, reach: &Reach) -> Self {
+        let holder = holder_of(reservation, machine);
         Self {
+            orphan: orphan(reservation, machine).filter(|_| holder == Some(Liveness::Ended)),
             here: machine.place().shares_ports_with(&reservation.place),
             stale: why_stale(reservation, machine.now(), machine),
-            holder: holder_of(reservation, machine),
+            holder,
             whose: Whose::of(reservation, reach),
             reservation: reservation.clone(),
         }
@@ -85,4 +89,12 @@ impl Claim {
             (Lease::Held | Lease::Timed { .. } | Lease::Grace { .. }, _) => owner.unwrap_or_else(|| "you".to_owned()),
         }
     }
+}
+
+/// The process that the port of a `run` is for. What has asked to hold a port for some process has not started it.
+fn orphan(reservation: &Reservation, machine: &Machine) -> Option<u32> {
+    let Lease::Process(process) = &reservation.lease else { return None };
+    reservation.hold.as_ref().filter(|hold| hold.file.is_none())?;
+    let is_seen = machine.place().shares_processes_with(&reservation.place);
+    (is_seen && machine.liveness(process) == Liveness::Alive).then_some(process.pid)
 }

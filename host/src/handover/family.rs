@@ -1,14 +1,21 @@
 //! The processes that come from this one (Linux). Orphans stay among them, because it is their reaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)).
+//!
+//! Not all of them need be the command's: a shell that has started others in the background may become this process (`exec`). Theirs are
+//! adopted as well, and nothing that the kernel tells of an orphan says who its parent was. So in this case, and only in this, what comes
+//! from the command has a mark in its environment.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getpgrp, getsid, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getpgrp, getsid, test_kill_process, waitid};
 
-use crate::os::{ProcView, view_of_processes};
+use super::MARK;
+use crate::os::{self, ProcView, inspect, view_of_processes};
 
 /// The process group and the session that a command was in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,14 +85,60 @@ pub(crate) fn leave_out(helper: u32) {
     HELPER.store(helper, Ordering::Relaxed);
 }
 
-/// All that come from this process and still run, as far as they can be seen.
+/// What the command's processes are marked with; none where all that come from this process come from the command.
+static COMMANDS_MARK: OnceLock<OsString> = OnceLock::new();
+
+/// Looks, before the command is started, whether this process has children already. Gives what the environment of the command needs then
+/// so that its processes are told from theirs.
+pub(crate) fn mark_unless_alone() -> Option<(OsString, OsString)> {
+    let me = std::process::id();
+    let started = os::process_id(me).ok().flatten().filter(|_| has_children())?.started;
+    let mark = COMMANDS_MARK.get_or_init(|| format!("{me}.{started}").into());
+    Some((MARK.into(), mark.clone()))
+}
+
+/// All that come from the command and still run, as far as they can be seen.
 pub(crate) fn members() -> Vec<Member> {
+    let mut all = all();
+    let Some(mark) = COMMANDS_MARK.get() else { return all };
+    let parents: HashMap<u32, u32> = all.iter().map(|member| (member.pid, member.parent)).collect();
+    let is_marked = |pid: u32| inspect::variable(pid, MARK).as_ref() == Some(mark);
+    // What has cleared or overwritten its environment is known by what has started it.
+    let line = |pid: u32| std::iter::successors(Some(pid), |pid| parents.get(pid).copied().filter(|&pid| pid != 0));
+    all.retain(|member| line(member.pid).take_while(|pid| parents.contains_key(pid)).any(is_marked));
+    all
+}
+
+/// All that come from this process and still run, as far as they can be seen, whoever has started them.
+pub(crate) fn all() -> Vec<Member> {
     if !has_children() || view_of_processes() != ProcView::Ours {
         return Vec::new();
     }
     let me = std::process::id();
     let pids = descendants(me).unwrap_or_else(|| found_by_parents(me));
     pids.into_iter().filter_map(Member::look).filter(|member| !member.has_ended).collect()
+}
+
+/// Why there may be more than [`all`] finds; none: there is not.
+pub(crate) fn unseen() -> Option<&'static str> {
+    // With the first process of a pid namespace all others end.
+    if std::process::id() == 1 || !has_children() {
+        return None;
+    }
+    match view_of_processes() {
+        ProcView::Foreign => Some("/proc shows another pid namespace here (unshare --mount-proc)"),
+        ProcView::Missing => Some("/proc is not mounted here"),
+        ProcView::Ours => {
+            let is_hidden = |pid: &u32| Member::look(*pid).is_none() && exists(*pid);
+            let hidden = descendants(std::process::id())?.iter().any(is_hidden);
+            hidden.then_some("/proc hides the processes of other users here (hidepid)")
+        }
+    }
+}
+
+fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// Whether there are any: who comes from this process and has lost its parent becomes its child. One call, and most often the last.

@@ -38,7 +38,7 @@ pub(crate) struct Place {
 /// What the system says.
 pub(crate) fn end(supervisor: &mut Supervisor<'_>, patience: Duration) -> io::Result<()> {
     let mut deadline = Instant::now() + patience;
-    let (mut asked, mut killed) = (HashSet::new(), HashSet::new());
+    let (mut asked, mut killed) = (HashMap::new(), HashSet::new());
     loop {
         let left = to_end(supervisor);
         let now = Instant::now();
@@ -46,13 +46,17 @@ pub(crate) fn end(supervisor: &mut Supervisor<'_>, patience: Duration) -> io::Re
             return Ok(());
         }
         for member in &left {
-            if now < deadline && asked.insert((member.pid, member.started)) {
-                ask_to_end(member);
-            } else if now >= deadline && killed.insert((member.pid, member.started)) {
+            let process = (member.pid, member.started);
+            if now >= deadline && killed.insert(process) {
                 let command = inspect::command(member.pid).unwrap_or_default();
-                if send(member, Signal::KILL) && !patience.is_zero() {
-                    supervisor.tell(RunEvent::Killed { pid: member.pid, command, after: patience });
+                if send(member, Signal::KILL)
+                    && let Some(asked) = asked.get(&process)
+                {
+                    supervisor.tell(RunEvent::Killed { pid: member.pid, command, after: now - *asked });
                 }
+            } else if now < deadline && !asked.contains_key(&process) {
+                asked.insert(process, now);
+                ask_to_end(member);
             }
         }
         if supervisor.turn(Some(INTERVAL))?.to_end {
@@ -63,9 +67,12 @@ pub(crate) fn end(supervisor: &mut Supervisor<'_>, patience: Duration) -> io::Re
 
 /// With the first process of a container all others end, so that all of them are asked.
 fn to_end(supervisor: &Supervisor<'_>) -> Vec<Member> {
-    let (origin, all) = (supervisor.origin(), std::process::id() == 1);
+    if std::process::id() == 1 {
+        return family::all();
+    }
+    let origin = supervisor.origin();
     let mut members = family::members();
-    members.retain(|member| all || origin.has(member));
+    members.retain(|member| origin.has(member));
     members
 }
 
@@ -83,18 +90,22 @@ fn send(member: &Member, signal: Signal) -> bool {
     is_it && pidfd_send_signal(&process, signal).is_ok()
 }
 
-/// What is left in the end, one process for each session: those with sessions of their own, or (`kept`, as was asked for) those that
-/// have a port.
+/// What is left in the end, one process for each session: those of the command's with sessions of their own, and all that have a port.
+/// With `kept`, as was asked for, only those.
 pub(crate) fn remaining(origin: Origin, places: &[Place], kept: bool) -> Vec<LeftProcess> {
-    let members = family::members();
+    let members = family::all();
     if members.is_empty() {
         return Vec::new();
     }
+    let of_command: HashSet<_> = family::members().iter().map(|member| member.pid).collect();
     let listeners = listeners(places);
     let mut sessions: BTreeMap<u32, LeftProcess> = BTreeMap::new();
     for member in members {
         let ports: Vec<_> =
             family::socket_inodes(member.pid).filter_map(|inode| listeners.get(&inode).copied()).collect();
+        if ports.is_empty() && (kept || !of_command.contains(&member.pid)) {
+            continue;
+        }
         let Some(command) = inspect::command(member.pid) else { continue };
         let own_session = !origin.has(&member);
         let new = || LeftProcess { pid: member.pid, command, own_session, ports: Vec::new() };
@@ -103,7 +114,16 @@ pub(crate) fn remaining(origin: Origin, places: &[Place], kept: bool) -> Vec<Lef
         left.ports.sort_unstable();
         left.ports.dedup();
     }
-    sessions.into_values().filter(|left| !kept || !left.ports.is_empty()).collect()
+    sessions.into_values().collect()
+}
+
+/// What may be left that cannot be looked for.
+pub(crate) fn unseen(places: &[Place], kept: bool) -> Option<RunEvent> {
+    let why = family::unseen()?;
+    let mut ports: Vec<_> = listeners(places).into_values().collect();
+    ports.sort_unstable();
+    ports.dedup();
+    (!kept || !ports.is_empty()).then_some(RunEvent::LeftUnseen { ports, why })
 }
 
 /// The sockets that have one of the ports now, by inode.

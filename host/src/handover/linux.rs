@@ -16,7 +16,9 @@ use super::leftovers::{self, Place};
 use super::signals::Signals;
 use super::supervise::Supervisor;
 use super::window::Window;
-use super::{Ended, HandoverDriver, HandoverError, Method, Run, RunEvent, RunObserver, RunPort, executable, failed};
+use super::{
+    Ended, HandoverDriver, HandoverError, Method, Run, RunEvent, RunObserver, RunPort, executable, failed, family,
+};
 use crate::hold::HeldPort;
 use crate::model::{Guarantee, Protocol};
 
@@ -33,6 +35,7 @@ struct Ready {
 pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, HandoverError> {
     let program = executable::find(&run.command[0])?;
     let mut signals = Signals::catch().map_err(failed("signals cannot be caught"))?;
+    run.environment.extend(family::mark_unless_alone());
     // Orphans stay our descendants, whose sockets we may see, and are waited for.
     set_child_subreaper(Some(getpid())).map_err(|error| failed("orphans cannot be inherited")(error.into()))?;
     activation::keep_to_ourselves();
@@ -74,6 +77,7 @@ pub(super) fn run(mut run: Run, witness: &mut dyn RunObserver) -> Result<Ended, 
     for left in leftovers::remaining(origin, &places, run.keep_children) {
         news(RunEvent::Left(left));
     }
+    leftovers::unseen(&places, run.keep_children).map(news);
     Ok(ended)
 }
 

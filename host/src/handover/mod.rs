@@ -62,6 +62,9 @@ use driver::HandoverDriver;
 pub(crate) use executable::find as find_program;
 pub use method::{Method, MethodError};
 
+/// The environment variable by which the processes of a command are told from others that the process that runs it had before.
+pub(crate) const MARK: &str = "PORTKEEPER_RUN";
+
 /// A command to run, and the ports that it is to have.
 #[derive(Debug)]
 pub struct Run {
@@ -178,8 +181,15 @@ pub enum RunEvent {
         pid: u32,
         /// Its name.
         command: String,
-        /// How long it had.
+        /// How long after that.
         after: Duration,
+    },
+    /// The command has ended, and what goes on may be its, but cannot be looked for (Linux).
+    LeftUnseen {
+        /// Its ports that have a listener; nothing keeps them any more.
+        ports: Vec<Port>,
+        /// Why not.
+        why: &'static str,
     },
     /// The command has ended, and this goes on.
     Left(LeftProcess),

@@ -20,6 +20,9 @@ pub struct Ended {
     pub processes: usize,
     /// Those of them that shared its socket.
     pub others: Vec<Sharer>,
+    /// How long it had from the moment it was asked until it had ended, or was killed.
+    #[serde(skip)]
+    pub after: Duration,
     /// Whether what started it still lives, and may do so again.
     #[serde(skip)]
     pub may_be_started_again: bool,
@@ -54,10 +57,12 @@ fn end(victim: &Victim, patience: Duration) -> Result<Ended, Refusal> {
     let (server, workers) = (&victim.handles[..1], &victim.handles[1..]);
     let others = victim.sharers();
     let may_be_started_again = has_a_starter(victim.portrait.pid);
+    let begin = Instant::now();
     let ended = |how| Ended {
         pid: victim.portrait.pid,
         command: victim.portrait.command.clone(),
         how,
+        after: begin.elapsed(),
         processes: victim.handles.len(),
         others: others.clone(),
         may_be_started_again,
@@ -75,8 +80,9 @@ fn end(victim: &Victim, patience: Duration) -> Result<Ended, Refusal> {
         }
     }
     victim.handles.iter().try_for_each(Handle::kill).map_err(failed)?;
+    let killed = ended(How::Killed);
     all_have_ended(&victim.handles, Instant::now() + LAST_PATIENCE);
-    Ok(ended(How::Killed))
+    Ok(killed)
 }
 
 /// Whether something may start the process again when it has ended: what started it, unless that waits for this very command, or the

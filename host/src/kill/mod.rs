@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::explain::{Decision, Doubt, Explanation, Seat, Whose};
 use crate::fs::describe;
+use crate::handover::MARK;
 use crate::model::{Port, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
@@ -250,6 +251,12 @@ fn behind_the_keeper(portrait: &ProcessInfo) -> Result<Vec<os::Handle>, Refusal>
     let failed = |source| Refusal::Failed { who: Box::new(portrait.clone()), source };
     let mut children = inspect::children(portrait.pid);
     children.retain(|&child| !is_keeper(child));
+    // Where it had children before it ran the command, the command is marked, and only that is meant.
+    let inherited = inspect::variable(portrait.pid, MARK);
+    let marked = |&child: &u32| inspect::variable(child, MARK).is_some_and(|mark| Some(mark) != inherited);
+    if children.iter().any(marked) {
+        children.retain(marked);
+    }
     let meant = if children.is_empty() { vec![portrait.pid] } else { children };
     meant.into_iter().map(|pid| os::Handle::open(pid).map_err(failed)).collect()
 }

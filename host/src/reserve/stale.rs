@@ -71,7 +71,8 @@ pub fn why_stale(reservation: &Reservation, now: Moment, world: &impl World) -> 
     }
     let of_lease = match &reservation.lease {
         Lease::Held => None,
-        Lease::Process(process) => process_ended(process, reservation, world),
+        // While the process lives the port is its, whatever has become of what kept it: it may not have bound it yet.
+        Lease::Process(process) => return process_ended(process, reservation, world),
         &Lease::Grace { length } => {
             grace_is_over(length, reservation, now, world).then_some(Stale::GraceOver { length })
         }

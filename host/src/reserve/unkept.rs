@@ -15,11 +15,12 @@ pub fn unkept(reservations: &[Reservation], world: &impl World) -> Vec<Notice> {
     lost.filter_map(|reservation| notice(reservation, world)).collect()
 }
 
-/// The same, once: names, which last, forget who kept them.
+/// The same, once: what outlives the one that kept it (a name, and the port of a command that runs) forgets that one.
 pub(super) fn unkept_once(transaction: &mut Transaction, world: &impl World) -> Vec<Notice> {
     let is_lost = |reservation: &&Reservation| has_lost_its_keeper(reservation, world);
     let lost: Vec<_> = transaction.reservations().iter().filter(is_lost).cloned().collect();
-    for reservation in lost.iter().filter(|reservation| reservation.name().is_some()) {
+    let outlives = |lease: &Lease| matches!(lease, Lease::Named(_) | Lease::Process(_));
+    for reservation in lost.iter().filter(|reservation| outlives(&reservation.lease)) {
         transaction.update(reservation.id, |known| known.hold = None);
     }
     unkept(&lost, world)

@@ -302,3 +302,40 @@ fn advice_about_a_hold_that_is_lost_works() {
     let _ = scene.ask(&found[0]).ok();
     assert_eq!(scene.explained()["reservations"], serde_json::json!([]));
 }
+
+/// A command whose portkeeper was killed before it has bound its port: the port stays reserved for it while it runs.
+#[test]
+fn advice_about_a_command_without_its_portkeeper_works() {
+    for way in ["kill", "release"] {
+        let situation = Situation { occupant: Occupant::RunWithoutServer, claim: Claim::User, here: true };
+        let mut scene = Scene::of(situation);
+        let run = scene.run.as_ref().expect("a run");
+        let command = u32::try_from(run.report()["pid"].as_u64().expect("a pid")).unwrap();
+        let command = HolderProcess::with_pid(command).expect("a command");
+        let keeper = HolderProcess::with_pid(run.pid()).expect("portkeeper");
+        keeper.signal(rustix::process::Signal::KILL);
+        keeper.ends();
+        let refusal = scene.ask("reserve --port PORT").refused(1);
+        let explained = scene.explained();
+        assert_eq!(explained["verdict"], "reserved-for-you", "{explained}");
+        let advice = explained["advice"].as_str().unwrap();
+        refusal.says(advice);
+        // Another run does not get it either, and gc does not collect it.
+        let _ = scene.ask("gc").ok();
+        let other = scene.ask("run --port PORT -- true").run();
+        assert_eq!(other.code(), Some(125), "{other}");
+        assert!(command.runs());
+        if way == "kill" {
+            let advised = format!("kill {}", command.pid());
+            assert!(advice.contains(&advised), "{advice}");
+            let _ = scene.sandbox.shell(&advised).ok();
+            command.ends();
+        } else {
+            assert_eq!(commands(advice), [format!("release {}", scene.port)], "{advice}");
+            let _ = scene.ask("release PORT").ok();
+        }
+        let _ = scene.ask("reserve --port PORT").ok();
+        scene.run.take();
+        command.kill();
+    }
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ports::Ports;
-use crate::app::{Context, Printer};
+use crate::app::{Context, Printer, seconds};
 use crate::fs::write_to;
 use crate::handover::{LeftProcess, Method, Run, RunEvent, RunObserver};
 use crate::model::{Guarantee, Port, Protocol, Reservation};
@@ -242,8 +242,19 @@ impl RunObserver for Reporter<'_, '_> {
             }
             RunEvent::Killed { pid, command, after } => self.printer.note(format_args!(
                 "{command} (pid {pid}) did not end within {} s, so it was killed",
-                after.as_secs_f64()
+                seconds(after)
             )),
+            RunEvent::LeftUnseen { ports, why } => {
+                let program = &self.program;
+                let listen = if ports.is_empty() {
+                    String::new()
+                } else {
+                    format!("; something still listens on {}, and nothing keeps it now", list(&ports))
+                };
+                self.note(format!(
+                    "what {program} may have left running cannot be looked for: {why}. It is not ended{listen}"
+                ));
+            }
             RunEvent::Left(left) => self.tell_left(&left),
         }
     }

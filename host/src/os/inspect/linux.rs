@@ -1,6 +1,8 @@
 //! Everything stands in `/proc/PID` (proc(5)).
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +22,12 @@ pub(super) fn command_line(pid: u32) -> Option<Vec<String>> {
         return Some(Vec::new());
     }
     Some(trimmed.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).trim().to_owned()).collect())
+}
+
+pub(super) fn variable(pid: u32, name: &str) -> Option<OsString> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = |line: &[u8]| Some(line.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?.to_owned());
+    environment.split(|&byte| byte == 0).find_map(value).map(OsString::from_vec)
 }
 
 /// A directory that was removed reads `/old/path (deleted)`, which is as good an answer as there is.

@@ -11,6 +11,7 @@ mod platform;
 #[path = "others.rs"]
 mod platform;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -96,6 +97,12 @@ pub fn ancestors(pid: u32) -> Vec<u32> {
 #[must_use]
 pub fn children(pid: u32) -> Vec<u32> {
     platform::children(pid)
+}
+
+/// What the environment that it was started with says of the variable; none where it does not, or this user may not see it.
+#[must_use]
+pub fn variable(pid: u32, name: &str) -> Option<OsString> {
+    platform::variable(pid, name)
 }
 
 /// Whether it is this process, or one that this one comes from.

@@ -1,5 +1,6 @@
 //! macOS and Windows, through sysinfo. Containers are not told: there they run in a virtual machine.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -60,6 +61,11 @@ pub(super) fn started(pid: u32) -> Option<Timestamp> {
 
 pub(super) fn parent_of(pid: u32) -> Option<u32> {
     with(pid, ProcessRefreshKind::nothing(), |process| process.parent().map(Pid::as_u32)).filter(|&parent| parent != 0)
+}
+
+/// Only on Linux are commands marked.
+pub(super) fn variable(_: u32, _: &str) -> Option<OsString> {
+    None
 }
 
 pub(super) fn control_groups(_: u32) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use portkeeper_tests::{HolderProcess, Ports, Sandbox, Server, ask, program_or_skip};
+use portkeeper_tests::{HolderProcess, Ports, Sandbox, Server, ask, program_or_skip, skipped};
 use rustix::process::Signal;
 
 use super::address;
@@ -75,7 +75,7 @@ fn what_does_not_end_is_killed_and_that_is_said() {
     sandbox.write("deaf.py", deaf);
     let script = "python3 deaf.py & until [ -s pid ]; do sleep 0.01; done";
     let run = sandbox.portkeeper(format!("run --stop-timeout 300ms --port {} -- sh -c", ports.first()));
-    run.arg(script).ok().says("did not end within 0.3 s, so it was killed");
+    run.arg(script).ok().says("did not end within ").says(" s, so it was killed");
     let pid = sandbox.read("pid").parse().unwrap();
     assert!(HolderProcess::with_pid(pid).is_none_or(|process| !process.runs()));
 }
@@ -201,4 +201,120 @@ fn a_server_goes_on_when_portkeeper_is_killed_or_stopped() {
             let _ = server.ends();
         }
     }
+}
+
+/// The first line of a file, as soon as it has one.
+#[track_caller]
+fn first_line(sandbox: &Sandbox, file: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match if sandbox.has(file) { sandbox.read(file).lines().next().map(str::to_owned) } else { None } {
+            Some(line) => return line,
+            None => assert!(Instant::now() < deadline, "no {file}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The process whose pid is in the file.
+#[track_caller]
+fn process_in(sandbox: &Sandbox, file: &str) -> HolderProcess {
+    HolderProcess::with_pid(first_line(sandbox, file).trim().parse().expect("a pid")).expect("a process")
+}
+
+/// A shell that has children in the background, one of which will leave a child of its own behind, and becomes portkeeper.
+fn with_earlier_children(run: &str) -> String {
+    format!(
+        "sleep 600 </dev/null >/dev/null 2>&1 & echo $! >child
+         sh -c 'until [ -e go ]; do sleep 0.01; done; sleep 600 & echo $! >grandchild' </dev/null >/dev/null 2>&1 &
+         exec portkeeper {run}"
+    )
+}
+
+#[test]
+fn what_the_shell_had_before_it_became_portkeeper_goes_on() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    for handover in ["auto", "release"] {
+        let (sandbox, ports) = (sandbox(), Ports::take(1));
+        let script =
+            format!("touch go; until [ -s grandchild ]; do sleep 0.01; done; {}; exit 7", background(&sandbox));
+        sandbox.write("command.sh", script);
+        let run = format!("run --handover {handover} --port {} -- sh command.sh", ports.first());
+        let outcome = sandbox.shell(&with_earlier_children(&run)).exits(7);
+        let (child, grandchild) = (process_in(&sandbox, "child"), process_in(&sandbox, "grandchild"));
+        assert!(child.runs() && grandchild.runs(), "{handover}: {outcome}");
+        for process in [&child, &grandchild] {
+            assert!(
+                !outcome.stderr.contains(&process.pid().to_string()),
+                "{handover}: it is not the command's: {outcome}"
+            );
+        }
+        let left = HolderProcess::with_pid(sandbox.read("pid").trim().parse().unwrap());
+        assert!(left.is_none_or(|process| !process.runs()), "{handover}: the command's own server ends: {outcome}");
+        child.kill();
+        grandchild.kill();
+    }
+}
+
+#[test]
+fn kill_ends_the_command_and_not_what_the_shell_had_before() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let run = format!("run --port {} -- sh -c 'echo $$ >command; exec sleep 600'", ports.first());
+    let shell = sandbox.shell(&with_earlier_children(&run)).start();
+    let command = process_in(&sandbox, "command");
+    // Until it is the command itself it has what portkeeper has.
+    let _ = sandbox.portkeeper(format!("wait {} -t 60s --occupied", ports.first())).run();
+    let ended = sandbox.portkeeper(format!("kill {} --yes --force --json", ports.first())).ok().json();
+    assert_eq!(ended["ended"][0]["pid"], command.pid(), "{ended}");
+    assert_eq!(ended["ended"][0]["processes"], 1, "{ended}");
+    let child = process_in(&sandbox, "child");
+    assert!(child.runs() && !command.runs());
+    child.kill();
+    sandbox.write("go", "");
+    process_in(&sandbox, "grandchild").kill();
+    let _ = shell.finish();
+}
+
+/// A second signal cuts the time short, and what is said is how long it really was.
+#[test]
+fn the_time_that_is_said_is_the_time_that_it_was() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let deaf = "import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: open('asked', 'w').write('yes'))\nopen('pid.new', 'w').write(str(os.getpid()))\nos.rename('pid.new', 'pid')\nwhile True:\n    time.sleep(60)\n";
+    sandbox.write("deaf.py", deaf);
+    let script = "python3 deaf.py & until [ -s pid ]; do sleep 0.01; done";
+    let run = sandbox.portkeeper(format!("run --stop-timeout 1h --port {} -- sh -c", ports.first())).arg(script);
+    let running = run.start();
+    assert_eq!(first_line(&sandbox, "asked"), "yes");
+    HolderProcess::with_pid(running.pid()).expect("portkeeper").signal(Signal::TERM);
+    let outcome = running.finish();
+    outcome.says("did not end within ");
+    assert!(!outcome.stderr.contains("3600"), "{outcome}");
+}
+
+/// Where processes cannot be seen, that nothing is seen does not mean that nothing is there.
+#[test]
+fn what_cannot_be_looked_for_is_said() {
+    let unshare = "unshare --pid --fork --kill-child";
+    if program_or_skip("unshare").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    if sandbox.shell(&format!("{unshare} true")).run().code() != Some(0) {
+        skipped("NETNS", "this user may not make a pid namespace");
+        return;
+    }
+    let run = |port, script: &str| {
+        let run = format!("portkeeper run --handover release --port {port} -- sh -c '{script}'");
+        // The first process of the namespace is the shell, or all would end with portkeeper.
+        sandbox.shell(&format!("{unshare} sh -c \"{run}; exit\"")).run()
+    };
+    let outcome = run(ports.at(0), "sleep 600 </dev/null >/dev/null 2>&1 &");
+    outcome.says("what sh may have left running cannot be looked for: /proc shows another pid namespace here");
+    let outcome = run(ports.at(1), "true");
+    assert!(!outcome.stderr.contains("cannot be looked for"), "nothing is left: {outcome}");
 }
