@@ -123,22 +123,18 @@ pub fn would_collect(snapshot: &Snapshot, world: &impl World) -> Result<Collecte
     let unclear = recover(&mut rehearsal, world)?.unclear();
     let notices = snapshot.notices().iter().cloned().chain(unclear).collect();
     let now = world.now();
-<<<<<<< HEAD
-    Ok(Collected { released: remove_stale(&mut rehearsal, |reservation| why_stale(reservation, now, world)), notices })
+    Ok(Collected { released: remove_stale(&mut rehearsal, |reservation| why_over(reservation, now, world)), notices })
 }
 
 /// As [`recover`]; what there is to say of it, and of the registry.
 fn recover_with_notices(transaction: &mut Transaction, world: &impl World) -> Result<Vec<Notice>, PathError> {
     let recovered = recover(transaction, world)?;
     Ok(transaction.notices().iter().cloned().chain(recovered.notices()).collect())
-=======
-    Ok(remove_stale(&mut rehearsal, |reservation| why_over(reservation, now, world)))
 }
 
 /// Why the reservation is no longer alive, if it takes a long look to see that.
 fn why_over(reservation: &Reservation, now: Moment, world: &impl World) -> Option<Stale> {
     why_stale(reservation, now, world).or_else(|| is_network_gone(reservation, world).then_some(Stale::NetworkGone))
->>>>>>> 81926bc (gc: reservations of network namespaces that are gone)
 }
 
 /// Ends the stale ones that are cheap to tell.

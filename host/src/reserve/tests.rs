@@ -149,7 +149,7 @@ mod networks {
     }
 
     fn collected(store: &Memory, world: &Simulation) -> Vec<Stale> {
-        let planned = would_collect(&store.snapshot().unwrap(), world).unwrap();
+        let planned = would_collect(&store.snapshot().unwrap(), world).unwrap().released;
         let done = collect(store, world).unwrap().released;
         assert_eq!(planned, done);
         done.into_iter().map(|released| released.why).collect()
