@@ -28,7 +28,7 @@ mod untouched;
 
 pub use plan::{Change, Planned, plan, whole};
 pub use tree::{Shape, Tree};
-pub use untouched::{Rest, Spans, not_possible};
+pub use untouched::{Rest, Spans, found_again, not_possible};
 
 use crate::Failure;
 use crate::json::{Map, Value};

@@ -3,19 +3,21 @@
 use clap::Args;
 
 use super::{CommandError, Context};
+use crate::explain::{Whose, run_line};
 #[cfg(target_os = "linux")]
 use crate::fs::describe;
 use crate::hold::HoldDirectory;
 use crate::model::{HoldKind, Protocol};
 use crate::registry::FileStore;
 use crate::reserve::{Granted, Machine};
+use crate::who::Reach;
 
 /// Whether the port is held by sockets.
 #[derive(Debug, Default, Args)]
 pub(crate) struct HoldArgs {
     /// Hold the port with sockets, so that no other program can bind it: a small process in the background holds them until the
-    /// port is released. KIND is exclusive (only `portkeeper run` can bind it), gated (for a server that `portkeeper run` restarts
-    /// again and again), or soft (your server can bind it, as can any program that sets SO_REUSEADDR; it keeps out bind(0),
+    /// port is released. KIND is exclusive (only `portkeeper run` can bind it), gated (the same, for `portkeeper run --handover
+    /// gated`), or soft (your server can bind it, as can any program that sets SO_REUSEADDR; it keeps out bind(0),
     /// outgoing connections, and programs without SO_REUSEADDR) [default: exclusive]
     #[arg(long, help_heading = "Lifetime options", value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "exclusive")]
     hold: Option<HoldKind>,
@@ -87,11 +89,24 @@ impl Context {
                 "process {pid} holds {ports} softly: your server can bind it if it sets SO_REUSEADDR, as most do, and so can \
                  any other; {release}"
             ),
-            _ if held.len() == 1 => format!(
-                "process {pid} holds {ports}: `portkeeper run --port {ports} -- COMMAND` hands it to a server, {release}"
-            ),
-            _ => format!("process {pid} holds {ports}: `portkeeper run` hands each to a server, {release}"),
+            _ => format!("process {pid} holds {ports}: {}, {release}", self.handover_line(&held)),
         });
+    }
+
+    /// What hands a held port to a server.
+    fn handover_line(&self, held: &[&Granted]) -> String {
+        let reach = self.current_directory().ok().map(|directory| Reach::of(&directory));
+        let line = |granted: &&Granted| {
+            let reservation = &granted.reservation;
+            reach.as_ref().map(|reach| run_line(reservation, &Whose::of(reservation, reach)))
+        };
+        match held {
+            [one] => line(one).map_or_else(String::new, |line| format!("`{line}` hands it to a server")),
+            several if several.iter().all(|granted| granted.reservation.name().is_some()) => {
+                "`portkeeper run NAME -- COMMAND` hands each to a server".to_owned()
+            }
+            _ => "`portkeeper run --port PORT -- COMMAND` hands each to a server".to_owned(),
+        }
     }
 }
 

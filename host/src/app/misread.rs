@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::slips::slip;
 use super::{CommandError, typed};
 use crate::document::closest;
 use crate::model::{HoldKind, Port};
@@ -53,7 +54,7 @@ pub(crate) fn misread(
             CommandError::usage("there is no such option: notes are printed anyway, and --quiet leaves them out")
                 .hint("`portkeeper --version` prints the version, `portkeeper explain PORT` all about a port"),
         ),
-        _ => forgotten_dashes(words, parses),
+        _ => slip(words, error, commands, &parses).or_else(|| forgotten_dashes(words, &parses)),
     }
 }
 
@@ -126,7 +127,7 @@ fn is_program(word: &OsStr) -> bool {
 }
 
 /// The words as a person would type them.
-fn shell_line(words: &[OsString]) -> String {
+pub(super) fn shell_line(words: &[OsString]) -> String {
     words.iter().map(typed).collect::<Vec<_>>().join(" ")
 }
 

@@ -22,6 +22,7 @@ mod progress;
 mod refusal;
 mod scan_view;
 mod sections;
+mod slips;
 mod streams;
 mod table;
 mod tokens;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::FixtureError;
+use crate::document::json_error;
 use crate::fs::{PathContext, PathError, open_regular, read_up_to, write_atomic};
 use crate::model::Protocol;
 use crate::plugins::{Failure, Metadata};
@@ -220,8 +221,8 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, FixtureError> 
     let wrong = |reason: String| FixtureError::Json { path: path.to_owned(), reason };
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.path().to_string() {
-        path if path == "." => wrong(error.into_inner().to_string()),
-        path => wrong(format!("{path}: {}", error.into_inner())),
+        path if path == "." => wrong(json_error(&error.into_inner())),
+        path => wrong(format!("{path}: {}", json_error(&error.into_inner()))),
     })
 }
 

@@ -1,6 +1,7 @@
 //! `portkeeper release`
 
 use std::io::{self, BufRead, IsTerminal};
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -10,15 +11,17 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ReleasedView, ScopeArgs};
-use crate::model::{Host, Name, Port, Project, Reservation};
+use crate::model::{Host, Name, NameError, Port, Project, Reservation};
+use crate::probe::local_addresses;
 use crate::registry::{Snapshot, Store};
 use crate::reserve::{Machine, Release, World, release};
+use crate::wait::{Asked, Url};
 use crate::who::{Reach, seen_from};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(crate) struct ReleaseArgs {
-    /// The ports to release, and the names of this project. A port that is the name of another project is released with --project or
+    /// The ports to release, addresses of this machine such as localhost:8080, and the names of this project. A port that is the name of another project is released with --project or
     /// --force only
     #[arg(value_name = "PORT or NAME", group = "what")]
     targets: Vec<Target>,
@@ -64,10 +67,11 @@ impl Documented for ReleaseArgs {
     };
 }
 
-/// A port, or a name. Digits alone are never a name.
+/// A port, an address or URL of this machine, or a name. Digits alone are never a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Target {
     Port(Port),
+    Address(Host, Port),
     Name(Name),
 }
 
@@ -78,13 +82,36 @@ impl FromStr for Target {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().map(Self::Port).map_err(|error| format!("{error}"));
         }
-        text.parse().map(Self::Name).map_err(|error| format!("{error}"))
+        match (text.parse(), text.parse()) {
+            (Ok(Asked::Address(host, port) | Asked::Url(Url { host, port, .. })), _) => Ok(Self::Address(host, port)),
+            (_, Ok(name)) => Ok(Self::Name(name)),
+            (Err(error), Err(_)) => Err(error.to_string()),
+            (Ok(Asked::Name(_)), Err(error)) => Err(NameError::to_string(&error)),
+        }
+    }
+}
+
+/// A target on this machine.
+enum Wanted<'a> {
+    /// The port; on these addresses, if any were named.
+    Port(Port, Option<Vec<IpAddr>>),
+    Name(&'a Name),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(target: &'a Target) -> Result<Self, CommandError> {
+        Ok(match target {
+            Target::Port(port) => Self::Port(*port, None),
+            Target::Address(host, port) => Self::Port(*port, Some(local_addresses(host)?)),
+            Target::Name(name) => Self::Name(name),
+        })
     }
 }
 
 /// What the arguments mean for someone in a directory.
 struct Selected<'a> {
     args: &'a ReleaseArgs,
+    targets: Vec<Wanted<'a>>,
     /// Whose names are meant; none: the user's own.
     names_of: Option<Arc<Project>>,
     /// The project whose ports are meant, if one was named.
@@ -164,7 +191,8 @@ impl<'a> Selected<'a> {
         }
         let project = if names || named { args.scope.project(context)? } else { None };
         let ports_of = project.clone().filter(|_| named);
-        Ok(Self { args, names_of: project, ports_of, reach: Reach::of(directory), directory })
+        let targets = args.targets.iter().map(Wanted::of).collect::<Result<_, _>>()?;
+        Ok(Self { args, targets, names_of: project, ports_of, reach: Reach::of(directory), directory })
     }
 
     /// Whether it is among what was asked for.
@@ -172,13 +200,16 @@ impl<'a> Selected<'a> {
         let args = self.args;
         let owned = args.owner.is_some() && args.owner == reservation.owner;
         is_on(args, reservation)
-            && (args.all || owned || args.targets.iter().any(|target| self.is(target, reservation)))
+            && (args.all || owned || self.targets.iter().any(|target| self.is(target, reservation)))
     }
 
-    fn is(&self, target: &Target, reservation: &Reservation) -> bool {
+    fn is(&self, target: &Wanted<'_>, reservation: &Reservation) -> bool {
         match target {
-            Target::Port(port) => *port == reservation.port,
-            Target::Name(name) => reservation
+            Wanted::Port(port, None) => *port == reservation.port,
+            Wanted::Port(port, Some(addresses)) => {
+                *port == reservation.port && reservation.covers(reservation.protocol, *port, addresses)
+            }
+            Wanted::Name(name) => reservation
                 .name()
                 .is_some_and(|other| other.name == name.as_str() && other.belongs_to(self.names_of.as_deref())),
         }
@@ -188,12 +219,12 @@ impl<'a> Selected<'a> {
     fn is_others(&self, reservation: &Reservation) -> bool {
         let by_port = !self.args.targets.is_empty() && !self.args.force;
         let Some(theirs) = project_of(reservation).filter(|_| by_port) else { return false };
-        let by_name = |target: &Target| matches!(target, Target::Name(_)) && self.is(target, reservation);
+        let by_name = |target: &Wanted<'_>| matches!(target, Wanted::Name(_)) && self.is(target, reservation);
         let is_ours = match &self.ports_of {
             Some(project) => theirs.is_same(project),
             None => self.reach.includes(theirs),
         };
-        !is_ours && !self.args.targets.iter().any(by_name)
+        !is_ours && !self.targets.iter().any(by_name)
     }
 
     /// `WEB_PORT of ../shop-2`, and what releases it: where its own process keeps it, only the end of that.
@@ -220,20 +251,23 @@ impl<'a> Selected<'a> {
     ) -> Vec<CommandError> {
         let args = self.args;
         let is_missing =
-            |target: &&Target| !released.iter().chain(others).any(|reservation| self.is(target, reservation));
-        args.targets
+            |target: &&Wanted<'_>| !released.iter().chain(others).any(|reservation| self.is(target, reservation));
+        self.targets
             .iter()
             .filter(is_missing)
             .map(|target| match target {
-                Target::Port(port) => {
-                    let missing =
-                        CommandError::no(format_args!("port {port} is not reserved{}", on(args.host.as_ref())));
+                Wanted::Port(port, addresses) => {
+                    let missing = CommandError::no(format_args!(
+                        "port {port} is not reserved{}{}",
+                        at(addresses.as_deref()),
+                        on(args.host.as_ref())
+                    ));
                     match context.way_to_end(*port) {
                         Some(way) => missing.hint(format_args!("a process has it all the same; {way}")),
                         None => missing,
                     }
                 }
-                Target::Name(name) => {
+                Wanted::Name(name) => {
                     CommandError::no(unknown_name(store, name, self.names_of.as_deref(), args.host.as_ref()))
                 }
             })
@@ -285,6 +319,12 @@ fn unknown_name(store: &impl Store, name: &Name, project: Option<&Project>, host
         })
     });
     format!("{unknown}{}{}", on(host), elsewhere.unwrap_or_default())
+}
+
+/// ` at 127.0.0.1 or ::1`
+fn at(addresses: Option<&[IpAddr]>) -> String {
+    let texts = addresses.map(|addresses| addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" or "));
+    texts.map(|texts| format!(" at {texts}")).unwrap_or_default()
 }
 
 fn on(host: Option<&Host>) -> String {

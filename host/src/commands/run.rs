@@ -107,6 +107,12 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
         return Err(CommandError::usage(format_args!("{lease}: with run the port is kept while the command runs")));
     }
     args.names.check()?;
+    if args.report.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        return Err(CommandError::usage(
+            "--report -: the output of `run` is the command's own, so the report needs a file",
+        )
+        .hint("--report run.json; or --report /dev/stderr, where portkeeper's notes go"));
+    }
     // Before anything is reserved, or taken over from a holder: a command that is not there needs no port.
     #[cfg(unix)]
     if let Some(program) = args.command.first().filter(|word| !word.as_encoded_bytes().contains(&b'{')) {
@@ -141,9 +147,10 @@ fn hand_over(context: &Context, args: &RunArgs) -> CommandResult {
     };
     let mut reporter = Reporter::new(context, &mut ports, args.report.as_deref(), &run);
     let ended = handover::run(run, &mut reporter);
-    if let Err(error) = ports.end() {
+    match ports.end() {
+        Ok(()) => ports.ended_holds().for_each(|line| context.printer.note(line)),
         // The command has ended, and its code matters more; the reservations end with their process.
-        context.printer.warn(error);
+        Err(error) => context.printer.warn(error),
     }
     let ended = ended.map_err(|error| ports.without_run(context, error.into()))?;
     Ok(ExitCode::from(match ended {

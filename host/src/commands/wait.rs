@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::app::{CommandError, CommandResult, Context, Documented, Help, duration, named_here};
+use crate::app::{CommandError, CommandResult, Context, Documented, Help, duration, named_here, typed};
 use crate::model::{Host, Port, Protocol};
 use crate::os::inspect;
 use crate::probe::SocketState;
@@ -13,6 +13,19 @@ use crate::registry::Store;
 use crate::reserve::World;
 use crate::wait::{Asked, Condition, State, Target, TargetError, Url, WaitError, wait};
 use crate::who::{self, OnPort, Ownership, ProcessInfo};
+
+/// Words for a state, with the option for it. A server is waited for without one.
+const STATES: [(&str, &str); 9] = [
+    ("free", " --free"),
+    ("closed", " --free"),
+    ("down", " --free"),
+    ("occupied", ""),
+    ("up", ""),
+    ("open", ""),
+    ("listening", ""),
+    ("ready", ""),
+    ("for", ""),
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
@@ -67,7 +80,12 @@ impl Documented for WaitArgs {
 pub(crate) fn run(context: &Context, args: &WaitArgs) -> CommandResult {
     let start = Instant::now();
     let (state, words) = state(args);
-    let targets = words.iter().map(|word| target(context, word, state, args.timeout)).collect::<Result<Vec<_>, _>>()?;
+    let unknown_state = |error| misplaced_state(context, words, error);
+    let targets = words
+        .iter()
+        .map(|word| target(context, word, state, args.timeout))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unknown_state)?;
     let owned = |target: &Target| is_owned(context, target);
     let condition = Condition {
         http: args.http.as_deref(),
@@ -97,6 +115,21 @@ fn state(args: &WaitArgs) -> (State, &[String]) {
         Some((last, targets)) if !targets.is_empty() && last == "occupied" => (State::Occupied, targets),
         _ => (State::Occupied, &args.targets),
     }
+}
+
+/// The error of words of which one is no target, but says what to wait for, as in `wait free 8080`.
+fn misplaced_state(context: &Context, words: &[String], error: CommandError) -> CommandError {
+    let says = |word: &String| STATES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+    let Some((at, (_, option))) = words.iter().enumerate().find_map(|(at, word)| Some((at, says(word)?))) else {
+        return error;
+    };
+    if words.len() < 2 || named_here(context, &words[at]).is_ok() {
+        return error;
+    }
+    let targets: Vec<_> =
+        words.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, word)| typed(word)).collect();
+    CommandError::usage(format_args!("`{}` is not what to wait for, but until when", words[at]))
+        .hint(format_args!("portkeeper wait {}{option}", targets.join(" ")))
 }
 
 fn authority(host: &Host, port: Port) -> String {

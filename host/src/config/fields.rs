@@ -7,6 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::document::data_problem;
 use crate::model::{HoldKind, Host, Port, PortRange, Protocol};
 
 use super::error::Fault;
@@ -140,33 +141,8 @@ pub const OUTPUT_FIELDS: &[&str] = &["type", "path", "map", "inputs", "files", "
 pub(super) fn typed(tree: Map<String, Value>) -> Result<Document, Fault> {
     serde_path_to_error::deserialize(Value::Object(tree)).map_err(|error| {
         let field = tree::field_path(error.path());
-        Fault::invalid(field, reword(&error.into_inner().to_string()))
+        Fault::invalid(field, data_problem(&error.into_inner().to_string()))
     })
-}
-
-/// serde's words for people who do not program in Rust.
-fn reword(message: &str) -> String {
-    if let Some(field) = message.strip_prefix("missing field ") {
-        return format!("the field {field} is missing");
-    }
-    if let Some((found, allowed)) =
-        message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected "))
-    {
-        return format!("{found} is not known here: use {allowed}");
-    }
-    let wrong =
-        ["invalid type: ", "invalid value: ", "invalid length "].iter().find_map(|kind| message.strip_prefix(kind));
-    let Some((found, expected)) = wrong.and_then(|wrong| wrong.split_once(", expected ")) else {
-        return message.to_owned();
-    };
-    let found = match found {
-        "sequence" => "a list".to_owned(),
-        "map" => "an object".to_owned(),
-        other => other.replacen("string ", "the text ", 1),
-    };
-    let expected = expected.replace("a sequence", "a list").replace("a map", "an object");
-    let expected = expected.replace("a string", "text in quotes").replace("a boolean", "true or false");
-    format!("found {found}, expected {expected}")
 }
 
 /// `null`, and in YAML a name with nothing after it, is the default.

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::{Segment, Track};
 
-use crate::document::{FieldPath, Step};
+use crate::document::{FieldPath, Step, json_problem, yaml_problem};
 
 use super::error::{Fault, Position, Problem};
 use super::source::{Format, LARGEST, Source};
@@ -69,17 +69,14 @@ fn parse_json(seed: Node, track: &mut Track, text: &str) -> Result<Value, Refusa
     seed.deserialize(serde_path_to_error::Deserializer::new(&mut parser, track))
         .and_then(|value| parser.end().map(|()| value))
         .map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            let position = json_position(text, line, column);
-            let words = error.to_string();
-            let words = words.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&words);
+            let position = json_position(text, error.line(), error.column());
             let commented = position.is_some_and(|(_, at)| text[..at].ends_with(['/', '#']));
-            let problem = match words {
-                "recursion limit exceeded" => Problem::TooDeep,
+            let problem = match json_problem(&error) {
+                words if words == "nested too deeply" => Problem::TooDeep,
                 _ if commented => Problem::Syntax(
                     "JSON has no comments; remove them, or write the config as pk.config.yaml".to_owned(),
                 ),
-                _ => Problem::Syntax(words.to_owned()),
+                words => Problem::Syntax(words),
             };
             Refusal { position: position.map(|(position, _)| position), problem }
         })
@@ -110,7 +107,7 @@ fn parse_yaml(seed: Node, track: &mut Track, text: &str) -> Result<Value, Refusa
         let problem = match words {
             _ if words.starts_with("recursion limit exceeded") => Problem::TooDeep,
             _ if words.starts_with("repetition limit exceeded") => Problem::TooMuch,
-            _ => Problem::Syntax(without_place(&words, position)),
+            _ => Problem::Syntax(yaml_problem(&error, text)),
         };
         Refusal { position, problem }
     })
@@ -119,12 +116,6 @@ fn parse_yaml(seed: Node, track: &mut Track, text: &str) -> Result<Value, Refusa
 pub(super) fn yaml_position(error: &serde_yaml::Error) -> Option<Position> {
     let place = error.location()?;
     Some(Position { line: place.line().try_into().ok()?, column: place.column().try_into().ok()? })
-}
-
-fn without_place(words: &str, position: Option<Position>) -> String {
-    let place =
-        position.map(|Position { line, column }| format!(" at line {line} column {column}")).unwrap_or_default();
-    words.strip_suffix(&place).unwrap_or(words).to_owned()
 }
 
 /// The first `---` after some content.

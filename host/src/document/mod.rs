@@ -7,8 +7,10 @@ mod closest;
 mod difference;
 mod field_path;
 mod harmless;
+mod plain;
 
 pub use closest::closest;
 pub use difference::Difference;
 pub use field_path::{FieldPath, Step};
 pub use harmless::{harmless, harmless_line, harmless_lines};
+pub use plain::{data_problem, json_error, json_problem, yaml_error, yaml_problem};

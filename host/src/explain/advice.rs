@@ -1,6 +1,6 @@
 //! What to do about a port.
 
-use super::{Decision, Explanation, Seat, Verdict, Whose};
+use super::{Decision, Explanation, Seat, Verdict, Whose, run_line};
 use crate::model::{Port, Protocol};
 use crate::os::inspect;
 use crate::who::{Ownership, ProcessInfo};
@@ -61,7 +61,12 @@ impl Explanation {
                 None => "nothing".to_owned(),
             },
             Verdict::Kept => match self.holder() {
-                Some(seat) if seat.decision == Decision::Release => format!("{} gives it back", seat.way_out(port)),
+                Some(seat) if seat.decision == Decision::Release => {
+                    let mine = self.claim().filter(|claim| !matches!(claim.whose, Whose::Other(_)));
+                    let run = mine.map(|claim| run_line(&claim.reservation, &claim.whose));
+                    let run = run.map(|run| format!("{run} starts a server on it; ")).unwrap_or_default();
+                    format!("{run}{} gives it back", seat.way_out(port))
+                }
                 Some(seat) => format!("{}; to end it: {}", self.another(), seat.way_out(port)),
                 None => self.another(),
             },

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::model::{Lease, Reservation};
+use crate::model::{Lease, LeaseName, Protocol, Reservation};
 use crate::os::Liveness;
 use crate::reserve::{Machine, Stale, World, holder_of, why_stale};
-use crate::who::{OnPort, Reach, seen_from};
+use crate::who::{OnPort, Reach, project_directory, seen_from};
 
 /// A reservation of the port.
 #[derive(Debug)]
@@ -48,6 +48,28 @@ impl Whose {
             Some(project) => Self::Other(project.path.clone()),
         }
     }
+}
+
+/// The command line that starts a server on the reservation's port, for someone whose it is.
+#[must_use]
+pub fn run_line(reservation: &Reservation, whose: &Whose) -> String {
+    let udp = if reservation.protocol == Protocol::Udp { " --protocol udp" } else { "" };
+    // A name of a directory that is no project of its own is not found without naming the directory.
+    let is_found = |name: &LeaseName| match &name.project {
+        Some(project) => project_directory(&project.path).as_ref() == Some(&project.path),
+        None => true,
+    };
+    let name = reservation.name().filter(|name| is_plain(&name.name) && is_found(name));
+    match (name.map(|name| &name.name), whose) {
+        (Some(name), Whose::Project) => format!("portkeeper run {name} -- COMMAND"),
+        (Some(name), Whose::User) => format!("portkeeper run {name} --global -- COMMAND"),
+        _ => format!("portkeeper run --port {}{udp} -- COMMAND", reservation.port),
+    }
+}
+
+/// Whether a shell takes the name for one word, and portkeeper takes it for no option.
+fn is_plain(name: &str) -> bool {
+    !name.starts_with('-') && name.chars().all(|c| c.is_alphanumeric() || "._-/+:@%,".contains(c))
 }
 
 impl Claim {

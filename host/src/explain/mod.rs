@@ -8,7 +8,7 @@ mod claim;
 mod decision;
 mod verdict;
 
-pub use claim::{Claim, Whose};
+pub use claim::{Claim, Whose, run_line};
 pub use decision::{ClaimOf, Decision, Doubt, Occupant, Situation, decide};
 pub use verdict::Verdict;
 

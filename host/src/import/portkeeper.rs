@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Fault, Parsed, Place};
+use crate::document::json_error;
 use crate::model::{Host, Port};
 
 /// Where the Python tool keeps its reservations: in the directory in which it is called.
@@ -24,7 +25,7 @@ pub struct OldReservation {
 /// # Errors
 /// The file is no JSON object: what the parser says.
 pub fn parse_portkeeper(bytes: &[u8]) -> Result<Parsed<OldReservation>, String> {
-    let object: serde_json::Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| json_error(&error))?;
     let mut parsed = Parsed::default();
     for (key, value) in object {
         let read = entry(&key, &value);
@@ -38,11 +39,11 @@ pub fn parse_portkeeper(bytes: &[u8]) -> Result<Parsed<OldReservation>, String> 
 }
 
 fn entry(key: &str, value: &Value) -> Result<OldReservation, String> {
-    let members = value.as_object().ok_or("it is no object with host and port")?;
+    let members = value.as_object().ok_or("it is not an object with host and port")?;
     let (host_of_key, port_of_key) = key.rsplit_once(':').unwrap_or((key, ""));
     let host = match members.get("host") {
         None => host_of_key,
-        Some(host) => host.as_str().ok_or("its host is no text")?,
+        Some(host) => host.as_str().ok_or("its host is not text")?,
     };
     let port = match members.get("port") {
         None => port_of_key.parse().map_err(|error| format!("{error}"))?,

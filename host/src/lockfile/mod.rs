@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::yaml_error;
 use crate::fs::{PathContext, PathError, not_a_file, open_regular, read_up_to, write_atomic};
 use crate::model::Digest;
 
@@ -112,7 +113,7 @@ fn parse(text: &str, path: &Path) -> Result<Lockfile, LockfileError> {
         return Err(LockfileError::Conflict(path.to_owned()));
     }
     let damaged =
-        |error: serde_yaml::Error| LockfileError::Damaged { path: path.to_owned(), reason: error.to_string() };
+        |error: serde_yaml::Error| LockfileError::Damaged { path: path.to_owned(), reason: yaml_error(&error, text) };
     let Version { version } = serde_yaml::from_str(text).map_err(damaged)?;
     if version > VERSION {
         return Err(LockfileError::Newer { path: path.to_owned(), found: version, known: VERSION });
@@ -156,8 +157,8 @@ mod tests {
             ("version: 2\nplugins: {}\nnews: 1\n", "update portkeeper"),
             ("version: 1\nplugins:\n  x:\n    version: '1'\n    sha256: abc\n", "64 hexadecimal digits"),
             ("version: 1\nplugin: {}\n", "unknown field"),
-            ("", "missing field"),
-            ("version: 1\nplugins: {x: {}, x: {}}\n", "missing field"),
+            ("", "`version` is missing"),
+            ("version: 1\nplugins: {x: {}, x: {}}\n", "is missing"),
         ] {
             let error = parse(text, Path::new("portkeeper.lock")).unwrap_err().to_string();
             assert!(error.starts_with("portkeeper.lock") && error.contains(word), "{text}: {error}");

@@ -21,6 +21,8 @@ mod violation;
 
 use serde_json::{Map, Value};
 
+use crate::document::json_error;
+
 pub use embed::embed;
 pub use vet::KEYWORDS;
 pub use violation::{CheckError, Expectation, Violation};
@@ -41,7 +43,8 @@ impl OptionsSchema {
         if text.len() > LARGEST {
             return Err(format!("is larger than {} KiB", LARGEST >> 10));
         }
-        let schema: Value = serde_json::from_str(text).map_err(|error| format!("is not JSON: {error}"))?;
+        let schema: Value =
+            serde_json::from_str(text).map_err(|error| format!("is not JSON: {}", json_error(&error)))?;
         if !schema.is_object() {
             return Err("is not a JSON object".to_owned());
         }

@@ -153,7 +153,7 @@ pub(super) fn render(
     let (mut reports, mut batch) = (Vec::new(), Vec::<Rendering<'_>>::new());
     for (index, (output, resolved)) in job.outputs().iter().zip(outputs).enumerate() {
         if batch.iter().any(|earlier| resolved.reads_what_is_written_by(earlier.resolved)) {
-            reports.extend(render_batch(job, std::mem::take(&mut batch), &context, files)?);
+            reports.extend(render_batch(job, outputs, std::mem::take(&mut batch), &context, files)?);
         }
         let map = match &output.map {
             Some(map) if !job.has_variables() => map.clone(),
@@ -181,7 +181,7 @@ pub(super) fn render(
         }
         batch.push(Rendering { index, output, resolved, request });
     }
-    reports.extend(render_batch(job, batch, &context, files)?);
+    reports.extend(render_batch(job, outputs, batch, &context, files)?);
     Ok(reports)
 }
 
@@ -197,14 +197,17 @@ impl Resolved {
     fn reads_what_is_written_by(&self, earlier: &Self) -> bool {
         let context = self.context.iter().filter_map(|(_, target)| target.as_ref());
         let mut read = std::iter::once(&self.target).chain(&self.inputs).chain(context);
-        read.any(|target| {
-            earlier.target.is_same_file(target) || earlier.further.iter().any(|file| file.is_same_file(target))
-        })
+        read.any(|target| earlier.writes(target))
+    }
+
+    fn writes(&self, target: &Target) -> bool {
+        self.target.is_same_file(target) || self.further.iter().any(|file| file.is_same_file(target))
     }
 }
 
 fn render_batch(
     job: &Job<'_>,
+    all: &[Resolved],
     batch: Vec<Rendering<'_>>,
     context: &Files<'_>,
     files: &mut FileSet,
@@ -213,7 +216,7 @@ fn render_batch(
     let mut reports = Vec::new();
     for (Rendering { index, output, resolved, mut request }, rendered) in batch.into_iter().zip(rendered) {
         let rendered = context.render_on(&resolved.plugin, &mut request, rendered, files)?;
-        let rendered = rendered.map_err(|error| explain(job, index, resolved, error))?;
+        let rendered = rendered.map_err(|error| explain(job, index, all, error))?;
         reports.extend(put(output, resolved, rendered, files)?);
     }
     Ok(reports)
@@ -279,12 +282,19 @@ fn note(message: String) -> Diagnostic {
 }
 
 /// A plugin's own no is about the config or about the file that it was to render; either way the user can mend it.
-fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError) -> PrepareError {
+fn explain(job: &Job<'_>, index: usize, all: &[Resolved], error: RenderError) -> PrepareError {
+    let resolved = &all[index];
     let failure = match error {
         RenderError::Broken(broken) => return broken.into(),
         RenderError::OverLimit(over) => return over.into(),
         RenderError::Failed(failure) => failure,
     };
+    let shared = || all[..index].iter().position(|earlier| earlier.writes(&resolved.target));
+    if failure.code == "bad-target"
+        && let Some(earlier) = shared()
+    {
+        return share_a_file(job, earlier, index, &resolved.target, &failure.message);
+    }
     let place = match failure.line {
         Some(line) => format!("{}:{line}: ", resolved.target.shown()),
         None if failure.code == "bad-target" => format!("{}: ", resolved.target.shown()),
@@ -299,4 +309,17 @@ fn explain(job: &Job<'_>, index: usize, resolved: &Resolved, error: RenderError)
         _ => FieldPath::root(),
     };
     job.wrong("outputs", index, &field, format_args!("{place}{}{help}", failure.message))
+}
+
+/// The file is what an earlier output has made of it, so it is the config that is wrong.
+fn share_a_file(job: &Job<'_>, earlier: usize, index: usize, target: &Target, problem: &str) -> PrepareError {
+    let format = |index: usize| &job.outputs()[index].format;
+    let message = format_args!(
+        "outputs[{earlier}] ({}) and outputs[{index}] ({}) both write {}, and the second cannot continue what the first has written: \
+         {problem}. Give each a `path` of its own",
+        format(earlier),
+        format(index),
+        target.shown(),
+    );
+    job.wrong("outputs", index, &FieldPath::root().key("path"), message)
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::source::{Layout, Source, Table};
+use crate::document::json_error;
 use crate::model::{Caller, Hold, Host, Lease, Place, Port, Project, Protocol, Reservation, ReservationId};
 
 /// The format that this portkeeper writes. 2: holds. 3: what nearly every entry has is left out. 4: identities, time namespaces, and a
@@ -99,7 +100,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
         return Err("the file is empty".to_owned());
     }
     // Checked once as a whole, UTF-8 costs less than string by string.
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")?;
     let is_checked = checked(text)?;
     if let Some(decoded) = decode_lines(text, is_checked) {
         return Ok(decoded);
@@ -114,7 +115,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, String> {
         }
         other => decode_newer(text).ok_or_else(|| match other {
             Ok(_) => "no list of reservations".to_owned(),
-            Err(error) => error.to_string(),
+            Err(error) => json_error(&error),
         }),
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::TrustError;
+use crate::document::json_error;
 use crate::model::Digest;
 
 /// The format that this version reads and writes.
@@ -54,7 +55,7 @@ impl Default for Document {
 impl Document {
     pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, TrustError> {
         let damaged =
-            |error: serde_json::Error| TrustError::Damaged { path: path.to_owned(), reason: error.to_string() };
+            |error: serde_json::Error| TrustError::Damaged { path: path.to_owned(), reason: json_error(&error) };
         let Version { format } = serde_json::from_slice(bytes).map_err(damaged)?;
         if format > FORMAT {
             return Err(TrustError::Newer { path: path.to_owned(), found: format, known: FORMAT });

@@ -50,7 +50,7 @@ const SCHEMES: [(&str, u16); 4] = [("http", 80), ("https", 443), ("ws", 80), ("w
 #[derive(Debug, Error)]
 pub enum TargetError {
     /// The port is none.
-    #[error("`{asked}`: {source}")]
+    #[error("{}", of_part(.asked, .source))]
     Port {
         /// As it was asked for.
         asked: String,
@@ -58,7 +58,7 @@ pub enum TargetError {
         source: PortError,
     },
     /// The host is none.
-    #[error("`{asked}`: {source}")]
+    #[error("{}", of_part(.asked, .source))]
     Host {
         /// As it was asked for.
         asked: String,
@@ -82,6 +82,12 @@ pub enum TargetError {
         /// What the resolver said.
         reason: String,
     },
+}
+
+/// What is wrong with a part of what was asked for. A part that is all of it is not named twice.
+fn of_part(asked: &str, problem: &dyn std::error::Error) -> String {
+    let problem = problem.to_string();
+    if problem.starts_with(&format!("`{asked}`")) { problem } else { format!("`{asked}`: {problem}") }
 }
 
 impl FromStr for Asked {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use super::tree::Walker;
 use super::{Change, Leaf, Planned, Shape, Tree, plan};
 use crate::Failure;
 
@@ -46,7 +47,8 @@ impl Rest {
     /// Demands that the new document has the same rest and says what the map says. `places` are those in its text, in their order.
     ///
     /// # Errors
-    /// `bad-target` for a document that cannot be changed without changing something else.
+    /// `bad-target` for a document that cannot be changed without changing something else, and `bad-map` for a path that would find
+    /// nothing the next time, because the map changes what it selects by.
     pub fn check<T: Spans>(
         self,
         tree: &T,
@@ -55,6 +57,7 @@ impl Rest {
         places: Vec<Range<usize>>,
     ) -> Result<(), Failure> {
         let rest = Self(Print { tree, places, grown: BTreeSet::new() }.node(root));
+        found_again(tree, root, leaves)?;
         let open = plan(tree, root, leaves, false)?;
         match open.first() {
             Some(planned) => Err(not_possible(&planned.leaf.name())),
@@ -69,6 +72,20 @@ impl Rest {
 pub fn not_possible(name: &str) -> Failure {
     Failure::bad_target(format!("`{name}` cannot be put into this file without changing what else it says"))
         .help("Write the key yourself once, on a line of its own; portkeeper then keeps its value up to date.")
+}
+
+/// Demands that the changed document has all places of the leaves. What a path found before and does not find now, the map itself has
+/// changed.
+///
+/// # Errors
+/// `bad-map`, because the next run would fail.
+pub fn found_again<T: Tree>(tree: &T, root: T::Node, leaves: &[Leaf<'_>]) -> Result<(), Failure> {
+    let Some(leaf) = leaves.iter().find(|&leaf| Walker { tree, root, leaf }.walk().is_err()) else { return Ok(()) };
+    let name = leaf.name();
+    Err(Failure::bad_map(format!(
+        "the map's `{name}` selects an item by a value that the map changes, so the next run would not find the item"
+    ))
+    .help("Select it by a field that stays as it is, or by its index, such as `[0]`."))
 }
 
 struct Print<'a, T> {

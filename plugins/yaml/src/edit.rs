@@ -35,14 +35,10 @@ fn set(yaml: &Yaml, text: &str, leaves: &[Leaf<'_>], numbers: bool) -> Result<Op
 
 /// Whether the document says what the leaves want, so that the next run changes nothing.
 fn is_done(after: &Yaml, leaves: &[Leaf<'_>], numbers: bool) -> Result<bool, Failure> {
-    let planned = plan(after, leaves, numbers).map_err(|failure| {
-        Failure::bad_map(format!(
-            "the map changes what its own keys select by, and the next run would not find it: {}",
-            failure.message
-        ))
-        .help("Select by a field that the map does not change, or by an index.")
-    })?;
-    Ok(planned.is_some_and(|planned| planned.is_empty()))
+    if let Some(root) = root(after) {
+        leaf::found_again(&Document::new(after), root, leaves)?;
+    }
+    Ok(plan(after, leaves, numbers)?.is_some_and(|planned| planned.is_empty()))
 }
 
 /// The name of the first leaf that cannot be put into the text, after those before it.
@@ -74,8 +70,12 @@ fn changes(yaml: &Yaml, text: &str, leaves: &[Leaf<'_>], numbers: bool) -> Resul
 
 /// What has to change in a document that has something in it.
 fn plan<'a>(yaml: &Yaml, leaves: &'a [Leaf<'a>], numbers: bool) -> Result<Option<Vec<Planned<'a, Place>>>, Failure> {
-    let root = yaml.root().filter(|&root| !yaml.is_null(root)).map(|value| Place { key: None, value });
-    root.map(|root| leaf::plan(&Document::new(yaml), root, leaves, numbers)).transpose()
+    root(yaml).map(|root| leaf::plan(&Document::new(yaml), root, leaves, numbers)).transpose()
+}
+
+/// The document's root, if it has anything in it.
+fn root(yaml: &Yaml) -> Option<Place> {
+    yaml.root().filter(|&root| !yaml.is_null(root)).map(|value| Place { key: None, value })
 }
 
 /// The edit that puts the first entries into a document that has nothing but comments and markers.

@@ -81,6 +81,19 @@ fn an_output_type_that_is_unknown_lists_those_that_are_known_also_when_it_is_a_s
 }
 
 #[test]
+fn two_outputs_of_one_file_that_do_not_go_together_are_both_named() {
+    let ports = Ports::take(1);
+    let outputs = json!([{ "type": "env", "path": "out" }, { "type": "yaml" }, { "type": "json", "path": "./out" }]);
+    let sandbox = project(&ports, outputs);
+    assert_nothing_done(&sandbox, 2, &["outputs[2].path", "outputs[0] (env) and outputs[2] (json) both write ./out"]);
+    // Formats that go together share a file.
+    let outputs = json!([{ "type": "env", "path": "out" }, { "type": "env", "path": "./out", "map": { "A": "1" } }]);
+    sandbox.write("pk.config.json", one_port(&ports, outputs).to_string());
+    let _ = sandbox.portkeeper("prepare").ok();
+    assert!(sandbox.read("out").ends_with("A=1\n"));
+}
+
+#[test]
 fn a_variable_that_is_nowhere_names_its_output() {
     for (value, needles) in
         [("${NOWHERE}", ["NOWHERE", "outputs[1]"]), ("${NOWHERE:?say where}", ["say where", "outputs[1]"])]

@@ -97,6 +97,78 @@ fn what_other_tools_call_a_command_leads_to_ours() {
 }
 
 #[test]
+fn an_option_or_word_of_another_command_leads_to_what_helps() {
+    let sandbox = sandbox();
+    for (words, line) in [
+        ("status 8080", "explain 8080"),
+        ("status web", "explain web"),
+        ("status --port 8080", "explain 8080"),
+        ("list web", "port web"),
+        ("gc 8080", "explain 8080"),
+        ("port -p 8080", "port --port 8080"),
+        ("reserve -p8080", "reserve --port 8080"),
+        ("run -p 8080 -- true", "run --port 8080 -- true"),
+        ("explain -p 8080", "explain 8080"),
+        ("release --port=8080", "release 8080"),
+        ("pick -p 8080", "pick 8080"),
+        ("port -n web", "port web"),
+        ("run --name web -- true", "run web -- true"),
+        ("reserve 8080", "reserve --port 8080"),
+        ("run 8080 -- true", "run --port 8080 -- true"),
+        ("kill -9 8080", "kill 8080"),
+        ("kill -KILL 8080", "kill 8080"),
+        ("kill -s TERM 8080", "kill 8080"),
+        ("kill -f 8080", "kill --force 8080"),
+        ("pick -5", "pick -n 5"),
+        ("wait free 8123", "wait 8123 --free"),
+        ("wait up 8123", "wait 8123"),
+    ] {
+        assert_eq!(hint(&sandbox, words), format!("portkeeper {line}"), "{words}");
+    }
+    // Where no line that is near works, the parser explains.
+    for words in ["scan -n web", "gc -n", "port -p", "status --nowhere 8080"] {
+        sandbox.portkeeper(words).refused(2).says("unexpected argument");
+    }
+    assert!(!sandbox.registry().exists());
+}
+
+#[test]
+fn what_is_no_port_is_named_once() {
+    let sandbox = sandbox();
+    for command in ["explain", "wait", "kill"] {
+        let outcome = sandbox.portkeeper(format!("{command} 70000")).refused(2);
+        assert_eq!(outcome.stderr.matches("70000").count(), 1, "{outcome}");
+        sandbox
+            .portkeeper(format!("{command} localhost:70000"))
+            .refused(2)
+            .says("`localhost:70000`: `70000` is not a port");
+    }
+}
+
+#[test]
+fn an_address_is_released_as_it_is_explained() {
+    let (sandbox, ports) = (sandbox(), Ports::take(3));
+    for (index, word) in [(0, "localhost:PORT"), (1, "127.0.0.1:PORT"), (2, "http://localhost:PORT/index.html")] {
+        let port = ports.at(index);
+        let _ = sandbox.portkeeper(format!("reserve --port {port}")).ok();
+        let other = sandbox.portkeeper(format!("release 127.0.0.77:{port}")).exits(1);
+        other.says(format!("port {port} is not reserved at 127.0.0.77"));
+        let answer = sandbox.portkeeper("release --json").arg(word.replace("PORT", &port.to_string())).ok().json();
+        assert_eq!(answer["released"][0]["port"], json!(port), "{word}: {answer}");
+    }
+    sandbox.portkeeper("release 192.0.2.1:80").refused(2).says("not an address of this machine");
+    sandbox.portkeeper("release localhost:70000").refused(2).says("`70000` is not a port");
+}
+
+#[test]
+fn a_report_on_standard_output_is_refused_with_what_works() {
+    let sandbox = sandbox();
+    sandbox.portkeeper("run --report - -- true").exits(125).says("hint: --report run.json");
+    assert!(!sandbox.has("-"));
+    sandbox.portkeeper("run --report /dev/stderr -- true").ok().says("\"guarantee\"");
+}
+
+#[test]
 fn a_token_that_is_nearly_one_gets_a_note() {
     let sandbox = sandbox();
     let outcome = sandbox.portkeeper("run -- echo {port} {PROT} {PORT} ${port} {{port}} {sort}").ok();
@@ -132,7 +204,7 @@ fn a_protocol_is_written_in_either_case() {
 }
 
 /// What the standard library, serde and the like call things, and numbers that only a manual explains.
-const OF_THE_LANGUAGE: [&str; 14] = [
+const OF_THE_LANGUAGE: [&str; 20] = [
     "(os error",
     "invalid digit",
     "number too large",
@@ -147,6 +219,12 @@ const OF_THE_LANGUAGE: [&str; 14] = [
     "kind:",
     "expected u16",
     "Utf8Error",
+    "EOF",
+    "ident",
+    "trailing characters",
+    "sequence",
+    "cannot start any token",
+    "while scanning",
 ];
 
 #[test]
@@ -166,7 +244,12 @@ fn no_text_of_the_language_reaches_a_person() {
         ("bool.json", r#"{"ports": [{"key": "A"}], "outputs": [{"type": "env", "backup": "yes"}]}"#),
         ("cut.json", r#"{"ports": ["#),
         ("tab.yaml", "ports:\n\t- key: A\n"),
+        ("at.yaml", "ports: @a\n"),
+        ("cut.yaml", "ports: [\n"),
         ("registry.json", "{}"),
+        ("cut-registry.json", r#"{"version":4,"#),
+        ("empty.json", ""),
+        ("words.json", "nonsense"),
     ] {
         sandbox.write(name, text);
     }
@@ -206,6 +289,13 @@ fn no_text_of_the_language_reaches_a_person() {
         "run -- ./text.json",
         "run -c missing.json -- true",
         "status --registry registry.json",
+        "status --registry list.json",
+        "status --registry cut-registry.json",
+        "status --registry words.json",
+        "import --portkeeper list.json",
+        "import --portkeeper cut.json",
+        "import --portkeeper empty.json",
+        "import --portkeeper words.json",
         "status --registry /dev/null",
         "reserve --registry /proc/no/registry.json",
         "reserve --lock /proc/no/lock",
@@ -216,7 +306,7 @@ fn no_text_of_the_language_reaches_a_person() {
     for name in ["text", "map", "list", "output", "plugin", "number", "negative", "protocol", "hold", "bool", "cut"] {
         lines.push(format!("prepare {name}.json"));
     }
-    lines.push("prepare tab.yaml".to_owned());
+    lines.extend(["tab", "at", "cut"].map(|name| format!("prepare {name}.yaml")));
     lines.push("prepare .".to_owned());
     lines.push(format!("reserve --port {port}"));
     lines.push(format!("kill {port}"));
@@ -231,6 +321,33 @@ fn no_text_of_the_language_reaches_a_person() {
     let full = sandbox.shell("portkeeper status --json > /dev/full").exits(3);
     full.says("no space left on device");
     drop(listener);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_with_its_place_and_what_is_expected() {
+    let sandbox = sandbox();
+    for (line, file, text, words) in [
+        ("prepare", "a.json", "{\"ports\": [\n", "a.json:1:12: ports: the text ends before the list is closed"),
+        ("prepare", "a.yaml", "ports:\n\t- key: A\n", "a.yaml:2:1: ports: a tab stands where YAML expects spaces"),
+        ("prepare", "b.yaml", "ports: [\n  {", "b.yaml:3:1: ports[0]: the text ends before a bracket is closed"),
+        ("import --portkeeper", "b.json", "[]", "expected an object"),
+        ("import --portkeeper", "c.json", "{\n  \"a\": ", "line 2, column 7: the text ends where a value is expected"),
+        (
+            "status --registry",
+            "d.json",
+            "[]",
+            "d.json is not a registry (line 1, column 2: found a list, expected an object)",
+        ),
+        ("status --registry", "e.json", "{\"version\":4,\n\"reservations\":[", "(line 2, column 16: the text ends"),
+    ] {
+        sandbox.write(file, text);
+        let outcome = sandbox.portkeeper(format!("{line} {file}")).run();
+        assert_ne!(outcome.code(), Some(0), "{outcome}");
+        outcome.says(words);
+    }
+    sandbox.write("pk.config.json", r#"{"ports": [{"key": "A"}], "outputs": [{"type": "env"}]}"#);
+    sandbox.write("portkeeper.lock", "nonsense");
+    sandbox.portkeeper("prepare").refused(2).says("portkeeper.lock: found the text \"nonsense\", expected an object");
 }
 
 #[test]

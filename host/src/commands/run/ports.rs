@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::prepare::tell;
 use super::super::reserve::{by_name, tell_users, write_env};
-use crate::app::{About, CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key};
+use crate::app::{About, CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key, typed};
 use crate::config::Config;
 use crate::handover::RunPort;
 use crate::hold::{Claim, HeldPort, InProcess, claim};
@@ -53,6 +53,22 @@ pub(super) struct RunningPort {
     pub(super) keys: Vec<String>,
     pub(super) reservation: Reservation,
     held: Option<HeldPort>,
+    /// How a holder kept it before this run, if one did.
+    was_held: Option<HoldKind>,
+}
+
+/// A port that this process holds now.
+struct HeldNow {
+    reservation: Reservation,
+    held: HeldPort,
+    was_held: Option<HoldKind>,
+}
+
+impl HeldNow {
+    fn called(self, keys: Vec<String>) -> RunningPort {
+        let Self { reservation, held, was_held } = self;
+        RunningPort { keys, reservation, held: Some(held), was_held }
+    }
 }
 
 impl<'a> Ports<'a> {
@@ -79,8 +95,8 @@ impl<'a> Ports<'a> {
             }
             (None, None) => new(context, store, machine, requests)?,
         };
-        let port = |((reservation, held), keys)| RunningPort { keys, reservation, held: Some(held) };
-        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect(), origin })
+        let ports = reserved.into_iter().zip(keys).map(|(port, keys)| port.called(keys));
+        Ok(Self { store, ports: ports.collect(), origin })
     }
 
     /// The ports of names, old and new. A name that could be one is an environment variable, too.
@@ -96,10 +112,10 @@ impl<'a> Ports<'a> {
         let reserved = held_now(store, reservations(&granted));
         let origin = Origin::Names(granted);
         let reserved = reserved.map_err(|error| origin.without_run(context, error))?;
-        let port = |((reservation, held), mut keys): ((Reservation, HeldPort), Vec<String>)| {
-            let name = reservation.name().map(|name| name.name.clone());
+        let port = |(port, mut keys): (HeldNow, Vec<String>)| {
+            let name = port.reservation.name().map(|name| name.name.clone());
             keys.splice(0..0, name.filter(|name| env_key(name).is_ok()));
-            RunningPort { keys, reservation, held: Some(held) }
+            port.called(keys)
         };
         Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect(), origin })
     }
@@ -114,14 +130,17 @@ impl<'a> Ports<'a> {
         let machine = context.machine(store)?;
         let report = prepare(&Job::of_config(config), &stage.surroundings(), store, &machine, Mode::Write, false)?;
         tell(context, &report, Mode::Write);
+        // What was not held before this call was only held to be handed over.
+        let newly_held: Vec<_> = report.granted.iter().map(|granted| granted.newly_held).collect();
         let reserved = held_now(store, reservations(&report.granted));
         let origin = Origin::Files(report.granted);
         let reserved = reserved.map_err(|error| origin.without_run(context, error))?;
-        let port = |(reservation, held): (Reservation, HeldPort)| {
-            let key = reservation.name().map(|name| name.name.clone()).unwrap_or_default();
-            RunningPort { keys: vec![key], reservation, held: Some(held) }
+        let port = |(mut port, newly_held): (HeldNow, bool)| {
+            port.was_held = port.was_held.filter(|_| !newly_held);
+            let key = port.reservation.name().map(|name| name.name.clone()).unwrap_or_default();
+            port.called(vec![key])
         };
-        Ok(Self { store, ports: reserved.into_iter().map(port).collect(), origin })
+        Ok(Self { store, ports: reserved.into_iter().zip(newly_held).map(port).collect(), origin })
     }
 
     /// What the command is advertised: each port under its keys, the first of them as PORT, and the host.
@@ -205,6 +224,27 @@ impl<'a> Ports<'a> {
         })
     }
 
+    /// What is no longer held because this run has ended, and what holds it again: a line for each port that a holder kept before.
+    pub(super) fn ended_holds(&self) -> impl Iterator<Item = String> {
+        self.ports.iter().filter_map(|RunningPort { reservation, was_held, .. }| {
+            let port = reservation.port;
+            let option = match (*was_held)? {
+                HoldKind::Exclusive => "--hold".to_owned(),
+                kind => format!("--hold={kind}"),
+            };
+            let passed = "its hold had passed to this run and ended with it";
+            Some(match (reservation.name(), &reservation.lease) {
+                (Some(name), _) => {
+                    let global = if name.project.is_none() { " --global" } else { "" };
+                    let again = format!("portkeeper reserve {}{global} {option}", typed(&name.name));
+                    format!("{port} ({}) is no longer held: {passed}; {again} holds it again", name.name)
+                }
+                (None, Lease::Timed { .. }) => format!("{port} is no longer held: {passed}"),
+                _ => format!("{port} is released: {passed}"),
+            })
+        })
+    }
+
     /// Changes the reservations, and removes those that are not to stay. Who was released meanwhile stays so.
     fn change(&mut self, mut change: impl FnMut(&mut Reservation) -> bool) -> Result<(), RegistryError> {
         let ports = &mut self.ports;
@@ -260,7 +300,7 @@ fn new(
     store: &FileStore<'static>,
     machine: Machine,
     mut requests: Vec<Request>,
-) -> Result<Vec<(Reservation, HeldPort)>, CommandError> {
+) -> Result<Vec<HeldNow>, CommandError> {
     // Ours until the command exists. Where the platform tells nothing of our own process, a grace has to do.
     let lease = os::process_id(std::process::id())?.map_or(Lease::Grace { length: GRACE }, Lease::Process);
     for request in &mut requests {
@@ -271,7 +311,8 @@ fn new(
     let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests)?;
     context.tell_notices(&outcome.notices);
     tell_users(context, &outcome.granted);
-    Ok(outcome.granted.into_iter().map(|granted| granted.reservation).zip(keeper.take()).collect())
+    let ports = outcome.granted.into_iter().zip(keeper.take());
+    Ok(ports.map(|(granted, held)| HeldNow { reservation: granted.reservation, held, was_held: None }).collect())
 }
 
 /// How a port is held that is about to be handed over.
@@ -314,18 +355,19 @@ fn held_by_holder(
 fn held_now(
     store: &FileStore<'static>,
     reservations: impl Iterator<Item = Reservation>,
-) -> Result<Vec<(Reservation, HeldPort)>, CommandError> {
+) -> Result<Vec<HeldNow>, CommandError> {
     reservations.map(|reservation| taken_over(store, reservation)).collect()
 }
 
 /// Takes the sockets of a reservation from its holder; binds them if there is none.
-fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<(Reservation, HeldPort), CommandError> {
+fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<HeldNow, CommandError> {
     if let Some(held) = from_holder(store, &reservation)? {
-        return Ok((reservation, held));
+        let was_held = reservation.hold.map(|hold| hold.kind);
+        return Ok(HeldNow { reservation, held, was_held });
     }
     let Reservation { protocol, port, addresses, .. } = &reservation;
     match claim(kind(*protocol), *protocol, *port, addresses, true)? {
-        Claim::Held(held) => Ok((reservation, held)),
+        Claim::Held(held) => Ok(HeldNow { reservation, held, was_held: None }),
         Claim::NotHeld(_) => {
             let users = Machine::here()?.occupied_by(*protocol, *port, addresses);
             let user = users

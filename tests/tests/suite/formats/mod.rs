@@ -87,6 +87,25 @@ fn what_a_format_refuses_is_refused_before_anything_is_written() {
             &[("a.toml", "[[servers]]\nname = \"a\"\n[[servers]]\nname = \"a\"\n")],
             &["a.toml:3", "2 have name=a", "use an index"],
         ),
+        (
+            r#"{"type": "json", "path": "a.json", "map": {"c[name=Launch].name": "x${SERVICE_PORT}"}}"#,
+            &[("a.json", r#"{"c": [{"name": "Launch"}]}"#)],
+            &[
+                "outputs[0].map",
+                "`c[name=Launch].name` selects an item by a value that the map changes",
+                "by its index",
+            ],
+        ),
+        (
+            r#"{"type": "yaml", "path": "a.yaml", "map": {"c[port=1].port": "${SERVICE_PORT}"}}"#,
+            &[("a.yaml", "c:\n- port: 1\n")],
+            &["outputs[0].map", "`c[port=1].port` selects an item by a value that the map changes"],
+        ),
+        (
+            r#"{"type": "toml", "path": "a.toml", "map": {"c[0].name": "${SERVICE_PORT}", "c[name=a].port": "1"}}"#,
+            &[("a.toml", "[[c]]\nname = \"a\"\nport = 2\n")],
+            &["outputs[0].map", "`c[name=a].port` selects an item by a value that the map changes"],
+        ),
         (r#"{"type": "properties", "map": {"a": "1"}}"#, &[], &["outputs[0].path", "no usual file"]),
         (r#"{"type": "shell", "path": "a.sh", "map": {"A-B": "1"}}"#, &[], &["outputs[0].map", "`A-B`"]),
         (r#"{"type": "shell", "path": "a.sh", "dialect": "csh"}"#, &[], &["dialect"]),

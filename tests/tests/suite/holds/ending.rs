@@ -162,3 +162,43 @@ fn a_process_that_is_not_the_holder_is_never_touched() {
     let _ = sandbox.portkeeper(format!("release {}", ports.first())).ok();
     holder.ends();
 }
+
+#[test]
+fn a_hold_that_passed_to_a_run_ends_with_it_and_that_is_said() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    for kind in ["exclusive", "gated", "soft"] {
+        let held = sandbox.portkeeper(format!("reserve web --project . --hold={kind} --port {}", ports.first())).ok();
+        if kind != "soft" {
+            held.says("`portkeeper run --port");
+        }
+        let run = sandbox.portkeeper(format!("run --port {} -- true", ports.first())).ok();
+        let option = if kind == "exclusive" { "--hold".to_owned() } else { format!("--hold={kind}") };
+        run.says(format!("{} (web) is no longer held", ports.first()));
+        run.says(format!("portkeeper reserve web {option} holds it again"));
+        assert_eq!(sandbox.status()[0]["held"], false);
+        let _ = sandbox.portkeeper("release web --project .").ok();
+    }
+    let _ = sandbox.portkeeper(format!("reserve --hold --port {}", ports.at(1))).ok();
+    let run = sandbox.portkeeper(format!("run --port {} -- true", ports.at(1))).ok();
+    run.says(format!("{} is released: its hold had passed to this run", ports.at(1)));
+    // What was only held to be handed over is no news.
+    assert!(!sandbox.portkeeper("run -- true").ok().stderr.contains("held"));
+}
+
+#[test]
+fn what_holds_a_named_port_says_how_a_server_gets_it() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    sandbox.directory(".git");
+    let port = ports.first();
+    sandbox.portkeeper(format!("reserve web --hold --port {port}")).ok().says("`portkeeper run web -- COMMAND`");
+    let advice = sandbox.portkeeper("explain web --json").ok().json()["advice"].to_string();
+    let expected =
+        format!("portkeeper run web -- COMMAND starts a server on it; portkeeper release {port} gives it back");
+    assert!(advice.contains(&expected), "{advice}");
+    sandbox.portkeeper(format!("reserve --port {port}")).exits(1).says("hint: portkeeper run web -- COMMAND");
+    let _ = sandbox.portkeeper("run web -- true").ok();
+    let _ = sandbox.portkeeper("release web").ok();
+    let global = sandbox.portkeeper(format!("reserve db --global --hold --port {port}")).ok();
+    global.says("`portkeeper run db --global -- COMMAND`");
+    let _ = sandbox.portkeeper("run db --global -- true").ok();
+}
