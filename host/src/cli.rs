@@ -9,8 +9,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(target_os = "linux")]
 use crate::app::HOLDER;
 use crate::app::{
-    CommandError, CommandResult, Context, Deferred, GlobalArgs, Printer, define_all_commands, detached_hold_kind,
-    misplaced_dashes, misread, normalise, print_parser_text, report_crashes,
+    Color, CommandError, CommandResult, Context, Deferred, GlobalArgs, Printer, define_all_commands,
+    detached_hold_kind, misplaced_dashes, misread, normalise, print_parser_text, report_crashes,
 };
 #[cfg(target_os = "linux")]
 use crate::commands::holder;
@@ -97,9 +97,18 @@ pub(crate) fn main() -> ExitCode {
     let words = normalise(std::env::args_os());
     let cli = match parse(&words) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&words, &error),
+        Err(error) => {
+            Color::of_words(&words).choose();
+            return refuse(&words, &error);
+        }
     };
+    cli.globals.color.choose();
     let context = Context::new(cli.globals);
+    if let Err(error) = context.enter_directory() {
+        let error = if matches!(cli.command, Command::Run(_)) { error.of_run() } else { error };
+        error.print(&context.printer);
+        return error.exit_code();
+    }
     let slip = match cli.command {
         Command::Run(_) => misplaced_dashes(&words, |words| parse(words).is_ok()),
         Command::Reserve(_) | Command::Port(_) | Command::ReserveNetwork(_) => detached_hold_kind(&words),

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::duration::{duration, time_to_live};
 use super::number::count;
-use super::{CommandError, HoldArgs, NameArgs};
+use super::{Color, CommandError, HoldArgs, NameArgs};
 use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
 use crate::os;
 use crate::policy::{self, KernelPorts};
@@ -31,6 +31,10 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
+    /// Run as if portkeeper had been started in this directory
+    #[arg(short = 'C', long, global = true, value_name = "DIRECTORY")]
+    pub(crate) directory: Option<PathBuf>,
+
     /// The registry file [default: portkeeper/registry.json in the user's state directory]
     #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_REGISTRY")]
     pub(crate) registry: Option<PathBuf>,
@@ -50,6 +54,10 @@ pub(crate) struct GlobalArgs {
     /// Print the answer as JSON: short for --format json
     #[arg(long, global = true, conflicts_with = "format")]
     json: bool,
+
+    /// When to use color: auto (on a terminal, as NO_COLOR and CLICOLOR_FORCE allow), always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value = "auto", hide_possible_values = true)]
+    pub(crate) color: Color,
 
     /// Print nothing but the answer, warnings and errors
     #[arg(long, short, global = true)]

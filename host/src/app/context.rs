@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::GlobalArgs;
-use super::{CommandError, Printer};
+use super::{CommandError, Printer, typed};
 use crate::config::{Config, Found, Owners};
 use crate::fs::{LockOptions, Waiting, describe};
 use crate::model::Host;
@@ -23,6 +23,13 @@ static ANNOUNCE: fn(&Waiting) = |waiting| Printer::new(None, false).note(format_
 impl Context {
     pub(crate) fn new(globals: GlobalArgs) -> Self {
         Self { printer: Printer::new(globals.format(), globals.quiet), globals }
+    }
+
+    /// Goes where `-C` says, before anything else is done.
+    pub(crate) fn enter_directory(&self) -> Result<(), CommandError> {
+        let Some(directory) = &self.globals.directory else { return Ok(()) };
+        std::env::set_current_dir(directory)
+            .map_err(|error| CommandError::usage(format_args!("-C {}: {}", typed(directory), describe(&error))))
     }
 
     /// The user's directories.

@@ -2,6 +2,7 @@
 
 mod answered;
 mod args;
+mod color;
 mod context;
 mod crash;
 mod deferred;
@@ -30,6 +31,7 @@ mod typed;
 mod view;
 
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, env_key};
+pub(crate) use color::Color;
 pub(crate) use context::Context;
 pub(crate) use crash::report_crashes;
 pub(crate) use deferred::{Deferred, define_all_commands};

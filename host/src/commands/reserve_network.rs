@@ -15,7 +15,20 @@ use crate::reserve::{Granted, PortSelector};
 use crate::reserve_network::{Candidate, Established, Prefer, first_with_a_free_port};
 use crate::scan::{Ending, Options, Report, ScanError, Targets, Wanted, scan};
 
+/// The options that mean something else here have the defaults of this command in their help.
 #[derive(Debug, Args)]
+#[command(mut_arg("range", |range| {
+    range.long_help(format!(
+        "The ports to choose from, in ascending order: `--range 8000-8100` or `--range 8000 8100` [default: {}]",
+        PortRange::usual()
+    ))
+}))]
+#[command(mut_arg("preferred", |preferred| {
+    preferred.long_help(format!("This port if it is free, else the first free one of the range, {} without --range", PortRange::usual()))
+}))]
+#[command(mut_arg("host", |host| {
+    host.help("The hosts to choose from, by name or address: of this machine, or other ones [default: those of this machine's networks]")
+}))]
 pub(crate) struct ReserveNetworkArgs {
     /// Which hosts come first: own, the addresses of this machine; remote, other machines. The other ones come next
     #[arg(long, value_name = "WHICH", default_value = "own")]
@@ -35,8 +48,7 @@ impl Documented for ReserveNetworkArgs {
     const HELP: Help = Help {
         description: "\
             On an address of this machine the port is tested by binding it. On another machine it counts as free when a scan finds it \
-            closed; the reservation keeps it from others who ask this registry, but not from programs on that machine. Without --port, \
-            --range and --profile it is one of 8000-9000.",
+            closed; the reservation keeps it from others who ask this registry, but not from programs on that machine.",
         examples: &[
             (
                 "portkeeper reserve-network --hold",

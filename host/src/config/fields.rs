@@ -88,7 +88,7 @@ pub struct PortEntry {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(expecting = "an object such as {\"type\": \"env\"}")]
 pub struct Output {
-    /// The format: env, json, runtime_js, docker-compose, or one that a plugin adds.
+    /// The format: env, json, runtime_js, docker-compose, yaml, toml, shell, properties, ini, template, or one that a plugin adds.
     #[serde(rename = "type", deserialize_with = "format_name")]
     #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]*$"))]
     pub format: String,

@@ -135,7 +135,8 @@ impl PluginError {
             }
             Self::Unknown { nearest, types, .. } => {
                 let meant = nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`? If not, "));
-                let names = types.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
+                let names = types.iter().flat_map(|info| std::iter::once(&info.name).chain(&info.aliases));
+                let names = names.cloned().collect::<Vec<_>>();
                 Some(format!("{}there are {}", meant.unwrap_or_default(), list(&names)))
             }
             Self::NotTrusted { path, .. } => {

@@ -193,6 +193,7 @@ impl World {
         let (first, last) = (self.ports.first(), self.ports.last());
         let before = match (command, option) {
             ("portkeeper", "--registry") => "status --registry".to_owned(),
+            ("portkeeper", "--directory") => "status --directory".to_owned(),
             ("portkeeper", "--lock") => format!("reserve --range {first}-{last} --lock"),
             ("reserve" | "port", "--env-path") => {
                 format!("{command} --range {first}-{last} --write-env WEB_PORT --env-path")

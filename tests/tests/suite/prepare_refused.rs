@@ -76,7 +76,11 @@ fn an_output_type_that_is_unknown_lists_those_that_are_known_also_when_it_is_a_s
     for wrong in ["inl", "jsonn", "ENV"] {
         let ports = Ports::take(1);
         let sandbox = project(&ports, json!([{ "type": "env" }, { "type": wrong }]));
-        assert_nothing_done(&sandbox, 2, &[wrong, "env", "json", "runtime_js", "docker-compose"]);
+        assert_nothing_done(
+            &sandbox,
+            2,
+            &[wrong, "env", "json", "runtime_js", "docker-compose", "`properties`, `ini`"],
+        );
     }
 }
 

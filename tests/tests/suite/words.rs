@@ -1,6 +1,6 @@
 //! Words that people type, and words that they get back.
 
-use portkeeper_tests::{Ports, Sandbox, StandIn};
+use portkeeper_tests::{Ports, Sandbox, StandIn, Terminal};
 use serde_json::json;
 
 use crate::sandbox;
@@ -166,6 +166,84 @@ fn a_report_on_standard_output_is_refused_with_what_works() {
     sandbox.portkeeper("run --report - -- true").exits(125).says("hint: --report run.json");
     assert!(!sandbox.has("-"));
     sandbox.portkeeper("run --report /dev/stderr -- true").ok().says("\"guarantee\"");
+}
+
+#[test]
+fn a_command_runs_as_if_it_had_been_started_in_the_directory() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    sandbox.directory("shop/.git");
+    let config = format!(
+        r#"{{"ports": [{{"key": "WEB_PORT", "range": [{0}, {0}]}}], "outputs": [{{"type": "env"}}]}}"#,
+        ports.first()
+    );
+    sandbox.write("shop/pk.config.json", config);
+    let _ = sandbox.portkeeper("-C shop prepare").ok();
+    assert_eq!(sandbox.read("shop/.env"), format!("WEB_PORT={}\n", ports.first()));
+    assert_eq!(sandbox.portkeeper("port WEB_PORT -C shop").ok().port(), ports.first());
+    let run = sandbox.portkeeper("run WEB_PORT --directory shop -- pwd").ok();
+    assert!(run.stdout.ends_with("/shop\n"), "{run}");
+    // Relative paths are of that directory, as with git and make.
+    let _ = sandbox.portkeeper("-C shop status --registry ../registry.json").ok();
+    sandbox.portkeeper("-C missing status").refused(2).says("-C missing: no such file or directory");
+    sandbox.portkeeper("-C missing run -- true").exits(125).says("-C missing");
+}
+
+#[test]
+fn color_is_for_terminals_and_for_who_asks_for_it() {
+    let sandbox = sandbox();
+    let is_colored = |words: &str, variables: &[(&str, &str)]| {
+        let run = sandbox.portkeeper(format!("explain nowhere {words}"));
+        let outcome = variables.iter().fold(run, |run, (key, value)| run.env(key, value)).run();
+        assert_eq!(outcome.code(), Some(2), "{outcome}");
+        outcome.stderr.contains('\u{1b}')
+    };
+    let (forbidden, forced) = (("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1"));
+    for (words, variables, expected) in [
+        ("", &[][..], false),
+        ("", &[forced], true),
+        ("--color never", &[forced], false),
+        ("--color=always", &[forbidden], true),
+        ("--color always", &[], true),
+        ("--color auto", &[forbidden], false),
+        // Words that the parser refuses.
+        ("--nowhere --color always", &[], true),
+        ("--nowhere --color never", &[forced], false),
+    ] {
+        assert_eq!(is_colored(words, variables), expected, "{words} {variables:?}");
+    }
+    let on_terminal = |words: &str, key: &str| {
+        let run = sandbox.portkeeper(format!("explain nowhere {words}")).env("TERM", "xterm").env(key, "1");
+        Terminal::start(&run).ends().1.contains('\u{1b}')
+    };
+    assert!(on_terminal("", "UNSET") && !on_terminal("", "NO_COLOR") && !on_terminal("--color never", "UNSET"));
+    let help = sandbox.portkeeper("--help --color always").ok().stdout;
+    assert!(help.contains('\u{1b}'), "{help}");
+}
+
+/// All commands, by their names.
+fn commands(sandbox: &Sandbox) -> Vec<String> {
+    let below = |command: &str| -> Vec<String> {
+        let help = sandbox.portkeeper(format!("{command} -h")).ok().stdout;
+        let lines = help.split("Commands:\n").nth(1).unwrap_or_default().lines().take_while(|line| !line.is_empty());
+        let names = lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        names.map(|name| format!("{command} {name}").trim().to_owned()).collect()
+    };
+    let first = below("");
+    let second: Vec<_> = first.iter().flat_map(|command| below(command)).collect();
+    assert!(first.len() > 20 && second.len() > 5, "{first:?} {second:?}");
+    [first, second, vec![String::new()]].concat()
+}
+
+#[test]
+fn help_fits_eighty_columns() {
+    let sandbox = sandbox();
+    for command in commands(&sandbox) {
+        for option in ["-h", "--help"] {
+            let help = sandbox.portkeeper(format!("{command} {option}")).env("COLUMNS", "80").ok().stdout;
+            let wide = help.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "{command} {option}");
+        }
+    }
 }
 
 #[test]
