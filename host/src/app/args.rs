@@ -32,8 +32,8 @@ pub(crate) enum Format {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Run as if portkeeper had been started in this directory
-    #[arg(short = 'C', long, global = true, value_name = "DIRECTORY")]
-    pub(crate) directory: Option<PathBuf>,
+    #[arg(short = 'C', long = "directory", global = true, value_name = "DIRECTORY")]
+    pub(crate) working_directory: Option<PathBuf>,
 
     /// The registry file [default: portkeeper/registry.json in the user's state directory]
     #[arg(long, global = true, value_name = "FILE", env = "PORTKEEPER_REGISTRY")]

@@ -27,7 +27,7 @@ impl Context {
 
     /// Goes where `-C` says, before anything else is done.
     pub(crate) fn enter_directory(&self) -> Result<(), CommandError> {
-        let Some(directory) = &self.globals.directory else { return Ok(()) };
+        let Some(directory) = &self.globals.working_directory else { return Ok(()) };
         std::env::set_current_dir(directory)
             .map_err(|error| CommandError::usage(format_args!("-C {}: {}", typed(directory), describe(&error))))
     }

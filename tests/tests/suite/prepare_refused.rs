@@ -79,7 +79,7 @@ fn an_output_type_that_is_unknown_lists_those_that_are_known_also_when_it_is_a_s
         assert_nothing_done(
             &sandbox,
             2,
-            &[wrong, "env", "json", "runtime_js", "docker-compose", "`properties`, `ini`"],
+            &[wrong, "env", "json", "runtime_js", "docker-compose", "`properties`", "`ini`"],
         );
     }
 }
