@@ -4,7 +4,7 @@
 //! adopted as well, and nothing that the kernel tells of an orphan says who its parent was. So in this case, and only in this, what comes
 //! from the command has a mark in its environment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
@@ -85,28 +85,61 @@ pub(crate) fn leave_out(helper: u32) {
     HELPER.store(helper, Ordering::Relaxed);
 }
 
-/// What the command's processes are marked with; none where all that come from this process come from the command.
-static COMMANDS_MARK: OnceLock<OsString> = OnceLock::new();
+/// What was there before the command, where anything was.
+struct Earlier {
+    /// By pid and start time.
+    processes: HashSet<(u32, u64)>,
+    /// What the command's processes are marked with.
+    mark: OsString,
+}
+
+static EARLIER: OnceLock<Earlier> = OnceLock::new();
 
 /// Looks, before the command is started, whether this process has children already. Gives what the environment of the command needs then
 /// so that its processes are told from theirs.
 pub(crate) fn mark_unless_alone() -> Option<(OsString, OsString)> {
     let me = std::process::id();
     let started = os::process_id(me).ok().flatten().filter(|_| has_children())?.started;
-    let mark = COMMANDS_MARK.get_or_init(|| format!("{me}.{started}").into());
-    Some((MARK.into(), mark.clone()))
+    let processes = || all().iter().map(|member| (member.pid, member.started)).collect();
+    let earlier = EARLIER.get_or_init(|| Earlier { processes: processes(), mark: format!("{me}.{started}").into() });
+    Some((MARK.into(), earlier.mark.clone()))
+}
+
+/// Whose a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origination {
+    /// It comes from the command.
+    Command,
+    /// It was there before, or comes from what was.
+    Earlier,
+    /// Its parents have ended, and it has no mark: it has cleared or overwritten its environment, or is one of the earlier ones.
+    Unknown,
 }
 
 /// All that come from the command and still run, as far as they can be seen.
 pub(crate) fn members() -> Vec<Member> {
-    let mut all = all();
-    let Some(mark) = COMMANDS_MARK.get() else { return all };
-    let parents: HashMap<u32, u32> = all.iter().map(|member| (member.pid, member.parent)).collect();
-    let is_marked = |pid: u32| inspect::variable(pid, MARK).as_ref() == Some(mark);
-    // What has cleared or overwritten its environment is known by what has started it.
-    let line = |pid: u32| std::iter::successors(Some(pid), |pid| parents.get(pid).copied().filter(|&pid| pid != 0));
-    all.retain(|member| line(member.pid).take_while(|pid| parents.contains_key(pid)).any(is_marked));
-    all
+    let all = all_with_origination().into_iter();
+    all.filter(|(_, origination)| *origination == Origination::Command).map(|(member, _)| member).collect()
+}
+
+/// All that come from this process and still run, and whose they are.
+pub(crate) fn all_with_origination() -> Vec<(Member, Origination)> {
+    let all = all();
+    let Some(Earlier { processes, mark }) = EARLIER.get() else {
+        return all.into_iter().map(|member| (member, Origination::Command)).collect();
+    };
+    let known: HashMap<u32, Member> = all.iter().map(|member| (member.pid, *member)).collect();
+    let is_marked = |member: &Member| inspect::variable(member.pid, MARK).as_ref() == Some(mark);
+    let origination = |member: Member| {
+        let mut line = std::iter::successors(Some(member), |member| known.get(&member.parent).copied());
+        let of = |member: Member| match processes.contains(&(member.pid, member.started)) {
+            true => Some(Origination::Earlier),
+            false => is_marked(&member).then_some(Origination::Command),
+        };
+        // The nearest that is known decides.
+        line.find_map(of).unwrap_or(Origination::Unknown)
+    };
+    all.into_iter().map(|member| (member, origination(member))).collect()
 }
 
 /// All that come from this process and still run, as far as they can be seen, whoever has started them.

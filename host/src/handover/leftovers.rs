@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::family::{self, Member, Origin};
+use super::family::{self, Member, Origin, Origination};
 use super::supervise::Supervisor;
 use super::{LeftProcess, RunEvent};
 use crate::model::{Port, Protocol};
@@ -90,26 +90,26 @@ fn send(member: &Member, signal: Signal) -> bool {
     is_it && pidfd_send_signal(&process, signal).is_ok()
 }
 
-/// What is left in the end, one process for each session: those of the command's with sessions of their own, and all that have a port.
-/// With `kept`, as was asked for, only those.
+/// What is left in the end, one process for each session: those of the command's with sessions of their own, those that may be the
+/// command's, and all that have a port. With `kept`, as was asked for, only these.
 pub(crate) fn remaining(origin: Origin, places: &[Place], kept: bool) -> Vec<LeftProcess> {
-    let members = family::all();
+    let members = family::all_with_origination();
     if members.is_empty() {
         return Vec::new();
     }
-    let of_command: HashSet<_> = family::members().iter().map(|member| member.pid).collect();
     let listeners = listeners(places);
-    let mut sessions: BTreeMap<u32, LeftProcess> = BTreeMap::new();
-    for member in members {
+    let mut sessions: BTreeMap<(u32, Option<u32>), LeftProcess> = BTreeMap::new();
+    for (member, origination) in members {
         let ports: Vec<_> =
             family::socket_inodes(member.pid).filter_map(|inode| listeners.get(&inode).copied()).collect();
-        if ports.is_empty() && (kept || !of_command.contains(&member.pid)) {
+        if ports.is_empty() && (kept || origination == Origination::Earlier) {
             continue;
         }
         let Some(command) = inspect::command(member.pid) else { continue };
         let own_session = !origin.has(&member);
-        let new = || LeftProcess { pid: member.pid, command, own_session, ports: Vec::new() };
-        let left = sessions.entry(member.session).or_insert_with(new);
+        let uncertain = origination == Origination::Unknown;
+        let new = || LeftProcess { pid: member.pid, command, own_session, uncertain, ports: Vec::new() };
+        let left = sessions.entry((member.session, uncertain.then_some(member.pid))).or_insert_with(new);
         left.ports.extend(ports);
         left.ports.sort_unstable();
         left.ports.dedup();

@@ -204,6 +204,8 @@ pub struct LeftProcess {
     pub command: String,
     /// Whether it has left the session of the command.
     pub own_session: bool,
+    /// Whether it may be none of the command's, but of what this process had started before, so that it was not ended.
+    pub uncertain: bool,
     /// The ports that it, or another process of its session, still has; nothing keeps them any more.
     pub ports: Vec<Port>,
 }

@@ -19,42 +19,33 @@ use super::family;
 /// How often it is looked whether the other process was stopped. A bind that then has waited through two looks is let pass.
 const INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 400_000_000 };
 
-/// A process that stands by.
-#[derive(Debug)]
-pub(crate) struct Deputy {
-    /// Hangs up once the process has let go of all that it was born with, the ports among it.
-    is_born: OwnedFd,
+/// Leaves a process behind that stands by. Not for the first process of a container, with which all others end.
+pub(crate) fn appoint_deputy(listener: &Listener) {
+    if std::process::id() == 1 {
+        return;
+    }
+    let (Ok(principal), Ok((is_born, birth))) = (Principal::of_this_process(), pipe_with(PipeFlags::CLOEXEC)) else {
+        return;
+    };
+    start(listener, &principal);
+    drop(birth);
+    // It hangs up once the process has let go of all that it was born with. Until then the ports are not this process' alone, and one
+    // that it closes for a server would not be free for that.
+    let _ = poll(&mut [PollFd::new(&is_born, PollFlags::empty())], Some(&BIRTH));
 }
 
-/// Leaves a process behind that stands by. Not for the first process of a container, with which all others end.
 #[expect(unsafe_code, reason = "fork(2) is unsafe where there are threads")]
-pub(crate) fn appoint_deputy(listener: &Listener) -> Option<Deputy> {
-    if std::process::id() == 1 {
-        return None;
-    }
-    let principal = Principal::of_this_process().ok()?;
-    let (is_born, _birth) = pipe_with(PipeFlags::CLOEXEC).ok()?;
+fn start(listener: &Listener, principal: &Principal) {
     // SAFETY: the child only makes system calls, and never returns.
     match unsafe { libc::fork() } {
-        -1 => None,
+        -1 => {}
         0 => {
             detach([listener.as_fd(), principal.process.as_fd(), principal.stat.as_fd()]);
-            stand_by(listener, &principal);
+            stand_by(listener, principal);
             // SAFETY: it ends the process, without anything that the parent wanted to do at its end.
             unsafe { libc::_exit(0) }
         }
-        pid => {
-            family::leave_out(u32::try_from(pid).unwrap_or_default());
-            Some(Deputy { is_born })
-        }
-    }
-}
-
-impl Deputy {
-    /// Waits until the ports are this process' alone: a deputy that was just born has them still, for an instant.
-    pub(crate) fn wait_for_its_birth(&self) {
-        let mut fds = [PollFd::new(&self.is_born, PollFlags::empty())];
-        let _ = poll(&mut fds, Some(&BIRTH));
+        pid => family::leave_out(u32::try_from(pid).unwrap_or_default()),
     }
 }
 

@@ -115,8 +115,12 @@ impl<'a, 'b> Reporter<'a, 'b> {
 
     /// What goes on when the command has ended.
     fn tell_left(&self, left: &LeftProcess) {
-        let LeftProcess { pid, command, own_session, ports } = left;
+        let LeftProcess { pid, command, own_session, uncertain, ports } = left;
         self.printer.note(match (ports.is_empty(), own_session) {
+            (true, _) if *uncertain => format!(
+                "{command} (pid {pid}) goes on: it may come from {}, or from what was started before that",
+                self.program
+            ),
             (false, _) => format!("{command} (pid {pid}) still listens on {}; nothing keeps it now", list(ports)),
             (true, true) => format!("{command} (pid {pid}) has a session of its own and goes on"),
             (true, false) => format!("{command} (pid {pid}) could not be ended and goes on"),

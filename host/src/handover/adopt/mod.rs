@@ -21,7 +21,7 @@ use socket2::{Socket, Type};
 
 use super::gate::Gate;
 use super::kept::{GuardSocket, GuardedPort, Reach, Server, self_test};
-use super::orphans::{Deputy, appoint_deputy, is_needed};
+use super::orphans::{appoint_deputy, is_needed};
 use super::{HandoverDriver, Method, RunEvent};
 use crate::model::{Guarantee, Protocol};
 use crate::probe::Sockets;
@@ -33,7 +33,8 @@ pub(crate) use notify::{Answer, Listener};
 
 /// How long clients wait for a server on the other addresses of a port, once it has one.
 const SIBLING: Duration = Duration::from_secs(5);
-/// When a deputy is appointed: a command that has ended by then starts no slower for it.
+/// When a deputy is appointed to a command that has not bound anything by then: one that has ended starts no slower for it. The first
+/// bind shows that others may follow, so that it is appointed as soon as that has its answer.
 const SETTLED: Duration = Duration::from_millis(200);
 /// How often it is looked whether servers are still there.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
@@ -53,8 +54,6 @@ pub(crate) struct Adoption {
     peeked: bool,
     /// Whether one was appointed.
     has_deputy: bool,
-    /// What stands by.
-    deputy: Option<Deputy>,
     /// A thread and its descriptor that has been bound, but was interrupted before it heard of it, and will ask again. Only before
     /// Linux 5.19.
     unheard: Option<(u32, RawFd)>,
@@ -114,7 +113,6 @@ impl Adoption {
             missed: false,
             peeked: false,
             has_deputy: false,
-            deputy: None,
             unheard: None,
         })
     }
@@ -179,6 +177,14 @@ impl Adoption {
             if !ports.is_empty() {
                 news(RunEvent::SteppedDown { protocol, ports, guarantee, why: unseen.explain(notification.thread) });
             }
+        }
+    }
+
+    /// Sees to it that there is one.
+    fn appoint_deputy(&mut self) {
+        if !self.has_deputy {
+            self.has_deputy = true;
+            appoint_deputy(&self.listener);
         }
     }
 
@@ -346,6 +352,7 @@ impl HandoverDriver for Adoption {
         if !self.listener.answer(&notification, answer) && answer == Answer::Done {
             self.unheard = Some((notification.thread, notification.fd));
         }
+        self.appoint_deputy();
     }
 
     fn look(&mut self, now: Instant, news: &mut dyn FnMut(RunEvent)) -> Option<Duration> {
@@ -354,9 +361,8 @@ impl HandoverDriver for Adoption {
         let sockets = if open { Sockets::read_listeners(Protocol::Tcp).ok() } else { None };
         let mut next = INTERVAL;
         if !self.has_deputy {
-            self.has_deputy = now.saturating_duration_since(self.started) >= SETTLED;
-            if self.has_deputy {
-                self.deputy = appoint_deputy(&self.listener);
+            if now.saturating_duration_since(self.started) >= SETTLED {
+                self.appoint_deputy();
             } else {
                 next = SETTLED;
             }
@@ -394,9 +400,8 @@ impl HandoverDriver for Adoption {
     }
 
     fn end(self: Box<Self>) {
-        let Self { listener, ports, has_deputy, deputy, .. } = *self;
+        let Self { listener, ports, has_deputy, .. } = *self;
         drop(ports);
-        deputy.iter().for_each(Deputy::wait_for_its_birth);
         if !has_deputy && is_needed(&listener) {
             appoint_deputy(&listener);
         }

@@ -238,21 +238,23 @@ fn what_the_shell_had_before_it_became_portkeeper_goes_on() {
     }
     for handover in ["auto", "release"] {
         let (sandbox, ports) = (sandbox(), Ports::take(1));
-        let script =
-            format!("touch go; until [ -s grandchild ]; do sleep 0.01; done; {}; exit 7", background(&sandbox));
+        let unmarked = "env -i sh -c 'echo $$ >unmarked; exec sleep 600' </dev/null >/dev/null 2>&1 &";
+        let wait = |file| format!("until [ -s {file} ]; do sleep 0.01; done");
+        let (grandchild, server) = (wait("grandchild"), background(&sandbox));
+        let script = format!("touch go; {grandchild}; {server}; {unmarked} {}; exit 7", wait("unmarked"));
         sandbox.write("command.sh", script);
         let run = format!("run --handover {handover} --port {} -- sh command.sh", ports.first());
         let outcome = sandbox.shell(&with_earlier_children(&run)).exits(7);
         let (child, grandchild) = (process_in(&sandbox, "child"), process_in(&sandbox, "grandchild"));
         assert!(child.runs() && grandchild.runs(), "{handover}: {outcome}");
-        for process in [&child, &grandchild] {
-            assert!(
-                !outcome.stderr.contains(&process.pid().to_string()),
-                "{handover}: it is not the command's: {outcome}"
-            );
-        }
+        let named = format!("(pid {})", child.pid());
+        assert!(!outcome.stderr.contains(&named), "{handover}: it is not the command's: {outcome}");
         let left = HolderProcess::with_pid(sandbox.read("pid").trim().parse().unwrap());
         assert!(left.is_none_or(|process| !process.runs()), "{handover}: the command's own server ends: {outcome}");
+        // What says nothing of where it comes from is left, and that is said.
+        let unmarked = process_in(&sandbox, "unmarked");
+        outcome.says(format!("(pid {}) goes on: it may come from sh", unmarked.pid()));
+        unmarked.kill();
         child.kill();
         grandchild.kill();
     }
@@ -317,4 +319,26 @@ fn what_cannot_be_looked_for_is_said() {
     outcome.says("what sh may have left running cannot be looked for: /proc shows another pid namespace here");
     let outcome = run(ports.at(1), "true");
     assert!(!outcome.stderr.contains("cannot be looked for"), "nothing is left: {outcome}");
+}
+
+/// From the answer to a command's first bind on another process stands by: portkeeper is killed as early as the second one proves that.
+#[test]
+fn a_server_that_has_just_begun_goes_on_when_portkeeper_is_killed() {
+    if program_or_skip("python3").is_none() {
+        return;
+    }
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let second = "socket.create_server(('127.0.0.1', 0)).close()\n";
+    let begun = "open('pid', 'w')";
+    sandbox.write("server.py", BIND_WHEN_ASKED.replacen(begun, &format!("{second}{begun}"), 1));
+    let server = Server::start(&sandbox, &format!("--port {} -- python3 server.py", ports.first()));
+    let process = written(&sandbox);
+    server.signal(Signal::KILL);
+    sandbox.write("go", "");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !sandbox.has("bound") {
+        assert!(process.runs() && Instant::now() < deadline, "it could not bind");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    process.kill();
 }
