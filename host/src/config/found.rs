@@ -108,7 +108,7 @@ fn through_links(
     name: &str,
     own: &dyn Fn(&'static str, Option<u32>) -> Result<(), Problem>,
 ) -> Result<File, Problem> {
-    use crate::fs::{Directory, is_link_error};
+    use crate::fs::{Directory, MOST_LINKS, is_link_error};
     use std::collections::VecDeque;
     use std::ffi::OsString;
     use std::path::Component;
@@ -146,10 +146,6 @@ fn through_links(
     }
     Err(Problem::NotAFile("a directory"))
 }
-
-/// As many as Linux follows in one path (path_resolution(7)).
-#[cfg(unix)]
-const MOST_LINKS: usize = 40;
 
 #[cfg(not(unix))]
 fn open_own(directory: &Path, name: &str, _: &Owners) -> Result<(File, Metadata), Problem> {

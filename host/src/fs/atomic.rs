@@ -32,7 +32,7 @@ pub struct Staged {
 }
 
 /// What a new file gets its mode from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Like {
     Mode(u32),
     Old(Replaced),
@@ -71,11 +71,13 @@ impl Staged {
         let directory = Directory::open(directory_of(path)).at(directory_of(path))?;
         let temporary = temporary_name(path);
         let left_behind = directory_of(path).join(&temporary);
-        match directory.remove_file(&temporary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).at(&left_behind),
-            _ => {}
-        }
-        let file = directory.create(&temporary, 0o600).at(&left_behind)?;
+        let file = match directory.create(&temporary, 0o600) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                directory.remove_file(&temporary).and_then(|()| directory.create(&temporary, 0o600))
+            }
+            file => file,
+        };
+        let file = file.at(&left_behind)?;
         Self { directory, file, temporary: Some(temporary), target: path.to_owned() }
             .filled(pieces, Some(Like::Mode(mode)))
     }
@@ -162,6 +164,15 @@ fn set_mode(_: &File, _: u32) -> std::io::Result<()> {
 #[must_use]
 pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The path with `.suffix` after its whole file name.
+#[must_use]
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Makes renames in a directory survive a power failure (fsync(2)), where the file system can.

@@ -6,36 +6,51 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+use rustix::fs::ResolveFlags;
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
+use super::links::link_error;
 use super::regular::refuse_kind;
 
 /// Whose a file was, and who may do what with it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Replaced {
-    mode: Mode,
+    mode: RawMode,
     user: u32,
     group: u32,
 }
 
 impl Replaced {
-    /// Gives owner, as far as the system allows it, and the nine bits of permission to a new file.
+    /// The file that the metadata is of.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { mode: metadata.mode() as RawMode, user: metadata.uid(), group: metadata.gid() }
+    }
+
+    /// Gives owner and group, as far as the system allows it, and then the nine bits of permission to a new file: a change of owner may
+    /// take bits away (chown(2)). What makes a program run as its owner or group is never given to a new text.
     ///
     /// # Errors
     /// What the system reports.
-    pub fn bequeath(self, file: &File) -> io::Result<()> {
+    pub fn bequeath(&self, file: &File) -> io::Result<()> {
         use std::os::unix::fs::{MetadataExt, fchown};
         let own = file.metadata()?;
-        if (own.uid(), own.gid()) != (self.user, self.group) {
+        if own.gid() != self.group {
             let _ = fchown(file, None, Some(self.group));
+        }
+        if own.uid() != self.user {
             let _ = fchown(file, Some(self.user), None);
         }
-        Ok(rustix::fs::fchmod(file, self.mode)?)
+        Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(self.mode & 0o777))?)
     }
 }
 
@@ -51,6 +66,9 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 const STEP: OFlags = DIRECTORY;
+/// No part of a path may be a link.
+#[cfg(target_os = "linux")]
+const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 /// NONBLOCK: a pipe in the file's place must not make us wait for its other end.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
@@ -77,10 +95,15 @@ impl Directory {
     /// # Errors
     /// What the system reports; a link is an error.
     pub fn search(path: &Path) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        match openat2(rustix::fs::CWD, path, STEP, NO_LINKS) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => {}
+            opened => return Ok(Self { file: opened.map_err(explain_link)?.into() }),
+        }
         let root = Self { file: rustix::fs::open("/", STEP, Mode::empty())?.into() };
         match path.strip_prefix("/") {
             Ok(below) if below.as_os_str().is_empty() => Ok(root),
-            below => Ok(Self { file: root.walk(below.unwrap_or(path), STEP)?.into() }),
+            below => Ok(Self { file: root.step_by_step(below.unwrap_or(path), STEP)?.into() }),
         }
     }
 
@@ -195,8 +218,8 @@ impl Directory {
         };
         let kind = FileType::from_raw_mode(found.st_mode);
         refuse_kind(kind.is_dir(), kind.is_file() || kind.is_symlink())?;
-        let mode = Mode::from_raw_mode(found.st_mode) & Mode::from_raw_mode(0o777);
-        Ok(kind.is_file().then_some(Replaced { mode, user: found.st_uid, group: found.st_gid }))
+        let replaced = Replaced { mode: found.st_mode as RawMode, user: found.st_uid, group: found.st_gid };
+        Ok(kind.is_file().then_some(replaced))
     }
 
     /// Makes a directory in this one: private (0700), or with what the umask leaves of 0777.
@@ -328,9 +351,7 @@ impl Directory {
 
     #[cfg(target_os = "linux")]
     fn walk(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-        use rustix::fs::ResolveFlags;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match rustix::fs::openat2(&self.file, below, flags, Mode::empty(), resolve) {
+        match openat2(&self.file, below, flags, NO_LINKS.union(ResolveFlags::BENEATH)) {
             // An old kernel, or a sandbox that does not know the call.
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.step_by_step(below, flags),
             result => result.map_err(explain_link),
@@ -362,19 +383,15 @@ impl Directory {
     }
 }
 
-/// The message of a link where there was none.
-const LINK: &str = "a symbolic link has taken its place, or that of a directory above it";
-
-/// Whether the error is that of a link where there was none.
-#[must_use]
-pub fn is_link_error(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Other && error.to_string() == LINK
+#[cfg(target_os = "linux")]
+fn openat2(at: impl AsFd, path: &Path, flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat2(at, path, flags, Mode::empty(), resolve)
 }
 
 /// The system's own words for it (too many levels, cross-device link) mislead.
 fn explain_link(error: Errno) -> io::Error {
     match error {
-        Errno::LOOP | Errno::XDEV => io::Error::other(LINK),
+        Errno::LOOP | Errno::XDEV => link_error(),
         error => error.into(),
     }
 }
@@ -383,6 +400,7 @@ fn explain_link(error: Errno) -> io::Error {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use super::super::is_link_error;
     use super::*;
 
     #[test]

@@ -5,20 +5,26 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::links::link_error;
 use super::regular::refuse_kind;
 
-/// Files have neither owners nor bits of permission here.
-#[derive(Debug, Clone, Copy)]
-pub struct Replaced;
+/// Who may do what with a file. Files have no owners here, and a new one is as private as its directory.
+#[derive(Debug, Clone)]
+pub struct Replaced(fs::Permissions);
 
 impl Replaced {
-    /// A new file is as private as its directory.
+    /// The file that the metadata is of.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self(metadata.permissions())
+    }
+
+    /// Gives the permissions to a new file.
     ///
     /// # Errors
-    /// None.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on other platforms")]
-    pub fn bequeath(self, _: &File) -> io::Result<()> {
-        Ok(())
+    /// What the system reports.
+    pub fn bequeath(&self, file: &File) -> io::Result<()> {
+        file.set_permissions(self.0.clone())
     }
 }
 
@@ -101,7 +107,7 @@ impl Directory {
             found => {
                 let found = found?;
                 refuse_kind(found.is_dir(), found.is_file() || found.is_symlink())?;
-                Ok(found.is_file().then_some(Replaced))
+                Ok(found.is_file().then(|| Replaced::of(&found)))
             }
         }
     }
@@ -218,13 +224,5 @@ impl Directory {
 /// An error if a part of the path is a link, or a junction. Paths are not compared as texts: they may differ in case.
 fn refuse_links(path: &Path) -> io::Result<()> {
     let is_link = |part: &Path| part.symlink_metadata().is_ok_and(|found| found.is_symlink());
-    if path.ancestors().any(is_link) { Err(io::Error::other(LINK)) } else { Ok(()) }
-}
-
-const LINK: &str = "a symbolic link has taken its place, or that of a directory above it";
-
-/// Whether the error is that of a link where there was none.
-#[must_use]
-pub fn is_link_error(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Other && error.to_string() == LINK
+    if path.ancestors().any(is_link) { Err(link_error()) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
 //! Puts one file in its place: the steps that a transaction is made of.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::staging::{Staging, TemporaryFile};
 use super::target::Target;
 use super::transaction::Fault;
-use crate::fs::{Directory, PathContext, PathError, directory_of, is_link_error};
+use crate::fs::{Directory, PathContext, PathError, Replaced, directory_of, is_link_error};
 
 /// The directory that a target is in, open, and where new texts for it wait.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub(super) fn stage(
     let file = Staging::create(staging, sensitive || like.is_some())?;
     file.file().write_all(bytes)?;
     if let Some(like) = like {
-        take_after(file.file(), like)?;
+        Replaced::of(like).bequeath(file.file())?;
     }
     Ok(file)
 }
@@ -110,26 +110,6 @@ pub(super) fn back_up(
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(error).at(path),
     }
-}
-
-/// Owner and group as far as the system allows it, then the nine bits of permission, which a change of owner may take bits from
-/// (chown(2)). What makes a program run as its owner or group is never given to a new text.
-#[cfg(unix)]
-fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-    let own = file.metadata()?;
-    if own.gid() != like.gid() {
-        let _ = fchown(file, None, Some(like.gid()));
-    }
-    if own.uid() != like.uid() {
-        let _ = fchown(file, Some(like.uid()), None);
-    }
-    file.set_permissions(std::fs::Permissions::from_mode(like.mode() & 0o777))
-}
-
-#[cfg(not(unix))]
-fn take_after(file: &File, like: &Metadata) -> io::Result<()> {
-    file.set_permissions(like.permissions())
 }
 
 /// Whether owner and permissions are what they were.

@@ -15,10 +15,7 @@ use thiserror::Error;
 
 use super::off_limits::is_version_control;
 use crate::document::harmless;
-use crate::fs::{Directory, FileId, PathContext, PathError};
-
-/// As many symbolic links as Linux follows in one path (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+use crate::fs::{Directory, FileId, MOST_LINKS, PathContext, PathError};
 
 /// A file that an output may be written to, or an input may be read from. It need not exist, and neither need its directory.
 #[derive(Debug, Clone)]
