@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{PathContext, PathError, write_atomic};
 
@@ -36,21 +36,17 @@ fn through_link(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     }
 }
 
+/// The path, and each that a link leads it to next: what the links in its directory lead to is resolved, a last link is not. No more than a
+/// few: `/dev/stdout` is a link to a link.
+fn link_by_link(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let resolved = |path: PathBuf| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    let next = move |path: &PathBuf| resolved(path.parent()?.join(std::fs::read_link(path).ok()?));
+    std::iter::successors(resolved(path.to_owned()), next).take(8)
+}
+
 /// Whether the path is that of a file that a process has open.
 fn is_of_process(path: &Path) -> bool {
-    let follow = |path: &Path| std::fs::read_link(path).map(|to| path.parent().unwrap_or(Path::new("/")).join(to));
-    let mut path = path.to_owned();
-    for _ in 0..8 {
-        let parent = path.parent().and_then(|parent| parent.canonicalize().ok()).unwrap_or_default();
-        if parent.starts_with("/proc") || parent.starts_with("/dev/fd") {
-            return true;
-        }
-        match follow(&path) {
-            Ok(next) => path = next,
-            Err(_) => return false,
-        }
-    }
-    false
+    link_by_link(path).any(|path| path.starts_with("/proc") || path.starts_with("/dev/fd"))
 }
 
 #[cfg(unix)]
@@ -79,21 +75,13 @@ fn into_stream(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
 /// stands.
 #[cfg(unix)]
 fn own_descriptor(path: &Path) -> Option<io::Result<std::fs::File>> {
-    let mut path = path.to_owned();
-    for _ in 0..8 {
-        let parent = path.parent()?.canonicalize().ok()?;
-        let name = path.file_name()?;
-        let is_own = parent == Path::new("/dev/fd") || parent == Path::new(&format!("/proc/{}/fd", std::process::id()));
-        if is_own {
-            let number: i32 = name.to_str()?.parse().ok()?;
-            // SAFETY: the descriptor is only used to copy it, and a number that is not open gives an error.
-            #[expect(unsafe_code, reason = "the descriptor comes as a number")]
-            let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
-            return Some(fd.try_clone_to_owned().map(Into::into));
-        }
-        path = parent.join(std::fs::read_link(parent.join(name)).ok()?);
-    }
-    None
+    let own = format!("/proc/{}/fd", std::process::id());
+    let is_own = |path: &PathBuf| [Path::new("/dev/fd"), Path::new(&own)].contains(&path.parent().unwrap_or(path));
+    let number: i32 = link_by_link(path).find(is_own)?.file_name()?.to_str()?.parse().ok()?;
+    // SAFETY: the descriptor is only used to copy it, and a number that is not open gives an error.
+    #[expect(unsafe_code, reason = "the descriptor comes as a number")]
+    let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    Some(fd.try_clone_to_owned().map(Into::into))
 }
 
 #[cfg(not(unix))]
