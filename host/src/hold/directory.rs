@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::HoldError;
 #[cfg(target_os = "linux")]
 use crate::fs::{Lock, create_private_dir};
-use crate::fs::{PathContext, PathError, is_locked, read_private};
+use crate::fs::{PathContext, PathError, beside, is_locked, read_private};
 use crate::model::{HoldId, Reservation};
 use crate::os::Liveness;
 #[cfg(target_os = "linux")]
@@ -39,9 +39,7 @@ impl HoldDirectory {
     /// The one that belongs to the registry file. Nothing is made yet.
     #[must_use]
     pub fn beside(registry: &Path) -> Self {
-        let mut name = registry.as_os_str().to_owned();
-        name.push(".holds");
-        Self(PathBuf::from(name))
+        Self(beside(registry, "holds"))
     }
 
     /// The directory.

@@ -1,11 +1,13 @@
 //! The key of the cache of compiled plugins: what it authenticates, only its owner can have written.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::fs::{create_private_dir, directory_of, read_private};
+use crate::fs::{
+    Lock, LockError, LockOptions, PathContext, beside, create_private_dir, directory_of, read_private, write_atomic,
+};
 
 /// How long an authentication code is, in bytes.
 pub(super) const CODE_LENGTH: usize = blake3::OUT_LEN;
@@ -79,35 +81,16 @@ impl KeyFile {
     }
 
     /// Makes a key. It appears complete and with its mode. Of callers that make one at the same time the first does, and all use that.
-    fn make(&self) -> io::Result<()> {
-        let directory = directory_of(&self.path);
-        create_private_dir(directory).map_err(|error| error.source)?;
+    fn make(&self) -> Result<(), LockError> {
+        create_private_dir(directory_of(&self.path))?;
         // Without it, a caller that has seen a worthless key could replace the good one that another has made since.
-        #[cfg(unix)]
-        let _only_one = {
-            let directory = fs::File::open(directory)?;
-            directory.lock()?;
-            directory
-        };
+        let _only_one = Lock::acquire(&beside(&self.path, "lock"), &LockOptions::default())?;
         if self.existing().is_some() {
             return Ok(());
         }
         let mut key = [0; blake3::KEY_LEN];
-        getrandom::fill(&mut key)?;
-        // Temporary files are born with 0600.
-        let mut file = tempfile::Builder::new().prefix(".plugin-cache-key.").tempfile_in(directory)?;
-        file.write_all(&key)?;
-        file.as_file().sync_all()?;
-        // What is here is no key, unless it is that of another process where directories cannot be locked.
-        let worthless = self.existing().is_none() && fs::symlink_metadata(&self.path).is_ok();
-        if worthless {
-            file.persist(&self.path)?;
-            return Ok(());
-        }
-        match file.persist_noclobber(&self.path) {
-            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
-            _ => Ok(()),
-        }
+        getrandom::fill(&mut key).map_err(io::Error::from).at(&self.path)?;
+        Ok(write_atomic(&self.path, &key, Some(0o600))?)
     }
 }
 
@@ -141,7 +124,7 @@ mod tests {
         assert_eq!(key.0, key_of(&path).0);
         assert_eq!(key.0, KeyFile::new(path.clone()).existing().unwrap().0);
         assert!(is_secret(&path));
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2, "it and its lock are all that is there");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::snapshot::Step;
 use super::source::Source;
 use super::{Notice, RegistryError, Snapshot, Store, Transaction};
 use crate::fs::{
-    Lock, LockOptions, PathContext, PathError, Staged, create_private_dir, directory_of, read_private, sync_directory,
+    Lock, LockOptions, PathContext, PathError, Staged, beside, create_private_dir, directory_of, read_private,
+    sync_directory,
 };
 
 /// No registry is that large: 65535 ports of two protocols on a few hosts are some 50 MB.
@@ -280,14 +281,6 @@ fn is_of_the_python_tool(bytes: &[u8]) -> bool {
         _port: u16,
     }
     serde_json::from_slice::<HashMap<String, Entry>>(bytes).is_ok()
-}
-
-/// The path with `.suffix` after its whole file name.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 #[cfg(test)]
