@@ -1,5 +1,6 @@
 //! What a command works with.
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 
 use super::args::GlobalArgs;
@@ -15,6 +16,14 @@ use crate::settings::Settings;
 pub(crate) struct Context {
     pub(crate) printer: Printer,
     pub(crate) globals: GlobalArgs,
+    /// Whose configs are used without being named.
+    pub(crate) owners: LazyCell<Owners>,
+}
+
+/// What the environment says of them.
+fn owners_of_environment() -> Owners {
+    let variable = |name| std::env::var_os(name);
+    Owners::of_variables(variable("SUDO_UID").as_deref(), variable("PORTKEEPER_TRUSTED_DIRECTORIES").as_deref())
 }
 
 /// A note while waiting for a lock. A plain function, because waiting happens below every room that has a printer.
@@ -22,7 +31,11 @@ static ANNOUNCE: fn(&Waiting) = |waiting| Printer::new(None, false).note(format_
 
 impl Context {
     pub(crate) fn new(globals: GlobalArgs) -> Self {
-        Self { printer: Printer::new(globals.format(), globals.quiet), globals }
+        Self {
+            printer: Printer::new(globals.format(), globals.quiet),
+            globals,
+            owners: LazyCell::new(owners_of_environment),
+        }
     }
 
     /// Goes where `-C` says, before anything else is done.
@@ -76,16 +89,9 @@ impl Context {
         })
     }
 
-    /// Whose configs are used without being named.
-    #[expect(clippy::unused_self, reason = "what is asked of the environment is asked of the context")]
-    pub(crate) fn owners(&self) -> Owners {
-        let variable = |name| std::env::var_os(name);
-        Owners::of_variables(variable("SUDO_UID").as_deref(), variable("PORTKEEPER_TRUSTED_DIRECTORIES").as_deref())
-    }
-
     /// The config that the user names. If it is another user's, that is said.
     pub(crate) fn named_config(&self, path: &Path) -> Result<Config, CommandError> {
-        let found = Found::named(path, &self.owners())?;
+        let found = Found::named(path, &self.owners)?;
         if let Some(strange) = found.stranger() {
             self.printer.note(format_args!("using {}: {strange}", path.display()));
         }

@@ -60,7 +60,7 @@ impl ScopeArgs {
 /// The project of the current directory, if it is in one. That a config of another directory makes it one is said.
 pub(crate) fn current_project(context: &Context) -> Result<Option<Arc<Project>>, CommandError> {
     let here = context.current_directory()?;
-    Ok(match config::find_project(&here, &context.owners()).map_err(name_the_project)? {
+    Ok(match config::find_project(&here, &context.owners).map_err(name_the_project)? {
         ProjectPlace::Config(config) => {
             context.tell_config(config.path(), &here);
             Some(identified(config.directory())?)
@@ -171,7 +171,7 @@ pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, C
     let unknown =
         CommandError::usage(format_args!("`{name}` is no port, and no name of a port in {}", directory.display()));
     // Here the name could not be reserved either, for a reason that the user has to know.
-    if let Err(refused) = config::find(&directory, &context.owners())
+    if let Err(refused) = config::find(&directory, &context.owners)
         && let Problem::ForeignOwner { directory, .. } = &refused.problem
     {
         return Err(unknown.and(&refused).hint(trust_the_project(directory, name)));

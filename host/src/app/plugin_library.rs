@@ -25,7 +25,7 @@ impl PluginLibrary {
     pub(crate) fn new(context: &Context) -> Result<Self, CommandError> {
         let settings = context.settings()?;
         let here = context.current_directory()?;
-        let found = config::find(&here, &context.owners()).unwrap_or_else(|error| {
+        let found = config::find(&here, &context.owners).unwrap_or_else(|error| {
             context.printer.warn(CommandError::from(error));
             None
         });

@@ -81,7 +81,7 @@ const CONFIG: &str = "config";
 
 /// The config that commands in the directory go by: whether they are let, and whether it makes sense.
 fn config(context: &Context, directory: &Path) -> Finding {
-    let found = match config::find(directory, &context.owners()) {
+    let found = match config::find(directory, &context.owners) {
         Ok(Some(found)) => found,
         Ok(None) => return Finding::ok(CONFIG, format!("none in {} or above", directory.display())),
         Err(error) => return config_problem(error),

@@ -104,7 +104,7 @@ fn config(context: &Context, args: &PrepareArgs) -> Result<Config, CommandError>
         return context.named_config(path);
     }
     let directory = context.current_directory()?;
-    match config::find(&directory, &context.owners())? {
+    match config::find(&directory, &context.owners)? {
         Some(config) => {
             context.tell_config(config.path(), &directory);
             Ok(config.load()?)

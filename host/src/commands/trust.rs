@@ -74,7 +74,7 @@ fn add(context: &Context, trust: &mut Trust, path: &Path) -> Result<(), CommandE
         return Ok(());
     }
     let directory = context.current_directory()?;
-    let config = config::find(&directory, &context.owners())?;
+    let config = config::find(&directory, &context.owners)?;
     let project = config.map_or(directory, |config| config.directory().to_owned());
     refuse_target(&project, path)?;
     trust.add_target(&project, path, &context.patience())?;

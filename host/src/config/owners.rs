@@ -3,12 +3,16 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::os::inspect::current_user;
+
 /// Whose configs a search may find. A config chooses what is written where, from variables of the environment, so that of another user in a
 /// shared directory may be a trap.
 ///
 /// Always: the user's own, and root's. What is a stranger's is one's own all the same in a directory that the user trusts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Owners {
+    /// The user that this process runs as; none where users have no numbers.
+    own: Option<u32>,
     /// The user who became root by sudo(8).
     before_sudo: Option<u32>,
     everywhere: bool,
@@ -22,6 +26,13 @@ struct Trusted {
     below: bool,
 }
 
+impl Default for Owners {
+    /// The user's own, and root's.
+    fn default() -> Self {
+        Self { own: current_user(), before_sudo: None, everywhere: false, directories: Vec::new() }
+    }
+}
+
 impl Owners {
     /// What the variables `SUDO_UID` and `PORTKEEPER_TRUSTED_DIRECTORIES` say.
     ///
@@ -31,8 +42,10 @@ impl Owners {
     pub fn of_variables(sudo_uid: Option<&OsStr>, trusted: Option<&OsStr>) -> Self {
         let entries: Vec<_> = trusted.into_iter().flat_map(std::env::split_paths).collect();
         let (all, directories): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry == Path::new("*"));
+        let own = current_user();
         Self {
-            before_sudo: sudo_uid.and_then(OsStr::to_str).and_then(|uid| uid.parse().ok()).filter(|_| is_root()),
+            own,
+            before_sudo: sudo_uid.and_then(OsStr::to_str).and_then(|uid| uid.parse().ok()).filter(|_| own == Some(0)),
             everywhere: !all.is_empty(),
             directories: directories.into_iter().filter(|entry| entry.is_absolute()).map(Trusted::new).collect(),
         }
@@ -47,7 +60,7 @@ impl Owners {
     /// Whether a user's files are taken for one's own.
     #[must_use]
     pub(super) fn include(&self, uid: u32) -> bool {
-        uid == 0 || Some(uid) == self.before_sudo || is_own(uid)
+        uid == 0 || Some(uid) == self.before_sudo || self.own.is_none_or(|own| own == uid)
     }
 
     /// Whether everyone's configs in the directory are taken.
@@ -76,26 +89,6 @@ impl Trusted {
             directory == self.directory
         }
     }
-}
-
-#[cfg(unix)]
-fn is_own(uid: u32) -> bool {
-    rustix::process::geteuid().as_raw() == uid
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-fn is_own(_: u32) -> bool {
-    true
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }
 
 #[cfg(all(test, unix))]
