@@ -4,7 +4,7 @@
 //! file while a third makes a new one. The kernel lets go of it when its process ends, however that happens.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -82,6 +82,15 @@ pub enum LockError {
 }
 
 impl LockError {
+    /// The file or directory that cannot be used, if that is why.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(error) => Some(&error.path),
+            Self::Timeout { .. } => None,
+        }
+    }
+
     /// The same error, with the time that was waited in all.
     fn after(self, whole: Duration) -> Self {
         match self {
@@ -106,10 +115,10 @@ impl Lock {
         let deadline = patience.deadline();
         loop {
             let left = LockOptions { timeout: deadline.saturating_duration_since(Instant::now()), ..*patience };
-            let lock =
-                Self::acquire_file(open_private(path)?, path, &left).map_err(|error| error.after(patience.timeout))?;
+            let (file, metadata) = open_private(path)?;
+            let lock = Self::acquire_file(file, path, &left).map_err(|error| error.after(patience.timeout))?;
             // The file may have been removed while we opened it or waited: then others lock another one, and this lock excludes no one.
-            if is_file_at(lock.file(), path).at(path)? {
+            if is_file_at(&metadata, path).at(path)? {
                 return Ok(lock);
             }
         }
@@ -190,7 +199,7 @@ pub fn is_locked(path: &Path) -> Result<Option<bool>, PathError> {
             Err(TryLockError::WouldBlock) => return Ok(Some(true)),
             Err(TryLockError::Error(error)) => return Err(error).at(path),
             // Another file may have taken its place since it was opened, locked by the same holder.
-            Ok(()) if is_file_at(&file, path).at(path)? => return Ok(Some(false)),
+            Ok(()) if is_file_at(&file.metadata().at(path)?, path).at(path)? => return Ok(Some(false)),
             Ok(()) => {}
         }
     }
@@ -215,11 +224,11 @@ fn uninterrupted(mut take: impl FnMut() -> Result<(), TryLockError>) -> Result<(
     }
 }
 
-/// Whether the open file is the one that the path leads to now.
+/// Whether the open file, of which this is known, is the one that the path leads to now.
 #[cfg(unix)]
-fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
+fn is_file_at(file: &Metadata, path: &Path) -> io::Result<bool> {
     match std::fs::symlink_metadata(path) {
-        Ok(there) => Ok(FileId::of(&there) == FileId::of(&file.metadata()?)),
+        Ok(there) => Ok(FileId::of(&there) == FileId::of(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -228,7 +237,7 @@ fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
 /// An open file cannot be removed or replaced.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "fails on other platforms")]
-fn is_file_at(_: &File, _: &Path) -> io::Result<bool> {
+fn is_file_at(_: &Metadata, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
@@ -312,6 +321,6 @@ mod tests {
         drop(held);
         drop(second);
         let third = waiter.join().unwrap().unwrap();
-        assert!(is_file_at(third.file(), &path).unwrap(), "what is locked is what others find");
+        assert!(is_file_at(&third.file().metadata().unwrap(), &path).unwrap(), "what is locked is what others find");
     }
 }

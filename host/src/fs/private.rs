@@ -4,15 +4,22 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::{PathContext, PathError, directory_of, read_up_to, sync_directory};
+use super::read::read_sized;
+use super::{PathContext, PathError, directory_of, sync_directory};
 
 /// Makes sure that a directory is there, belongs to the effective user, and is closed to everyone else (0700).
 ///
 /// # Errors
 /// The directory cannot be made, or it is another user's: writing into it would lock that user out of their own files.
 pub fn create_private_dir(path: &Path) -> Result<(), PathError> {
-    make_with_parents(path)?;
-    close_to_others(path).at(path)
+    let found = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => found,
+        _ => {
+            make_with_parents(path)?;
+            std::fs::metadata(path).at(path)?
+        }
+    };
+    close_to_others(path, &found).at(path)
 }
 
 /// Makes the directory and those above it that are missing, each for its user alone, and durably: after a power cut what is then written
@@ -64,10 +71,9 @@ fn open_to_owner(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn close_to_others(path: &Path) -> io::Result<()> {
+fn close_to_others(path: &Path, metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let metadata = std::fs::metadata(path)?;
-    refuse_foreign(&metadata)?;
+    refuse_foreign(metadata)?;
     if metadata.mode() & 0o077 != 0 {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
     }
@@ -75,15 +81,15 @@ fn close_to_others(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn close_to_others(_: &Path) -> io::Result<()> {
+fn close_to_others(_: &Path, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a private file for reading and writing, and creates it (0600) when it is not there.
+/// Opens a private file for reading and writing, and creates it (0600) when it is not there. What the system knows of it comes along.
 ///
 /// # Errors
 /// A symbolic link, another user's file, or whatever the system reports.
-pub fn open_private(path: &Path) -> Result<File, PathError> {
+pub fn open_private(path: &Path) -> Result<(File, Metadata), PathError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     open_for_owner(path, &mut options).at(path)
@@ -94,7 +100,7 @@ pub fn open_private(path: &Path) -> Result<File, PathError> {
 /// # Errors
 /// It is there, or whatever the system reports.
 pub fn create_private(path: &Path) -> Result<File, PathError> {
-    open_for_owner(path, OpenOptions::new().read(true).write(true).create_new(true)).at(path)
+    open_for_owner(path, OpenOptions::new().read(true).write(true).create_new(true)).at(path).map(|(file, _)| file)
 }
 
 /// Reads a private file of at most `limit` bytes; none when there is no such file.
@@ -104,13 +110,13 @@ pub fn create_private(path: &Path) -> Result<File, PathError> {
 pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PathError> {
     let file = match open(path, OpenOptions::new().read(true)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file.at(path)?.0,
+        file => file.at(path)?,
     };
     read_limited(file, limit).map(Some).at(path)
 }
 
-fn read_limited(file: File, limit: u64) -> io::Result<Vec<u8>> {
-    let bytes = read_up_to(file, limit.saturating_add(1))?;
+fn read_limited((file, metadata): (File, Metadata), limit: u64) -> io::Result<Vec<u8>> {
+    let bytes = read_sized(file, metadata.len(), limit.saturating_add(1))?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::other(format!("larger than {limit} bytes")));
     }
@@ -136,7 +142,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> 
 }
 
 /// Opens, or makes, a file that its owner can open again, whatever the umask took away when it was made.
-fn open_for_owner(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+fn open_for_owner(path: &Path, options: &mut OpenOptions) -> io::Result<(File, Metadata)> {
     let (file, metadata) = open(path, options)?;
     #[cfg(unix)]
     {
@@ -145,9 +151,7 @@ fn open_for_owner(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
             file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         }
     }
-    #[cfg(not(unix))]
-    let _ = metadata;
-    Ok(file)
+    Ok((file, metadata))
 }
 
 /// `O_NOFOLLOW` on a link gives ELOOP (open(2)), whose own words (too many levels) mislead.

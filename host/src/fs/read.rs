@@ -8,7 +8,13 @@ use std::io::{self, Read};
 /// # Errors
 /// Whatever the system reports.
 pub fn read_up_to(file: File, most: u64) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len().min(most);
+    let size = file.metadata()?.len();
+    read_sized(file, size, most)
+}
+
+/// The same of a file whose size is known, or believed to be known.
+pub(super) fn read_sized(file: File, size: u64, most: u64) -> io::Result<Vec<u8>> {
+    let size = size.min(most);
     // With room for one more byte than there are, the end is found without asking for memory again.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
     file.take(most).read_to_end(&mut bytes)?;

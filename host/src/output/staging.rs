@@ -194,8 +194,9 @@ impl TemporaryFile {
 /// Removes what killed processes have left in a directory: the private directory, unless it is in use, and temporary files of earlier
 /// versions. What cannot be removed stays: it is no reason not to go on.
 pub(super) fn remove_leftovers(directory: &Directory) {
+    let own = name();
     for found in directory.names().unwrap_or_default() {
-        if found == name() {
+        if found == own {
             remove_staging(directory, &found);
         } else if is_former(&found) && directory.has_own_file(&found) {
             let _ = directory.remove_file(&found);
