@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{Printer, typed};
 use crate::authoring::{BuildError, FixtureError, ScaffoldError};
 use crate::config::{ConfigError, Problem};
-use crate::fs::{PathError, describe};
+use crate::fs::{LockError, PathError, describe};
 use crate::hold::HoldError;
 use crate::install::InstallError;
 use crate::lockfile::LockfileError;
@@ -32,6 +33,8 @@ pub(crate) struct CommandError {
     hint: Option<String>,
     /// The port that it is about, if something can be done about that.
     about: Option<About>,
+    /// The file or directory that the system refused.
+    refused: Option<PathBuf>,
 }
 
 /// What went wrong with a port.
@@ -129,7 +132,7 @@ impl CommandError {
     }
 
     fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Self { kind, message: message.to_string(), hint: None, about: None }
+        Self { kind, message: message.to_string(), hint: None, about: None, refused: None }
     }
 
     /// The port that it is about, where nothing has been said yet of what helps.
@@ -153,10 +156,15 @@ impl CommandError {
         self.hint.as_deref()
     }
 
-    /// What the system refused, where nothing has been said yet of what helps.
-    pub(crate) fn refused_by_system(&self) -> Option<&str> {
-        let is_such = matches!(self.kind, Kind::Environment | Kind::OfRun) && self.hint.is_none();
-        is_such.then_some(&self.message)
+    /// The same error, in which the system refused this file or directory.
+    fn refused(mut self, path: Option<&Path>) -> Self {
+        self.refused = path.map(Path::to_owned);
+        self
+    }
+
+    /// The file or directory that the system refused, where nothing has been said yet of what helps.
+    pub(crate) fn refused_by_system(&self) -> Option<&Path> {
+        self.refused.as_deref().filter(|_| self.hint.is_none())
     }
 
     /// Says it to the user. Message and hint are two texts: a line feed in the first, from a name of others, begins no second.
@@ -217,7 +225,8 @@ impl From<HoldError> for CommandError {
         match error {
             HoldError::Unsupported(_) => Self::usage(error),
             HoldError::InProcess { port, .. } => Self::no(error).about(About::Kept(port)),
-            HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::File(_) | HoldError::NotAnswering { .. } => {
+            HoldError::File(error) => error.into(),
+            HoldError::NotStarted(_) | HoldError::GaveUp(_) | HoldError::NotAnswering { .. } => {
                 Self::environment(error)
             }
         }
@@ -245,12 +254,12 @@ impl From<PrepareError> for CommandError {
                 };
                 failed.hint(over.help())
             }
+            PrepareError::Trust(error) => error.into(),
+            PrepareError::Lock(error) => error.into(),
             PrepareError::File(FileError::Io(_))
             | PrepareError::Broken(_)
             | PrepareError::Write(_)
             | PrepareError::Directory(_)
-            | PrepareError::Lock(_)
-            | PrepareError::Trust(_)
             | PrepareError::NotUndone { .. } => Self::environment(error),
         }
     }
@@ -304,7 +313,8 @@ impl From<InstallError> for CommandError {
             InstallError::Lockfile(error) => error.into(),
             InstallError::NotThere { .. } => Self::no(error),
             InstallError::NoTypes { .. } | InstallError::Taken { .. } | InstallError::Place(_) => Self::usage(error),
-            InstallError::Lock(_) | InstallError::File(_) => Self::environment(error),
+            InstallError::Lock(error) => error.into(),
+            InstallError::File(error) => error.into(),
         }
     }
 }
@@ -359,7 +369,13 @@ impl From<ScanError> for CommandError {
 
 impl From<TrustError> for CommandError {
     fn from(error: TrustError) -> Self {
-        Self::environment(error)
+        Self::environment(&error).refused(error.refused_path())
+    }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        Self::environment(&error).refused(error.path())
     }
 }
 
@@ -367,14 +383,14 @@ impl From<RegistryError> for CommandError {
     fn from(error: RegistryError) -> Self {
         match &error {
             RegistryError::NotTakenBack { ports, .. } => Self::environment(&error).hint_release(ports),
-            _ => Self::environment(error),
+            _ => Self::environment(&error).refused(error.refused_path()),
         }
     }
 }
 
 impl From<PathError> for CommandError {
     fn from(error: PathError) -> Self {
-        Self::environment(error)
+        Self::environment(&error).refused(Some(&error.path))
     }
 }
 

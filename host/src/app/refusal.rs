@@ -18,7 +18,7 @@ impl Context {
                 explained.hint()
             }),
             Some(About::Kept(port)) => self.way_to_end(port),
-            None => error.refused_by_system().and_then(|message| self.way_out(message)),
+            None => error.refused_by_system().and_then(|path| self.way_out(path)),
         };
         match hint {
             Some(hint) => error.hint(hint),
@@ -38,13 +38,10 @@ impl Context {
     }
 
     /// Where to keep what cannot be kept in the usual place, if that is what went wrong.
-    fn way_out(&self, message: &str) -> Option<String> {
-        // Named is the directory or what is in it, or a parent that could not be made.
-        let is_named = |directory: &Path| {
-            let is_parent = |parent: &Path| message.starts_with(&format!("{}: ", parent.display()));
-            message.contains(&*directory.to_string_lossy()) || directory.ancestors().skip(1).any(is_parent)
-        };
-        let is_to_blame = |directory: &Path| is_named(directory) && can_write_in(directory).is_err();
+    fn way_out(&self, refused: &Path) -> Option<String> {
+        // That is the directory or what is in it, or a parent that could not be made.
+        let is_meant = |directory: &Path| refused.starts_with(directory) || directory.starts_with(refused);
+        let is_to_blame = |directory: &Path| is_meant(directory) && can_write_in(directory).is_err();
         let registry = self.store().ok()?.path().parent()?.to_owned();
         if is_to_blame(&registry) {
             return Some(unwritable(&registry));

@@ -15,6 +15,7 @@ use crate::app::{
     misspelt,
 };
 use crate::handover::{self, Ended, HandoverError, Method, MethodError, Run};
+use crate::registry::RegistryError;
 use ports::Ports;
 use report::Reporter;
 
@@ -165,7 +166,11 @@ impl From<HandoverError> for CommandError {
             HandoverError::NotFound { .. } => Self::not_found(error),
             HandoverError::NotExecutable { .. } => Self::not_executable(error),
             HandoverError::Impossible { .. } => Self::no(error),
-            HandoverError::Failed { .. } | HandoverError::Refused(_) => Self::environment(error),
+            HandoverError::Refused(error) => match error.downcast::<RegistryError>() {
+                Ok(error) => (*error).into(),
+                Err(error) => Self::environment(error),
+            },
+            HandoverError::Failed { .. } => Self::environment(error),
         }
     }
 }

@@ -97,6 +97,16 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// The file or directory that the system refused, if that is why.
+    #[must_use]
+    pub fn refused_path(&self) -> Option<&Path> {
+        match self {
+            Self::Lock(error) => error.path(),
+            Self::File(error) | Self::NotTakenBack { error, .. } => Some(&error.path),
+            Self::Newer { .. } | Self::OfPythonTool { .. } | Self::Corrupt { .. } => None,
+        }
+    }
+
     /// What to type for a registry without what cannot be understood, where that is what is wrong.
     #[must_use]
     pub fn start_over(&self) -> Option<String> {

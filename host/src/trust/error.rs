@@ -1,6 +1,6 @@
 //! Why the file of trust cannot be used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -36,4 +36,16 @@ pub enum TrustError {
         /// The newest format of this version.
         known: u32,
     },
+}
+
+impl TrustError {
+    /// The file or directory that the system refused, if that is why.
+    #[must_use]
+    pub fn refused_path(&self) -> Option<&Path> {
+        match self {
+            Self::File(error) => Some(&error.path),
+            Self::Lock(error) => error.path(),
+            Self::NotText(_) | Self::Damaged { .. } | Self::Newer { .. } => None,
+        }
+    }
 }
