@@ -1,6 +1,5 @@
 //! The key of the cache of compiled plugins: what it authenticates, only its owner can have written.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -98,7 +97,7 @@ impl KeyFile {
 #[cfg(unix)]
 fn is_secret(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 == 0)
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.mode() & 0o077 == 0)
 }
 
 /// Elsewhere the user's own profile keeps others out.
@@ -109,6 +108,8 @@ fn is_secret(_: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn key_of(path: &Path) -> CacheKey {
