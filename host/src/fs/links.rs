@@ -20,5 +20,5 @@ pub(super) fn link_error() -> io::Error {
 /// Whether the error is that of a link where none may be.
 #[must_use]
 pub fn is_link_error(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<UnexpectedLink>())
+    error.get_ref().and_then(|inner| inner.downcast_ref::<UnexpectedLink>()).is_some()
 }
