@@ -75,7 +75,7 @@ impl Flaw {
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Options(reason) => write!(f, "the options don't pass its schema: {reason}"),
+            Self::Options(reason) => write!(f, "the options do not pass its schema: {reason}"),
             Self::Broken(reason) => write!(f, "it is broken: {reason}"),
             Self::OverLimit(reason) => f.write_str(reason),
             Self::NothingExpected => f.write_str("nothing is expected yet: --update writes down what it gives"),

@@ -40,7 +40,7 @@ struct Image {
     envp: Vec<*const c_char>,
 }
 
-#[expect(unsafe_code, reason = "the pointers point to what the structure owns on the heap, and nobody changes it")]
+#[expect(unsafe_code, reason = "the pointers point to what the structure owns on the heap, and nothing changes it")]
 // SAFETY: they are read by one child only, after its fork.
 unsafe impl Send for Image {}
 #[expect(unsafe_code, reason = "as above")]
@@ -98,7 +98,7 @@ impl Passed {
     /// calls, and nothing else.
     #[expect(
         unsafe_code,
-        reason = "no crate puts a descriptor to a number that nobody owns, or execs with an environment"
+        reason = "no crate puts a descriptor to a number that nothing owns, or execs with an environment"
     )]
     pub(crate) fn exec(&mut self) -> io::Error {
         for (number, socket) in (FIRST..).zip(&self.sockets) {

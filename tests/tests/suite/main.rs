@@ -24,6 +24,7 @@ mod faults;
 mod formats;
 mod holds;
 mod hostile_text;
+mod house_words;
 mod import;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod injected_faults;

@@ -228,5 +228,5 @@ fn a_fixture_that_means_nothing_is_refused_with_the_reason() {
     let _ = std::fs::remove_dir_all(sandbox.work().join("fixtures"));
     fixture(&sandbox, "a", Some(""));
     sandbox.write("fixtures/a/request.json", r#"{"path": "out.txt", "options": {"a": 1}}"#);
-    sandbox.portkeeper("plugin test x.wasm").exits(1).says("the options don't pass its schema: a: expected text");
+    sandbox.portkeeper("plugin test x.wasm").exits(1).says("the options do not pass its schema: a: expected text");
 }

@@ -221,7 +221,7 @@ fn color_is_for_terminals_and_for_who_asks_for_it() {
 }
 
 /// All commands, by their names.
-fn commands(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn commands(sandbox: &Sandbox) -> Vec<String> {
     let below = |command: &str| -> Vec<String> {
         let help = sandbox.portkeeper(format!("{command} -h")).ok().stdout;
         let lines = help.split("Commands:\n").nth(1).unwrap_or_default().lines().take_while(|line| !line.is_empty());

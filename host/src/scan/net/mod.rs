@@ -139,7 +139,7 @@ fn no_neighbours(error: &io::Error) -> String {
                 .to_owned()
         }
         _ => format!(
-            "the neighbour table cannot be read ({}), so hosts that answer neither ICMP nor TCP are not seen",
+            "the neighbor table cannot be read ({}), so hosts that answer neither ICMP nor TCP are not seen",
             describe(error)
         ),
     }

@@ -141,7 +141,7 @@ impl Wanted {
         let nearby = Ipv4Net::new(own, NEARBY).map_or(network, |nearby| nearby.trunc());
         targets.narrowed.push(link.network);
         targets.notes.push(format!(
-            "{network} is large ({}): only {nearby} around {own}, and neighbours that the system knows already; --yes scans all of it",
+            "{network} is large ({}): only {nearby} around {own}, and neighbors that the system knows already; --yes scans all of it",
             effort(&link.network)
         ));
         nearby.into()
