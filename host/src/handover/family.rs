@@ -98,8 +98,11 @@ static EARLIER: OnceLock<Earlier> = OnceLock::new();
 /// Looks, before the command is started, whether this process has children already. Gives what the environment of the command needs then
 /// so that its processes are told from theirs.
 pub(crate) fn mark_unless_alone() -> Option<(OsString, OsString)> {
+    if !has_children() {
+        return None;
+    }
     let me = std::process::id();
-    let started = os::process_id(me).ok().flatten().filter(|_| has_children())?.started;
+    let started = os::process_id(me).ok().flatten()?.started;
     let processes = || all().iter().map(|member| (member.pid, member.started)).collect();
     let earlier = EARLIER.get_or_init(|| Earlier { processes: processes(), mark: format!("{me}.{started}").into() });
     Some((MARK.into(), earlier.mark.clone()))

@@ -266,8 +266,6 @@ fn kill_ends_the_command_and_not_what_the_shell_had_before() {
     let run = format!("run --port {} -- sh -c 'echo $$ >command; exec sleep 600'", ports.first());
     let shell = sandbox.shell(&with_earlier_children(&run)).start();
     let command = process_in(&sandbox, "command");
-    // Until it is the command itself it has what portkeeper has.
-    let _ = sandbox.portkeeper(format!("wait {} -t 60s --occupied", ports.first())).run();
     let ended = sandbox.portkeeper(format!("kill {} --yes --force --json", ports.first())).ok().json();
     assert_eq!(ended["ended"][0]["pid"], command.pid(), "{ended}");
     assert_eq!(ended["ended"][0]["processes"], 1, "{ended}");
