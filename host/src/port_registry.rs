@@ -14,7 +14,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::hold::{HoldDirectory, InProcess};
-use crate::model::{Host, LeaseName, Name, Port, PortSpec, Project, Protocol, Reservation};
+use crate::model::{Host, LeaseName, Name, Port, PortSpec, Project, Protocols, Reservation};
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
 use crate::reserve::{
@@ -114,13 +114,16 @@ impl PortRegistry {
 
     fn guards(&self, outcome: Outcome, keeper: &InProcess) -> Vec<Reserved<'_>> {
         let mut held = keeper.take().into_iter();
-        let guard = |granted: Granted| Reserved {
-            registry: self,
-            held: if granted.newly_held { held.next() } else { None },
-            reservation: granted.reservation,
-            kept: false,
-        };
-        outcome.granted.into_iter().map(guard).collect()
+        let mut guards: Vec<Reserved<'_>> = Vec::with_capacity(outcome.granted.len());
+        for Granted { reservation, twin_of, newly_held, .. } in outcome.granted {
+            let held = if newly_held { held.next() } else { None };
+            let guard = Reserved { registry: self, held, reservation, udp: None, kept: false };
+            match guards.iter_mut().find(|first| Some(first.reservation.id) == twin_of) {
+                Some(first) => first.udp = Some(Box::new(guard)),
+                None => guards.push(guard),
+            }
+        }
+        guards
     }
 
     /// Ends the reservations of these ports, with their holds, and returns those that have ended. What another program holds for
@@ -185,7 +188,10 @@ impl PortRegistry {
     pub fn names(&self, of: &NameOf) -> Result<Vec<(String, Port)>, RegistryError> {
         let snapshot = self.store.snapshot()?;
         let names = names_of(&snapshot, &Machine::here().map_err(RegistryError::from)?, of.0.as_deref());
-        Ok(names.iter().filter_map(|one| Some((one.name()?.name.clone(), one.port))).collect())
+        let mut names: Vec<_> = names.iter().filter_map(|one| Some((one.name()?.name.clone(), one.port))).collect();
+        // A name with both protocols is there for each of them.
+        names.dedup();
+        Ok(names)
     }
 }
 
@@ -205,8 +211,8 @@ impl PortRegistry {
     /// As [`PortRegistry::get_port`].
     pub fn select_random(&self, among: &PortSpec, except: &PortSpec) -> Result<Port, GetPortError> {
         let addresses = local_addresses(&Host::default()).map_err(PickError::from)?;
-        let (protocol, everywhere) = (Protocol::Tcp, true);
-        let wish = Pick { count: 1, among, except, random: true, protocol, addresses: &addresses, everywhere };
+        let (protocols, everywhere) = (Protocols::Tcp, true);
+        let wish = Pick { count: 1, among, except, random: true, protocols, addresses: &addresses, everywhere };
         let picked = pick(&self.store.snapshot()?, &self.machine()?, &wish)?;
         Ok(picked[0])
     }

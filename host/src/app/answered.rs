@@ -5,9 +5,8 @@ use std::path::Path;
 
 use super::{CommandError, Context};
 use crate::fs::describe;
-use crate::model::Port;
 use crate::registry::reserved;
-use crate::reserve::{Granted, give_back};
+use crate::reserve::{Granted, give_back, ports};
 
 impl Context {
     /// Says what became of the answer that tells of these ports. If it could not be written, no one learned of them, and what is new is
@@ -20,8 +19,7 @@ impl Context {
     ) -> Result<(), CommandError> {
         let Err(error) = answer else { return Ok(()) };
         if let Some(file) = file {
-            let ports: Vec<_> = granted.iter().map(|granted| granted.reservation.port).collect();
-            let done = format!("{} and written into {}", reserved(&ports), file.display());
+            let done = format!("{} and written into {}", reserved(&ports(granted)), file.display());
             return Err(CommandError::done_but(done, &error));
         }
         let new: Vec<_> = granted.iter().filter(|granted| !granted.existed || granted.newly_held).cloned().collect();
@@ -34,7 +32,7 @@ impl Context {
                 describe(&error)
             )),
             Err(undo) => {
-                let ports: Vec<Port> = new.iter().map(|granted| granted.reservation.port).collect();
+                let ports = ports(&new);
                 let done = format!("{} and this could not be undone ({undo})", reserved(&ports));
                 CommandError::done_but(done, &error).hint_release(&ports)
             }
@@ -47,16 +45,14 @@ impl Context {
             Ok(()) => error,
             Err(undo) => {
                 let new = granted.iter().filter(|granted| !granted.existed);
-                let ports: Vec<_> = new.map(|granted| granted.reservation.port).collect();
-                error.and(format_args!("{}, and this could not be undone ({undo})", reserved(&ports)))
+                error.and(format_args!("{}, and this could not be undone ({undo})", reserved(&ports(new))))
             }
         }
     }
 
     /// The error of a step that came after these were reserved, and written into files. They stay as the files say, and are named.
     pub(crate) fn beside_files(granted: &[Granted], error: CommandError) -> CommandError {
-        let new: Vec<_> =
-            granted.iter().filter(|granted| !granted.existed).map(|granted| granted.reservation.port).collect();
+        let new = ports(granted.iter().filter(|granted| !granted.existed));
         if new.is_empty() { error } else { error.and(format_args!("{}, and the files are written", reserved(&new))) }
     }
 

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use super::duration::{duration, time_to_live};
 use super::number::count;
-use super::{Color, CommandError, HoldArgs, NameArgs};
-use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocol};
+use super::{Color, CommandError, HoldArgs, NameArgs, ProtocolsParser};
+use crate::model::{HoldKind, Host, Lease, Name, Port, PortRange, Project, Protocols};
 use crate::os;
 use crate::policy::{self, KernelPorts};
 use crate::probe;
@@ -141,9 +141,9 @@ pub(crate) struct SelectionArgs {
     #[arg(long)]
     host: Vec<Host>,
 
-    /// The transport protocol: tcp or udp [default: tcp]
-    #[arg(long)]
-    protocol: Option<Protocol>,
+    /// The transport protocol: tcp, udp, or tcp,udp for the same number with both [default: tcp]
+    #[arg(long, value_parser = ProtocolsParser, hide_possible_values = true)]
+    protocol: Option<Protocols>,
 
     /// The owner: shown by status, and a handle for release
     #[arg(long, value_name = "NAME")]
@@ -248,11 +248,11 @@ impl SelectionArgs {
         let request = Request {
             host,
             addresses,
-            protocol: self.protocol(),
+            protocols: self.protocols(),
             choice,
             owner: self.owner.clone(),
             lease: self.lease(hold.kind())?,
-            hold: hold.kind_for(self.protocol.unwrap_or_default())?,
+            hold: hold.kind_for(self.protocols())?,
         };
         Ok(vec![request; usize::from(self.count)])
     }
@@ -294,13 +294,13 @@ impl SelectionArgs {
             Some(port) => Some(PortSelector::allow_in_use(port)),
             None => says_which.then(|| self.choice()),
         };
-        let hold = hold.kind_for(self.protocol.unwrap_or_default())?;
+        let hold = hold.kind_for(self.protocols())?;
         let naming = |name: &Name| NameRequest {
             name: name.clone(),
             project: project.cloned(),
             choice,
             host: host.clone(),
-            protocol: self.protocol,
+            protocols: self.protocol,
             owner: self.owner.clone(),
             hold,
         };
@@ -336,9 +336,14 @@ impl SelectionArgs {
         self.count.into()
     }
 
-    /// The protocol.
-    pub(crate) fn protocol(&self) -> Protocol {
+    /// The protocols.
+    pub(crate) fn protocols(&self) -> Protocols {
         self.protocol.unwrap_or_default()
+    }
+
+    /// Whether it was said which protocols.
+    pub(crate) fn says_protocols(&self) -> bool {
+        self.protocol.is_some()
     }
 
     /// The ports to look for on other machines, where the policy cannot be asked: those of the default profile, if none were named.
@@ -376,8 +381,8 @@ impl SelectionArgs {
     /// Whether the port comes from the policy, and the policy had to hand out ephemeral ones.
     pub(crate) fn yields_to_ephemeral(&self) -> bool {
         let policy = self.port.is_none() && self.range.is_none() && self.profile.is_none();
-        policy
-            && policy::good_ports(self.protocol.unwrap_or_default(), &KernelPorts::here(), 0).ephemeral_range_yielded()
+        let yields = |protocol| policy::good_ports(protocol, &KernelPorts::here(), 0).ephemeral_range_yielded();
+        policy && self.protocols().iter().any(yields)
     }
 }
 

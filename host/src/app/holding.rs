@@ -7,7 +7,7 @@ use crate::explain::{Whose, run_line};
 #[cfg(target_os = "linux")]
 use crate::fs::describe;
 use crate::hold::HoldDirectory;
-use crate::model::{HoldKind, Protocol};
+use crate::model::{HoldKind, Protocols, Reservation};
 use crate::registry::FileStore;
 use crate::reserve::{Granted, Machine};
 use crate::who::Reach;
@@ -28,10 +28,10 @@ impl HoldArgs {
         self.hold
     }
 
-    /// The kind, if the protocol can be held in that way.
-    pub(crate) fn kind_for(&self, protocol: Protocol) -> Result<Option<HoldKind>, CommandError> {
+    /// The kind, if all of the protocols can be held in that way.
+    pub(crate) fn kind_for(&self, protocols: Protocols) -> Result<Option<HoldKind>, CommandError> {
         match self.hold {
-            Some(kind @ (HoldKind::Gated | HoldKind::Soft)) if protocol == Protocol::Udp => Err(CommandError::usage(
+            Some(kind) if protocols.iter().any(|protocol| kind.over(protocol) != kind) => Err(CommandError::usage(
                 format_args!("UDP ports cannot be held in the way `{kind}`: use --hold=exclusive"),
             )),
             kind => Ok(kind),
@@ -76,20 +76,34 @@ impl Context {
         Err(CommandError::usage("on this system portkeeper has no holders yet: holds work on Linux"))
     }
 
+    /// Tells that a name has its port for one protocol less.
+    pub(crate) fn tell_narrowed(&self, granted: &Granted) {
+        let Some(old) = granted.narrowed_from() else { return };
+        let Reservation { port, protocol, .. } = granted.reservation;
+        let name = granted.reservation.name().map_or("", |name| &name.name);
+        self.printer.note(format_args!("{name} has {port} for {protocol} now, and no longer for {old}"));
+    }
+
     /// Tells what holds the ports now, and what to do next.
     pub(crate) fn tell_holds(&self, granted: &[Granted]) {
-        let held: Vec<_> = granted.iter().filter(|granted| granted.newly_held).collect();
-        let Some(hold) = held.first().and_then(|granted| granted.reservation.hold.as_ref()) else { return };
-        let ports: Vec<_> = held.iter().map(|granted| granted.reservation.port.to_string()).collect();
+        // A port for both protocols is named once.
+        let mut firsts: Vec<&Granted> = Vec::new();
+        for held in granted.iter().filter(|granted| granted.newly_held) {
+            if firsts.iter().all(|first| Some(first.reservation.id) != held.twin_of) {
+                firsts.push(held);
+            }
+        }
+        let Some(hold) = firsts.first().and_then(|granted| granted.reservation.hold.as_ref()) else { return };
+        let ports: Vec<_> = firsts.iter().map(|granted| granted.reservation.port.to_string()).collect();
         let (pid, ports) = (hold.holder.pid, ports.join(" "));
         let release =
-            format!("`portkeeper release {ports}` gives {} back", if held.len() == 1 { "it" } else { "them" });
+            format!("`portkeeper release {ports}` gives {} back", if firsts.len() == 1 { "it" } else { "them" });
         self.printer.note(match hold.kind {
             HoldKind::Soft => format!(
                 "process {pid} holds {ports} softly: your server can bind it if it sets SO_REUSEADDR, as most do, and so can \
                  any other; {release}"
             ),
-            _ => format!("process {pid} holds {ports}: {}, {release}", self.handover_line(&held)),
+            _ => format!("process {pid} holds {ports}: {}, {release}", self.handover_line(&firsts)),
         });
     }
 

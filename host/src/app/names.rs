@@ -164,7 +164,8 @@ pub(crate) fn named_here(context: &Context, name: &str) -> Result<Reservation, C
         let here = snapshot.reservations().iter().filter(|each| machine.place().shares_ports_with(&each.place));
         here.filter_map(|each| Some((each, each.name()?.name.as_str(), distance(each)?)))
     };
-    let found = mine().filter(|(_, theirs, _)| *theirs == name).min_by_key(|(.., distance)| *distance);
+    let nearest = |(reservation, _, distance): &(&Reservation, _, _)| (*distance, reservation.protocol);
+    let found = mine().filter(|(_, theirs, _)| *theirs == name).min_by_key(nearest);
     if let Some((reservation, ..)) = found {
         return Ok(reservation.clone());
     }

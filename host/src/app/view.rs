@@ -19,7 +19,11 @@ use crate::who::{Ownership, ownership};
 pub(crate) struct ReservedView<'a> {
     pub(crate) host: &'a Host,
     pub(crate) port: Port,
+    /// The first of them, if it is reserved for several.
     protocol: Protocol,
+    /// All of them, if it is reserved for several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocols: Option<[Protocol; 2]>,
     held: bool,
     guarantee: Guarantee,
     /// The pid of the process that has the sockets.
@@ -47,9 +51,9 @@ pub(crate) struct NetworkReservedView<'a> {
 }
 
 impl<'a> NetworkReservedView<'a> {
-    pub(crate) fn new(granted: &'a Granted, established: Established) -> Self {
+    pub(crate) fn new(granted: &'a Granted, twin: Option<&'a Granted>, established: Established) -> Self {
         let own = established == Established::Bind;
-        Self { reserved: granted.into(), own, established: if own { "bind" } else { "scan" } }
+        Self { reserved: ReservedView::new(granted, twin), own, established: if own { "bind" } else { "scan" } }
     }
 }
 
@@ -107,21 +111,26 @@ pub(crate) struct StatusView<'a> {
     pub(crate) listening: Vec<OccupiedView<'a>>,
 }
 
-impl<'a> From<&'a Granted> for ReservedView<'a> {
-    fn from(granted: &'a Granted) -> Self {
+impl<'a> ReservedView<'a> {
+    /// A port with its twin. What is said of both holds for both: it is held if both are, and the guarantee is the weaker one.
+    pub(crate) fn new(granted: &'a Granted, twin: Option<&'a Granted>) -> Self {
         let reservation = &granted.reservation;
+        let held = granted.held && twin.is_none_or(|twin| twin.held);
+        let both = || std::iter::once(granted).chain(twin);
+        let users = both().flat_map(|one| occupied(&one.occupied_by, &one.reservation, &one.reservation.place));
         Self {
             host: &reservation.host,
             port: reservation.port,
             protocol: reservation.protocol,
-            held: granted.held,
-            guarantee: granted.guarantee(),
-            holder: reservation.hold.as_ref().filter(|_| granted.held).map(|hold| hold.holder.pid),
+            protocols: twin.map(|twin| [reservation.protocol, twin.reservation.protocol]),
+            held,
+            guarantee: granted.guarantee_with(twin),
+            holder: reservation.hold.as_ref().filter(|_| held).map(|hold| hold.holder.pid),
             addresses: &reservation.addresses,
             owner: reservation.owner.as_deref(),
             lease: LeaseView::of(reservation),
-            moved_from: granted.replaced.as_ref().map(|old| old.port),
-            occupied_by: occupied(&granted.occupied_by, reservation, &reservation.place),
+            moved_from: granted.moved_from(),
+            occupied_by: users.collect(),
         }
     }
 }

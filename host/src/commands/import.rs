@@ -13,7 +13,7 @@ use crate::fs::{PathContext, read_up_to};
 use crate::import::{
     Fault, OldReservation, PORT_FOR_FILE, PORTKEEPER_FILE, Parsed, Place, parse_port_for, parse_portkeeper,
 };
-use crate::model::{Host, Lease, LeaseName, Name, Port, Protocol, Reservation};
+use crate::model::{Host, Lease, LeaseName, Name, Port, Protocols, Reservation};
 use crate::probe;
 use crate::reserve::{Adopted, GRACE, Granted, PortSelector, Request, adopt, described};
 
@@ -101,7 +101,7 @@ fn names(parsed: Parsed<(Name, Port)>, host: &Host) -> Result<Parsed<Request>, C
             Request {
                 host,
                 addresses,
-                protocol: Protocol::Tcp,
+                protocols: Protocols::Tcp,
                 choice,
                 owner: None,
                 lease: Lease::Named(name),
@@ -124,7 +124,7 @@ fn old_reservations(path: &Path, ttl: Option<Duration>) -> Result<Parsed<Request
         let choice = PortSelector::allow_in_use(port);
         match probe::local_addresses(&host) {
             Ok(addresses) => {
-                let request = Request { host, addresses, protocol: Protocol::Tcp, choice, owner, lease, hold: None };
+                let request = Request { host, addresses, protocols: Protocols::Tcp, choice, owner, lease, hold: None };
                 parsed.entries.push((place, request));
             }
             Err(error) => parsed.faults.push(Fault { place, why: error.to_string() }),

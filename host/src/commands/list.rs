@@ -38,10 +38,12 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
     context.tell_notices(snapshot.notices());
     let names = if args.all { every_name(&snapshot) } else { of_scope(context, args, &snapshot, &machine)? };
     let printer = &context.printer;
+    // A name with two protocols has a reservation for each, and is one name.
+    let names: Vec<_> = names.chunk_by(|one, other| is_twin(one, other)).collect();
     match printer.format_or_text() {
-        Format::Table => names.iter().try_for_each(|name| printer.line(line(name, args.all, machine.place())))?,
+        Format::Table => names.iter().try_for_each(|twins| printer.line(line(twins[0], args.all, machine.place())))?,
         format => {
-            let views: Vec<_> = names.iter().map(|name| view(name, machine.place())).collect();
+            let views: Vec<_> = names.iter().map(|twins| view(twins, machine.place())).collect();
             printer.json_list(format, &views)?;
         }
     }
@@ -71,12 +73,19 @@ fn of_scope<'a>(
 /// All names there are, in whatever place: the global ones first, then project by project.
 fn every_name(snapshot: &Snapshot) -> Vec<&Reservation> {
     let mut names: Vec<_> = snapshot.reservations().iter().filter(|one| one.name().is_some()).collect();
-    names.sort_by_key(|reservation| (directory(reservation), reservation.name().map(|name| &name.name)));
+    names.sort_by_key(|reservation| {
+        (directory(reservation), reservation.name().map(|name| &name.name), reservation.protocol)
+    });
     names
 }
 
 fn directory(reservation: &Reservation) -> Option<&Path> {
     Some(reservation.name()?.project.as_ref()?.path.as_path())
+}
+
+fn is_twin(one: &Reservation, other: &Reservation) -> bool {
+    let is_same = one.name().zip(other.name()).is_some_and(|(one, other)| one.is_same(other));
+    is_same && one.port == other.port && one.protocol != other.protocol && one.place == other.place
 }
 
 fn line(reservation: &Reservation, with_project: bool, here: &Place) -> String {
@@ -92,10 +101,11 @@ fn line(reservation: &Reservation, with_project: bool, here: &Place) -> String {
     line
 }
 
-fn view(reservation: &Reservation, here: &Place) -> Value {
+fn view(twins: &[&Reservation], here: &Place) -> Value {
+    let reservation = twins[0];
     let Reservation { host, port, protocol, owner, .. } = reservation;
     let name = reservation.name();
-    json!({
+    let mut view = json!({
         "name": name.map(|name| &name.name),
         "port": port,
         "host": host,
@@ -104,5 +114,9 @@ fn view(reservation: &Reservation, here: &Place) -> Value {
         "project": directory(reservation),
         "config": name.and_then(|name| name.config.as_ref()),
         "here": here.shares_ports_with(&reservation.place),
-    })
+    });
+    if twins.len() > 1 {
+        view["protocols"] = twins.iter().map(|twin| json!(twin.protocol)).collect();
+    }
+    view
 }

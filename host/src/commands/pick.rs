@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, count};
-use crate::model::{Host, Port, PortRange, PortSpec, Protocol};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ProtocolsParser, count};
+use crate::model::{Host, Port, PortRange, PortSpec, Protocol, Protocols};
 use crate::policy::{KernelPorts, good_ports, reasons};
 use crate::probe::{self, ANYWHERE, PortState, ProbeError};
 use crate::registry::{Snapshot, Store};
@@ -40,9 +40,9 @@ pub(crate) struct PickArgs {
     #[arg(long)]
     host: Option<Host>,
 
-    /// The transport protocol: tcp or udp
-    #[arg(long, default_value = "tcp")]
-    protocol: Protocol,
+    /// The transport protocol: tcp, udp, or tcp,udp for ports that are free for both
+    #[arg(long, default_value = "tcp", value_parser = ProtocolsParser, hide_possible_values = true)]
+    protocol: Protocols,
 }
 
 impl Documented for PickArgs {
@@ -68,7 +68,8 @@ pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
         return say_why(context, args, &machine, &snapshot, (&addresses, everywhere));
     }
     let among = union(&args.among)?;
-    if among.ranges().is_none() && good_ports(args.protocol, &KernelPorts::here(), 0).ephemeral_range_yielded() {
+    let yields = |protocol| good_ports(protocol, &KernelPorts::here(), 0).ephemeral_range_yielded();
+    if among.ranges().is_none() && args.protocol.iter().any(yields) {
         context.printer.warn("the kernel's ephemeral range leaves no good port, so these are from that range");
     }
     let except = if args.exclude.is_empty() { PortSpec::none() } else { union(&args.exclude)? };
@@ -77,7 +78,7 @@ pub(crate) fn run(context: &Context, args: &PickArgs) -> CommandResult {
         among: &among,
         except: &except,
         random: args.random,
-        protocol: args.protocol,
+        protocols: args.protocol,
         addresses: &addresses,
         everywhere,
     };
@@ -118,9 +119,17 @@ fn say_why(
 ) -> CommandResult {
     let kernel = KernelPorts::here();
     let verdict = |&port: &Port| {
-        let not_good = reasons(args.protocol, port, &kernel).iter().map(ToString::to_string).collect();
-        let not_free = not_free(machine, snapshot, args.protocol, port, (addresses, everywhere))?;
-        Ok(Verdict { port, not_good, not_free })
+        let mut verdict = Verdict { port, not_good: Vec::new(), not_free: Vec::new() };
+        for protocol in args.protocol.iter() {
+            let says = |reason: String| {
+                if args.protocol == Protocols::Both { format!("{protocol}: {reason}") } else { reason }
+            };
+            let not_good = reasons(protocol, port, &kernel);
+            verdict.not_good.extend(not_good.iter().map(ToString::to_string).map(says));
+            let not_free = not_free(machine, snapshot, protocol, port, (addresses, everywhere))?;
+            verdict.not_free.extend(not_free.into_iter().map(says));
+        }
+        Ok(verdict)
     };
     let verdicts = args.why.iter().map(verdict).collect::<Result<Vec<_>, ProbeError>>()?;
     let printer = &context.printer;

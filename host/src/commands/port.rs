@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::reserve::select;
 use crate::app::{CommandResult, Context, Documented, Help, HoldArgs, NameArgs, SelectionArgs};
+use crate::reserve::with_twins;
 
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
@@ -33,7 +34,7 @@ impl Documented for PortArgs {
 
 pub(crate) fn run(context: &Context, args: &PortArgs) -> CommandResult {
     let granted = select(context, &args.names, &args.selection, &args.hold)?;
-    let answer = granted.iter().try_for_each(|granted| context.printer.line(granted.reservation.port));
+    let answer = with_twins(&granted).try_for_each(|(granted, _)| context.printer.line(granted.reservation.port));
     context.answered(&granted, args.selection.env_file(), answer)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::model::{Guarantee, Project};
 use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
 use crate::registry::reserved;
-use crate::reserve::Granted;
+use crate::reserve::{Granted, with_twins};
 
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
@@ -138,15 +138,13 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     context.tell_notices(&report.notices);
     let printer = &context.printer;
     for granted in &report.granted {
-        let Granted { reservation, replaced, occupied_by, hold_failed, .. } = granted;
+        let Granted { reservation, occupied_by, hold_failed, .. } = granted;
         let name = reservation.name().map_or("", |name| &name.name);
-        if let Some(old) = replaced {
+        if let Some(old) = granted.moved_from() {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
-            printer.note(format_args!(
-                "{name} {verb} from {} to {}: the old port no longer fits",
-                old.port, reservation.port
-            ));
+            printer.note(format_args!("{name} {verb} from {old} to {}: the old port no longer fits", reservation.port));
         }
+        context.tell_narrowed(granted);
         let port = reservation.port;
         match occupied_by.first() {
             Some(occupied) if *hold_failed => {
@@ -196,18 +194,20 @@ fn answer(report: &Report, mode: Mode) -> Value {
     let outputs: Vec<_> = report.outputs.iter().map(output).collect();
     let mut answer = json!({ "reserved": reserved, "guarantee": guarantee, "outputs": outputs });
     if report.granted.iter().any(|granted| granted.held || granted.hold_failed) {
-        let named = |granted: &Granted| Some((granted.reservation.name()?.name.clone(), json!(granted.guarantee())));
-        answer["guarantees"] = report.granted.iter().filter_map(named).collect::<Map<_, _>>().into();
+        let named = |(granted, twin): (&Granted, Option<&Granted>)| {
+            Some((granted.reservation.name()?.name.clone(), json!(granted.guarantee_with(twin))))
+        };
+        answer["guarantees"] = with_twins(&report.granted).filter_map(named).collect::<Map<_, _>>().into();
     }
     answer
 }
 
 fn table(report: &Report, mode: Mode) -> String {
     let mut ports = Table::new(&["KEY", "HOST", "PORT", "GUARANTEE"]);
-    for granted in &report.granted {
+    for (granted, twin) in with_twins(&report.granted) {
         let reservation = &granted.reservation;
         let name = reservation.name().map(|name| name.name.clone()).unwrap_or_default();
-        let guarantee = granted.guarantee().to_string();
+        let guarantee = granted.guarantee_with(twin).to_string();
         ports.row([name, reservation.host.to_string(), reservation.port.to_string(), guarantee]);
     }
     let mut files = Table::new(&["FILE", "TYPE", "STATUS"]);

@@ -12,12 +12,13 @@ use crate::app::{
 #[cfg(target_os = "linux")]
 use crate::fs::describe;
 use crate::fs::directory_of;
+use crate::model::Protocols;
 #[cfg(target_os = "linux")]
 use crate::model::Reservation;
 use crate::prepare::{Job, Mode, prepare};
 use crate::probe;
 use crate::registry::FileStore;
-use crate::reserve::{Granted, Machine, NameOptions, Request, World, reserve, reserve_names};
+use crate::reserve::{Granted, Machine, NameOptions, Request, World, reserve, reserve_names, with_twins};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReserveArgs {
@@ -67,9 +68,10 @@ fn answer(context: &Context, args: &ReserveArgs, granted: &[Granted]) -> std::io
     match printer.format_or_json() {
         Format::Table => printer.text(table(granted)),
         format if args.selection.is_list() || args.names.names.len() > 1 => {
-            printer.json_list(format, &granted.iter().map(ReservedView::from).collect::<Vec<_>>())
+            let views = with_twins(granted).map(|(granted, twin)| ReservedView::new(granted, twin));
+            printer.json_list(format, &views.collect::<Vec<_>>())
         }
-        _ => granted.iter().try_for_each(|granted| printer.json(&ReservedView::from(granted))),
+        _ => with_twins(granted).try_for_each(|(granted, twin)| printer.json(&ReservedView::new(granted, twin))),
     }
 }
 
@@ -160,11 +162,12 @@ pub(super) fn by_name(
     let outcome = reserve_names(store, machine, &namings, &rules)?;
     context.tell_notices(&outcome.notices);
     for granted in &outcome.granted {
-        let Granted { reservation, replaced, .. } = granted;
+        let reservation = &granted.reservation;
         let name = reservation.name().map_or("", |name| &name.name);
-        if let Some(old) = replaced.as_ref().filter(|old| old.port != reservation.port) {
-            context.printer.note(format_args!("{name} moved from {} to {}", old.port, reservation.port));
+        if let Some(old) = granted.moved_from() {
+            context.printer.note(format_args!("{name} moved from {old} to {}", reservation.port));
         }
+        context.tell_narrowed(granted);
         if let Some(occupied) = other_user(granted) {
             context.printer.note(format_args!("{name} has {}, and {occupied}", reservation.port));
         }
@@ -243,16 +246,18 @@ pub(super) fn write_env(
 
 fn table(granted: &[Granted]) -> Table {
     let mut table = Table::new(&["NAME", "HOST", "PORT", "PROTOCOL", "OWNER", "LEASE", "GUARANTEE"]);
-    for granted in granted {
+    for (granted, twin) in with_twins(granted) {
         let reservation = &granted.reservation;
+        let protocols = Protocols::from(reservation.protocol);
+        let protocols = twin.map_or(protocols, |twin| protocols.with(twin.reservation.protocol));
         table.row([
             reservation.name().map(|name| name.name.clone()).unwrap_or_default(),
             reservation.host.to_string(),
             reservation.port.to_string(),
-            reservation.protocol.to_string(),
+            protocols.to_string(),
             reservation.owner.clone().unwrap_or_default(),
             lease_text(reservation),
-            granted.guarantee().to_string(),
+            granted.guarantee_with(twin).to_string(),
         ]);
     }
     table

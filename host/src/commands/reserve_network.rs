@@ -11,7 +11,7 @@ use crate::app::{
     SelectionArgs, Table, lease_text,
 };
 use crate::model::{Host, PortRange, PortSet, Protocol};
-use crate::reserve::{Granted, PortSelector};
+use crate::reserve::{Granted, PortSelector, with_twins};
 use crate::reserve_network::{Candidate, Established, Prefer, first_with_a_free_port};
 use crate::scan::{Ending, Options, Report, ScanError, Targets, Wanted, scan};
 
@@ -149,7 +149,7 @@ impl Search<'_> {
     /// Why a port of another machine won't do.
     fn only_own(&self) -> Option<&'static str> {
         let selection = &self.args.selection;
-        if selection.protocol() == Protocol::Udp {
+        if selection.protocols().contains(Protocol::Udp) {
             return Some("a UDP port of another machine cannot be seen to be free");
         }
         if self.args.hold.kind().is_some() {
@@ -199,7 +199,8 @@ fn print(
     established: Established,
 ) -> std::io::Result<()> {
     let printer = &context.printer;
-    let views: Vec<_> = granted.iter().map(|granted| NetworkReservedView::new(granted, established)).collect();
+    let views = with_twins(granted).map(|(granted, twin)| NetworkReservedView::new(granted, twin, established));
+    let views: Vec<_> = views.collect();
     match printer.format_or_json() {
         Format::Table => printer.text(table(granted, established)),
         format if args.selection.is_list() => printer.json_list(format, &views),
@@ -213,7 +214,7 @@ fn table(granted: &[Granted], established: Established) -> Table {
         Established::Bind => "bind",
         Established::Scan => "scan",
     };
-    for Granted { reservation, .. } in granted {
+    for (Granted { reservation, .. }, _) in with_twins(granted) {
         table.row([
             reservation.host.to_string(),
             reservation.port.to_string(),

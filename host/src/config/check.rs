@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::document::{FieldPath, closest};
-use crate::model::{HoldKind, Protocol};
+use crate::model::HoldKind;
 
 use super::error::{Fault, Problem};
 use super::fields::{DOCUMENT_FIELDS, Document, PLUGIN_FIELDS, PORT_FIELDS};
@@ -53,7 +53,8 @@ pub(super) fn document(document: &Document) -> Result<(), Fault> {
     let mut seen = HashMap::new();
     for (index, port) in document.ports.iter().enumerate() {
         let hold = port.hold.or(document.hold);
-        if let Some(kind) = hold.filter(|kind| port.protocol == Protocol::Udp && *kind != HoldKind::Exclusive) {
+        let cannot = |kind: &HoldKind| port.protocol.iter().any(|protocol| kind.over(protocol) != *kind);
+        if let Some(kind) = hold.filter(cannot) {
             let message =
                 format!("UDP ports cannot be held in the way `{kind}`, only `exclusive`: say so at this port");
             return Err(Fault::invalid(ports.index(index).key("hold"), message));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::document::data_problem;
-use crate::model::{HoldKind, Host, Port, PortRange, Protocol};
+use crate::model::{HoldKind, Host, Port, PortRange, Protocols};
 
 use super::error::Fault;
 use super::{schema, tree};
@@ -74,10 +74,10 @@ pub struct PortEntry {
     /// Whom the port is for. Default: the config's owner.
     #[serde(default)]
     pub owner: Option<String>,
-    /// The transport protocol. Default: tcp
-    #[serde(default, deserialize_with = "or_default")]
-    #[schemars(schema_with = "schema::protocol")]
-    pub protocol: Protocol,
+    /// The transport protocol: tcp, udp, or `tcp,udp` for the same number with both. Default: tcp
+    #[serde(default, deserialize_with = "protocols")]
+    #[schemars(schema_with = "schema::protocols")]
+    pub protocol: Protocols,
     /// How the port is held by sockets of a background process: exclusive, gated or soft. Default: the config's hold
     #[serde(default)]
     #[schemars(schema_with = "schema::hold")]
@@ -148,6 +148,11 @@ pub(super) fn typed(tree: Map<String, Value>) -> Result<Document, Fault> {
 /// `null`, and in YAML a name with nothing after it, is the default.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn protocols<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Protocols, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map_or(Ok(Protocols::default()), |text| text.parse().map_err(D::Error::custom))
 }
 
 fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -30,8 +30,8 @@ pub(super) fn host(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "minLength": 1, "maxLength": 255 })
 }
 
-pub(super) fn protocol(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "enum": ["tcp", "udp", null] })
+pub(super) fn protocols(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["tcp", "udp", "tcp,udp", "udp,tcp", null] })
 }
 
 pub(super) fn hold(_: &mut SchemaGenerator) -> Schema {

@@ -124,7 +124,7 @@ fn a_wrong_value_is_named_with_its_place_and_what_is_allowed() {
     assert!(port_error(r#""key": "A", "range": [0, 5]"#).contains("`0` is not a port"));
     assert_eq!(
         port_error(r#""key": "A", "protocol": "sctp""#),
-        "pk.config.json:1:37: ports[0].protocol: `sctp` is not known here: use `tcp` or `udp`"
+        "pk.config.json:1:37: ports[0].protocol: `sctp` is not a protocol: use tcp, udp, or tcp,udp for both"
     );
     assert!(port_error(r#""key": "A", "host": "a b""#).contains("ports[0].host: `a b` is not a host"));
     assert_eq!(

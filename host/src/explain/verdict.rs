@@ -60,7 +60,8 @@ impl Verdict {
 }
 
 impl Explanation {
-    /// The protocol that the verdict is about: UDP only where UDP alone is reserved and nobody has TCP.
+    /// The protocol that the verdict is about: UDP only where UDP alone is reserved and nobody has TCP, or where it is reserved and UDP
+    /// alone is a stranger's.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         if let Some(asked) = self.asked {
@@ -70,11 +71,14 @@ impl Explanation {
             self.sockets.iter().any(|seat| seat.socket.protocol == protocol)
                 || self.live_claims(protocol).next().is_some()
         };
-        if !has(Protocol::Tcp) && self.live_claims(Protocol::Udp).next().is_some() {
-            Protocol::Udp
-        } else {
-            Protocol::Tcp
-        }
+        let is_strangers = |protocol| {
+            let mut seats = self.sockets.iter().filter(|seat| seat.socket.protocol == protocol);
+            seats.any(|seat| seat.ownership == Some(Ownership::Stranger))
+        };
+        let udp_is_claimed = self.live_claims(Protocol::Udp).next().is_some();
+        // What is in the way of a port for both protocols matters more than the other half.
+        let only_udp_is_lost = || is_strangers(Protocol::Udp) && !is_strangers(Protocol::Tcp);
+        if udp_is_claimed && (!has(Protocol::Tcp) || only_udp_is_lost()) { Protocol::Udp } else { Protocol::Tcp }
     }
 
     /// The reservation that counts: the one that whoever has the port is in the way of, else any.
@@ -91,6 +95,15 @@ impl Explanation {
         self.claims.iter().filter(move |claim| claim.is_live() && claim.reservation.protocol == protocol)
     }
 
+    /// Whether one reservation has the port for both protocols, and what is so for one is so for the other.
+    fn is_reserved_for_both(&self) -> bool {
+        let has_socket = |protocol| self.sockets.iter().any(|seat| seat.socket.protocol == protocol);
+        let purpose =
+            |protocol| self.live_claims(protocol).next().map(|claim| (&claim.whose, claim.reservation.name()));
+        let (tcp, udp) = (purpose(Protocol::Tcp), purpose(Protocol::Udp));
+        tcp.is_some() && tcp == udp && has_socket(Protocol::Tcp) == has_socket(Protocol::Udp)
+    }
+
     /// The socket that matters most to someone who wants the port: a listener before what is only bound, and of those a
     /// stranger's.
     #[must_use]
@@ -104,6 +117,7 @@ impl Explanation {
     #[must_use]
     pub fn summary(&self, directory: &Path) -> String {
         let port = match self.protocol() {
+            Protocol::Tcp if self.is_reserved_for_both() => format!("{} (tcp and udp)", self.port),
             Protocol::Tcp => self.port.to_string(),
             Protocol::Udp => format!("{} (udp)", self.port),
         };

@@ -39,6 +39,11 @@ pub trait HoldBackend: fmt::Debug {
         })
     }
 
+    /// Lets go of a port that was claimed and is not wanted after all.
+    fn unclaim(&self, protocol: Protocol, port: Port) {
+        self.claims().remove(protocol, port);
+    }
+
     /// Takes copies of the sockets of a reservation's hold, to keep them in another way. The old holder forgets its own at the
     /// [`commit`](HoldBackend::commit).
     ///
@@ -71,6 +76,11 @@ impl Claims {
     /// One more.
     pub fn add(&self, held: HeldPort) {
         self.0.borrow_mut().push(held);
+    }
+
+    /// One less.
+    pub fn remove(&self, protocol: Protocol, port: Port) {
+        self.0.borrow_mut().retain(|held| (held.protocol, held.port) != (protocol, port));
     }
 
     /// The sockets of these reservations, in their order. The others are closed.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::ProcessId;
 use super::hexadecimal::from_hexadecimal;
+use super::{ProcessId, Protocol};
 
 /// Sockets that keep a reservation's port, and the process that has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,6 +89,17 @@ impl HoldKind {
             Self::Exclusive => "exclusive",
             Self::Gated => "gated",
             Self::Soft => "soft",
+        }
+    }
+}
+
+impl HoldKind {
+    /// What comes closest to it over the protocol: UDP has no gate, so there every hold is exclusive.
+    #[must_use]
+    pub fn over(self, protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Tcp => self,
+            Protocol::Udp => Self::Exclusive,
         }
     }
 }

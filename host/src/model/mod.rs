@@ -32,6 +32,6 @@ pub use port::{Port, PortError, PortRange};
 pub use port_set::PortSet;
 pub use port_spec::PortSpec;
 pub use project::Project;
-pub use protocol::{Protocol, ProtocolError};
+pub use protocol::{Protocol, ProtocolError, Protocols, ProtocolsError};
 pub use reservation::{Caller, Guarantee, Reservation};
 pub use reservation_id::{ReservationId, ReservationIdError};

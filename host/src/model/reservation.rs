@@ -64,6 +64,13 @@ impl Reservation {
             && self.addresses.iter().any(|&mine| addresses.iter().any(|&theirs| addresses_overlap(mine, theirs)))
     }
 
+    /// Whether the two cannot both have their name: a name stands for one port, with one reservation for each of its protocols.
+    #[must_use]
+    pub fn disputes_name_of(&self, other: &Self) -> bool {
+        let is_twin = self.port == other.port && self.protocol != other.protocol;
+        !is_twin && self.name().zip(other.name()).is_some_and(|(mine, theirs)| mine.is_same(theirs))
+    }
+
     /// What the wall clock shows this long after the reservation was made, if it does not jump: when a timed lease of that length is up.
     #[must_use]
     pub fn time_after(&self, length: Duration) -> Timestamp {

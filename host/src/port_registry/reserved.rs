@@ -29,10 +29,12 @@ pub struct Reserved<'a> {
     pub(super) registry: &'a PortRegistry,
     pub(super) reservation: Reservation,
     pub(super) held: Option<HeldPort>,
+    /// The same port for UDP, if it was reserved for both protocols.
+    pub(super) udp: Option<Box<Self>>,
     pub(super) kept: bool,
 }
 
-impl Reserved<'_> {
+impl<'a> Reserved<'a> {
     /// The port.
     #[must_use]
     pub fn port(&self) -> Port {
@@ -55,6 +57,12 @@ impl Reserved<'_> {
     #[must_use]
     pub fn held(&self) -> Option<&HeldPort> {
         self.held.as_ref()
+    }
+
+    /// The same port for UDP, if it was reserved for both protocols: from now on a guard of its own. What is not taken stays with this
+    /// one, and is kept or released together with it.
+    pub fn take_udp(&mut self) -> Option<Reserved<'a>> {
+        self.udp.take().map(|udp| *udp)
     }
 
     /// The listener of the first of the port's addresses, for the default host 127.0.0.1. The others are let go.
@@ -100,6 +108,7 @@ impl Reserved<'_> {
     /// # Errors
     /// [`RegistryError`]; then it is released as if it had been dropped.
     pub fn keep(mut self) -> Result<(), RegistryError> {
+        self.take_udp().map_or(Ok(()), Self::keep)?;
         let machine = self.registry.machine()?;
         self.registry.store.transaction(|transaction| {
             if transaction.find(self.reservation.id).is_some_and(|known| self.is(known)) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::NameOf;
-use crate::model::{HoldKind, Host, HostError, Lease, Name, Port, PortError, PortRange, Protocol};
+use crate::model::{HoldKind, Host, HostError, Lease, Name, Port, PortError, PortRange, Protocols};
 use crate::os;
 use crate::probe::local_addresses;
 use crate::registry::RegistryError;
@@ -16,7 +16,7 @@ pub struct Selection {
     preferred: Option<Port>,
     range: Option<PortRange>,
     host: Option<Host>,
-    protocol: Option<Protocol>,
+    protocols: Option<Protocols>,
     owner: Option<String>,
     hold: Option<HoldKind>,
 }
@@ -64,10 +64,11 @@ impl Selection {
         Ok(self)
     }
 
-    /// For this protocol.
+    /// For this protocol, or with [`Protocols::Both`] for TCP and UDP: one port with the same number, of which
+    /// [`Reserved::take_udp`](super::Reserved::take_udp) has the second half.
     #[must_use]
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = Some(protocol);
+    pub fn protocol(mut self, protocols: impl Into<Protocols>) -> Self {
+        self.protocols = Some(protocols.into());
         self
     }
 
@@ -90,7 +91,7 @@ impl Selection {
             project: of.0.clone(),
             choice,
             host: host.transpose()?,
-            protocol: self.protocol,
+            protocols: self.protocols,
             owner: self.owner.clone(),
             hold: None,
         })
@@ -124,8 +125,8 @@ impl Selection {
         // Where the platform tells nothing of our own process, a grace has to do.
         let this = os::process_id(std::process::id()).map_err(RegistryError::from)?;
         let lease = this.map_or(Lease::Grace { length: GRACE }, Lease::Process);
-        let (protocol, owner) = (self.protocol.unwrap_or_default(), self.owner.clone());
-        Ok(Request { host, addresses, protocol, choice, owner, lease, hold: self.hold })
+        let (protocols, owner) = (self.protocols.unwrap_or_default(), self.owner.clone());
+        Ok(Request { host, addresses, protocols, choice, owner, lease, hold: self.hold })
     }
 
     #[cfg(feature = "scan")]

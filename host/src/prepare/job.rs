@@ -8,7 +8,7 @@ use crate::config::{Config, Output, PluginSource};
 use crate::document::FieldPath;
 use crate::fs::{PathContext, directory_of};
 use crate::lockfile::{Lockfile, LockfileError};
-use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocol};
+use crate::model::{HoldKind, Host, Lease, LeaseName, Project, Protocols};
 use crate::output::{Root, Target, belongs_to_portkeeper};
 use crate::plugins::{ExplicitPlugin, Pins, Sources};
 use crate::probe::local_addresses;
@@ -60,7 +60,7 @@ pub(super) struct Wanted {
     pub(super) name: String,
     /// As it was written; none: the default host.
     pub(super) host: Option<Host>,
-    pub(super) protocol: Protocol,
+    pub(super) protocols: Protocols,
     choice: PortSelector,
     owner: Option<String>,
     hold: Option<HoldKind>,
@@ -73,7 +73,7 @@ impl<'a> Job<'a> {
         let wanted = |port: &crate::config::PortEntry| Wanted {
             name: port.key.clone(),
             host: port.host.as_ref().or(config.host.as_ref()).cloned(),
-            protocol: port.protocol,
+            protocols: port.protocol,
             choice: PortSelector::new(port.preferred, port.range),
             owner: port.owner.as_ref().or(config.owner.as_ref()).cloned(),
             hold: port.hold.or(config.hold),
@@ -101,7 +101,7 @@ impl<'a> Job<'a> {
         let wanted = |(name, request): (String, Request)| Wanted {
             name,
             host: Some(request.host),
-            protocol: request.protocol,
+            protocols: request.protocols,
             choice: request.choice,
             owner: request.owner,
             hold: request.hold,
@@ -194,10 +194,10 @@ impl<'a> Job<'a> {
                 config: config.clone(),
                 provisional: true,
             });
-            let Wanted { protocol, choice, owner, hold, .. } = wanted;
+            let Wanted { protocols, choice, owner, hold, .. } = wanted;
             let choice = if everywhere { choice.everywhere() } else { *choice };
-            let (protocol, owner, hold) = (*protocol, owner.clone(), *hold);
-            Ok(Request { host, addresses, protocol, choice, owner, lease, hold })
+            let (protocols, owner, hold) = (*protocols, owner.clone(), *hold);
+            Ok(Request { host, addresses, protocols, choice, owner, lease, hold })
         };
         self.ports.iter().enumerate().map(request).collect()
     }

@@ -91,7 +91,7 @@ impl Report {
     #[must_use]
     pub fn changes(&self) -> bool {
         !self.orphans.is_empty()
-            || self.granted.iter().any(|granted| !granted.existed)
+            || self.granted.iter().any(|granted| !granted.existed || !granted.replaced.is_empty())
             || self.outputs.iter().any(|output| output.changed)
     }
 }
@@ -137,7 +137,7 @@ pub fn prepare(
     };
     match finish() {
         Ok((outputs, diff, orphans)) => {
-            let replaced = granted.iter().filter_map(|granted| granted.replaced.as_ref());
+            let replaced = granted.iter().flat_map(|granted| &granted.replaced);
             let still_held = if write { release_hold(replaced.chain(&orphans), world) } else { Vec::new() };
             Ok(Report { granted, outputs, diff, orphans, still_held, collected, notices })
         }

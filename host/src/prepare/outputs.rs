@@ -10,6 +10,7 @@ use super::proposals::{line_for_inputs, why_no_path, withheld_inputs};
 use super::{Job, OutputReport, PrepareContext, PrepareError, options};
 use crate::config::Output;
 use crate::document::FieldPath;
+use crate::model::Protocols;
 use crate::os;
 use crate::output::{FileSet, Handling, Root, Target, Variables, entries, expand_map};
 use crate::plugins::{
@@ -226,11 +227,17 @@ fn reservations(job: &Job<'_>, granted: &[Granted]) -> Vec<ReservedPort> {
     let reserved = job.ports().iter().zip(granted).map(|(wanted, granted)| ReservedPort {
         name: wanted.name.clone(),
         port: granted.reservation.port.get(),
-        protocol: wanted.protocol.to_string(),
+        protocol: wanted.protocols.first().to_string(),
         host: wanted.host.as_ref().map(ToString::to_string),
-        attrs: Vec::new(),
+        attrs: protocols_attribute(wanted.protocols),
     });
     reserved.collect()
+}
+
+/// All protocols of a port that has several. `protocol`, which plugins of all versions know, is the first of them.
+fn protocols_attribute(protocols: Protocols) -> Vec<(String, String)> {
+    let several = protocols == Protocols::Both;
+    several.then(|| ("protocols".to_owned(), protocols.to_string())).into_iter().collect()
 }
 
 fn json(map: &Map<String, Value>) -> String {

@@ -1,8 +1,8 @@
 //! Takes over reservations that were made elsewhere: each by itself, with the port that it has.
 
-use super::grant::{find_name, serve};
 use super::pick::live_on;
 use super::request::{Granted, Request};
+use super::serve::{find_name, serve};
 use super::world::World;
 use super::{Blocker, ReserveError};
 use crate::model::{Lease, Reservation};
@@ -34,9 +34,9 @@ fn adopt_one(transaction: &mut Transaction, world: &impl World, request: &Reques
     }
     match serve(transaction, world, None, std::slice::from_ref(request)) {
         Ok(mut granted) => Ok(Adopted::Added(Box::new(granted.remove(0)))),
-        Err(ReserveError::NotFree { port, host, by }) => match *by {
+        Err(ReserveError::NotFree { port, host, protocol, by }) => match *by {
             Blocker::Reservation(here) => Ok(Adopted::InTheWay(Box::new(here))),
-            by @ Blocker::Sockets(_) => Err(ReserveError::NotFree { port, host, by: Box::new(by) }),
+            by @ Blocker::Sockets(_) => Err(ReserveError::NotFree { port, host, protocol, by: Box::new(by) }),
         },
         Err(error) => Err(error),
     }
@@ -45,8 +45,10 @@ fn adopt_one(transaction: &mut Transaction, world: &impl World, request: &Reques
 /// What the registry has of it: the same name, or the same port for the same owner.
 fn existing<'a>(transaction: &'a Transaction, world: &impl World, request: &Request) -> Option<&'a Reservation> {
     match (&request.lease, request.choice.only()) {
-        (Lease::Named(name), _) => find_name(transaction, world, name).map(|index| &transaction.reservations()[index]),
-        (_, Some(port)) => live_on(transaction, world, request.protocol, port, &request.addresses)
+        (Lease::Named(name), _) => {
+            find_name(transaction, world, name).next().map(|index| &transaction.reservations()[index])
+        }
+        (_, Some(port)) => live_on(transaction, world, request.protocols.first(), port, &request.addresses)
             .find(|here| here.owner == request.owner && here.host == request.host),
         _ => None,
     }

@@ -54,6 +54,11 @@ impl PortSelector {
         Self { first: self.first.filter(|&first| first != port), except: Some(port), ..self }
     }
 
+    /// The same choice, of which this port alone is left.
+    pub(super) fn narrowed_to(self, port: Port) -> Self {
+        Self { first: Some(port), then: Then::Nothing, except: None, ..self }
+    }
+
     /// The only port that will do, if it is one.
     #[must_use]
     pub fn only(&self) -> Option<Port> {

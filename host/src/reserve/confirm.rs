@@ -38,11 +38,8 @@ pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
                     };
                     if let Some(rival) = transaction.reservations().iter().find(rival) {
                         let by = Box::new(Blocker::Reservation(rival.clone()));
-                        return Err(ReserveError::NotFree {
-                            port: reservation.port,
-                            host: reservation.host.clone(),
-                            by,
-                        });
+                        let Reservation { port, ref host, .. } = *reservation;
+                        return Err(ReserveError::NotFree { port, host: host.clone(), protocol: None, by });
                     }
                     transaction.insert(lasting);
                 }
@@ -97,7 +94,7 @@ fn undo(
 ) -> Result<(), RegistryError> {
     let held = granted.iter().filter(|granted| granted.newly_held).map(|granted| &granted.reservation);
     let _ = release_hold(held, world);
-    if granted.iter().all(|granted| granted.existed && !granted.newly_held) {
+    if granted.iter().all(|granted| granted.existed && !granted.newly_held && granted.replaced.is_empty()) {
         return Ok(());
     }
     store.transaction(|transaction| {
@@ -114,8 +111,8 @@ pub(super) fn withdraw(transaction: &mut Transaction, granted: &[Granted], may_g
         transaction.update(held.reservation.id, |known| known.hold = None);
     }
     transaction.remove(|other| may_go(other) && new.iter().any(|granted| granted.reservation.id == other.id));
-    for old in new.iter().filter_map(|granted| granted.replaced.as_ref()) {
-        if !transaction.reservations().iter().any(|other| other.overlaps(old) || is_same_name(other, old)) {
+    for old in granted.iter().flat_map(|granted| &granted.replaced) {
+        if !transaction.reservations().iter().any(|other| other.overlaps(old) || other.disputes_name_of(old)) {
             transaction.insert(old.clone());
         }
     }

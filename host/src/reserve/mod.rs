@@ -15,6 +15,7 @@ mod recover;
 mod release;
 mod request;
 mod search;
+mod serve;
 mod stale;
 mod unkept;
 mod world;
@@ -25,6 +26,8 @@ mod hold_tests;
 mod simulation;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twins_tests;
 
 pub use adopt::{Adopted, adopt};
 pub use choice::PortSelector;
@@ -35,7 +38,7 @@ pub use naming::{NameOptions, NameRequest, names_of, reserve_names};
 pub use pick::{Pick, PickError, live_on, pick};
 pub use recover::{Recovered, Refusal, recover, release_hold};
 pub use release::{Collected, Release, Released, collect, release, would_collect};
-pub use request::{Granted, Outcome, Request};
+pub use request::{Granted, Outcome, Request, ports, with_twins};
 pub use stale::{Stale, holder_of, why_stale};
 pub use unkept::unkept;
 pub use world::{Occupied, Presence, World, presence};
@@ -43,7 +46,7 @@ pub use world::{Occupied, Presence, World, presence};
 use thiserror::Error;
 
 use crate::hold::HoldError;
-use crate::model::{Host, Port, Reservation};
+use crate::model::{Host, Port, Protocol, Protocols, Reservation};
 use crate::probe::ProbeError;
 use crate::registry::{RegistryError, reserved};
 
@@ -73,20 +76,23 @@ pub enum ReserveError {
         undo: Box<RegistryError>,
     },
     /// The one port that was asked for is somebody's.
-    #[error("port {port} on {host} is not free: {}", in_the_way(.by))]
+    #[error("port {port} on {host} is not free{}: {}", for_protocol(.protocol), in_the_way(.by))]
     NotFree {
         /// The port.
         port: Port,
         /// The host.
         host: Host,
+        /// The protocol for which it is not free, if it was wanted for several.
+        protocol: Option<Protocol>,
         /// Who has it.
         by: Box<Blocker>,
     },
     /// No port of those asked for is free.
     #[error(
-        "no {} port{} among {choice} on {host}: {}{reserved} reserved, {in_use} in use{}. Ask for a wider range{}",
+        "no {} port{}{} among {choice} on {host}: {}{reserved} reserved, {in_use} in use{}. Ask for a wider range{}",
         if *.ours == 0 { "free" } else { "further free" },
         for_name(.name),
+        for_both(*.protocols),
         taken_by_us(*.ours),
         also_denied(*.denied),
         or_release(*.reserved)
@@ -94,6 +100,8 @@ pub enum ReserveError {
     NoneFree {
         /// The name that wanted one, if any.
         name: Option<String>,
+        /// The protocols that it was to be free for.
+        protocols: Protocols,
         /// What was asked for.
         choice: PortSelector,
         /// The host.
@@ -151,6 +159,14 @@ fn in_the_way(blocker: &Blocker) -> String {
 
 fn for_name(name: &Option<String>) -> String {
     name.as_ref().map(|name| format!(" for `{name}`")).unwrap_or_default()
+}
+
+pub(super) fn for_both(protocols: Protocols) -> &'static str {
+    if protocols == Protocols::Both { " for both tcp and udp" } else { "" }
+}
+
+pub(super) fn for_protocol(protocol: &Option<Protocol>) -> String {
+    protocol.map(|protocol| format!(" for {protocol}")).unwrap_or_default()
 }
 
 fn taken_by_us(ours: usize) -> String {

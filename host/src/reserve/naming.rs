@@ -6,11 +6,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::grant::{find_name, grant, hold_through, serve, users};
+use super::grant::{grant, hold_through};
 use super::request::{Granted, Outcome, Request};
+use super::serve::{find_name, serve, users};
 use super::world::World;
 use super::{Blocker, PortSelector, ReserveError};
-use crate::model::{HoldKind, Host, Lease, LeaseName, Name, Project, Protocol, Reservation};
+use crate::model::{HoldKind, Host, Lease, LeaseName, Name, Project, Protocols, Reservation, ReservationId};
 use crate::probe::{ANYWHERE, PortState};
 use crate::registry::{Snapshot, Store, Transaction};
 
@@ -25,8 +26,8 @@ pub struct NameRequest {
     pub choice: Option<PortSelector>,
     /// The host with its addresses: by default [`NameOptions::host`].
     pub host: Option<(Host, Vec<IpAddr>)>,
-    /// The protocol: by default TCP.
-    pub protocol: Option<Protocol>,
+    /// The protocols: by default those that the name has, and TCP for a new one.
+    pub protocols: Option<Protocols>,
     /// Whom it is for: by default nobody in particular.
     pub owner: Option<String>,
     /// What sockets shall keep away from the port: by default none, or those that do already.
@@ -72,7 +73,7 @@ pub fn reserve_names(
     })
 }
 
-/// The names of a project, or with none the user's own, that were reserved in this place; by name.
+/// The names of a project, or with none the user's own, that were reserved in this place; by name, and each for each of its protocols.
 #[must_use]
 pub fn names_of<'a>(snapshot: &'a Snapshot, world: &impl World, project: Option<&Project>) -> Vec<&'a Reservation> {
     let here = world.place();
@@ -80,25 +81,32 @@ pub fn names_of<'a>(snapshot: &'a Snapshot, world: &impl World, project: Option<
         reservation.name().is_some_and(|name| name.belongs_to(project)) && here.shares_ports_with(&reservation.place)
     };
     let mut names: Vec<_> = snapshot.reservations().iter().filter(belongs).collect();
-    names.sort_by_key(|reservation| reservation.name().map(|name| &name.name));
+    names.sort_by_key(|reservation| (reservation.name().map(|name| &name.name), reservation.protocol));
     names
 }
 
 /// Whether the name has a port that will last.
 fn is_settled(snapshot: &Snapshot, world: &impl World, naming: &NameRequest) -> bool {
-    existing(snapshot, world, naming).and_then(Reservation::name).is_some_and(|name| !name.provisional)
+    let lasts = |reservation: &Reservation| reservation.name().is_some_and(|name| !name.provisional);
+    let existing = existing(snapshot, world, naming);
+    !existing.is_empty() && existing.into_iter().all(lasts)
 }
 
-fn existing<'a>(snapshot: &'a Snapshot, world: &impl World, naming: &NameRequest) -> Option<&'a Reservation> {
-    find_name(snapshot, world, &naming.lease_name(None)).map(|index| &snapshot.reservations()[index])
+/// What the name has, for each of its protocols.
+fn existing<'a>(snapshot: &'a Snapshot, world: &impl World, naming: &NameRequest) -> Vec<&'a Reservation> {
+    let name = naming.lease_name(None);
+    find_name(snapshot, world, &name).map(|index| &snapshot.reservations()[index]).collect()
 }
 
 fn requests(snapshot: &Snapshot, world: &impl World, namings: &[NameRequest], rules: &NameOptions) -> Vec<Request> {
-    namings.iter().map(|naming| naming.request(existing(snapshot, world, naming), rules)).collect()
+    namings.iter().map(|naming| naming.request(&existing(snapshot, world, naming), rules)).collect()
 }
 
 fn all_free(world: &impl World, namings: &[NameRequest], outcome: Outcome) -> Result<Outcome, ReserveError> {
-    for (naming, Granted { reservation, held, .. }) in namings.iter().zip(&outcome.granted) {
+    let has_id = |id: ReservationId| outcome.granted.iter().position(|granted| granted.reservation.id == id);
+    for (index, Granted { reservation, twin_of, held, .. }) in outcome.granted.iter().enumerate() {
+        // Those of the names come first, in their order.
+        let naming = &namings[twin_of.and_then(has_id).unwrap_or(index)];
         let Reservation { host, port, protocol, .. } = reservation;
         let addresses = if naming.is_everywhere(host) { &ANYWHERE[..] } else { &reservation.addresses };
         let users = users(reservation, addresses, world)?;
@@ -106,7 +114,12 @@ fn all_free(world: &impl World, namings: &[NameRequest], outcome: Outcome) -> Re
         let is_taken = !users.is_empty() || (!held && world.probe(*protocol, *port, addresses)? == PortState::Taken);
         if is_taken {
             let by = Box::new(Blocker::Sockets(users));
-            return Err(ReserveError::NotFree { port: *port, host: host.clone(), by });
+            return Err(ReserveError::NotFree {
+                port: *port,
+                host: host.clone(),
+                protocol: twin_of.map(|_| *protocol),
+                by,
+            });
         }
     }
     Ok(outcome)
@@ -123,7 +136,10 @@ impl NameRequest {
         self.host.is_none() && host.is_default()
     }
 
-    fn request(&self, existing: Option<&Reservation>, rules: &NameOptions) -> Request {
+    fn request(&self, existing: &[&Reservation], rules: &NameOptions) -> Request {
+        let protocols = existing.iter().map(|reservation| reservation.protocol.into());
+        let protocols = protocols.reduce(|all: Protocols, one: Protocols| all.with(one.first()));
+        let existing = existing.first().copied();
         let had = |reservation: &Reservation| (reservation.host.clone(), reservation.addresses.clone());
         let (host, addresses) = self.host.clone().or_else(|| existing.map(had)).unwrap_or_else(|| rules.host.clone());
         let choice = self.choice.unwrap_or(PortSelector::new(None, None));
@@ -133,7 +149,7 @@ impl NameRequest {
         Request {
             host,
             addresses,
-            protocol: self.protocol.or(existing.map(|existing| existing.protocol)).unwrap_or_default(),
+            protocols: self.protocols.or(protocols).unwrap_or_default(),
             choice: moves_from.map_or(choice, |port| choice.except(port)),
             owner: self.owner.clone().or_else(|| existing?.owner.clone()),
             lease: Lease::Named(self.lease_name(config)),

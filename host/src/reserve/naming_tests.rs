@@ -9,7 +9,7 @@ fn project(path: &str, inode: u64) -> Option<Arc<Project>> {
 
 fn naming(name: &str, project: Option<Arc<Project>>) -> NameRequest {
     let name = name.parse().unwrap();
-    NameRequest { name, project, choice: None, host: None, protocol: None, owner: None, hold: None }
+    NameRequest { name, project, choice: None, host: None, protocols: None, owner: None, hold: None }
 }
 
 fn rules() -> NameOptions {
@@ -62,7 +62,7 @@ fn another_port_moves_the_name_and_a_taken_one_leaves_it() {
     assert!(error.starts_with("port 8001 on 127.0.0.1 is not free: reserved as api"), "{error}");
     assert_eq!(port_of(&store, &world, "web", None), 8000);
     let moved = ask(&store, &world, at(8002), &rules()).unwrap();
-    assert_eq!((moved.reservation.port, moved.replaced.unwrap().port), (port(8002), port(8000)));
+    assert_eq!((moved.reservation.port, moved.replaced[0].port), (port(8002), port(8000)));
     assert_eq!(store.ports(), [8001, 8002]);
 }
 

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::release::why_stale_cheaply;
+use super::search::good_for_all;
 use super::world::World;
-use super::{Blocker, in_the_way};
-use crate::model::{Port, PortSpec, Protocol, Reservation};
+use super::{Blocker, for_both, for_protocol, in_the_way};
+use crate::model::{Port, PortSpec, Protocol, Protocols, Reservation};
 use crate::probe::{ANYWHERE, PortState, ProbeError};
 use crate::registry::Snapshot;
 
@@ -24,8 +25,8 @@ pub struct Pick<'a> {
     /// Whether any of them is as likely as any other; otherwise they come in the order in which they are written, good ports from a
     /// random start.
     pub random: bool,
-    /// For which protocol.
-    pub protocol: Protocol,
+    /// For which protocols: a port is picked if it is free for all of them.
+    pub protocols: Protocols,
     /// On which addresses.
     pub addresses: &'a [IpAddr],
     /// Whether a server may listen on every address of the machine: whoever is on any of them is in the way
@@ -47,17 +48,19 @@ pub enum PickError {
     #[error(transparent)]
     Probe(#[from] ProbeError),
     /// The one port that would do is somebody's.
-    #[error("port {port} is not free: {}", in_the_way(.by))]
+    #[error("port {port} is not free{}: {}", for_protocol(.protocol), in_the_way(.by))]
     NotFree {
         /// The port.
         port: Port,
+        /// The protocol for which it is not free, if it was wanted for several.
+        protocol: Option<Protocol>,
         /// Who has it.
         by: Box<Blocker>,
     },
     /// Fewer are free than were asked for.
-    #[error("{wanted} {} asked for, and {found} of {among} {} free: {reserved} reserved, {in_use} in use{}",
+    #[error("{wanted} {} asked for, and {found} of {among} {} free{}: {reserved} reserved, {in_use} in use{}",
         if *.wanted == 1 { "port was" } else { "ports were" },
-        if *.found == 1 { "is" } else { "are" },
+        if *.found == 1 { "is" } else { "are" }, for_both(*.protocols),
         if *.denied == 0 { String::new() } else { format!(", {denied} denied to this user") })]
     TooFew {
         /// How many were asked for.
@@ -66,6 +69,8 @@ pub enum PickError {
         found: usize,
         /// Among which.
         among: PortSpec,
+        /// The protocols that they were to be free for.
+        protocols: Protocols,
         /// How many are reserved.
         reserved: usize,
         /// How many are not reserved, but in use.
@@ -103,7 +108,7 @@ pub fn pick(snapshot: &Snapshot, world: &impl World, pick: &Pick<'_>) -> Result<
             tally.reserved += 1;
             continue;
         }
-        match world.probe_from_tables(pick.protocol, port, pick.looked_at()) {
+        match free_for_all(world, pick, port) {
             Ok(PortState::Free) => free.push(port),
             Ok(PortState::Lingering) => lingering.push(port),
             Ok(PortState::Taken) => tally.in_use += 1,
@@ -114,6 +119,19 @@ pub fn pick(snapshot: &Snapshot, world: &impl World, pick: &Pick<'_>) -> Result<
     let missing = pick.count - free.len();
     free.extend(lingering.into_iter().take(missing));
     if free.len() < pick.count { Err(refusal(&reserved, world, pick, free.len(), &tally)) } else { Ok(free) }
+}
+
+/// How the port stands for the protocol that it is least free for.
+fn free_for_all(world: &impl World, pick: &Pick<'_>, port: Port) -> Result<PortState, ProbeError> {
+    let mut all = PortState::Free;
+    for protocol in pick.protocols.iter() {
+        match world.probe_from_tables(protocol, port, pick.looked_at())? {
+            PortState::Free => {}
+            PortState::Lingering => all = PortState::Lingering,
+            PortState::Taken => return Ok(PortState::Taken),
+        }
+    }
+    Ok(all)
 }
 
 /// The live reservations of the port on any of the addresses, in this place.
@@ -137,7 +155,8 @@ fn by_port<'a>(snapshot: &'a Snapshot, world: &impl World, pick: &Pick<'_>) -> H
     let mut by_port: HashMap<_, Vec<_>> = HashMap::new();
     for reservation in snapshot.reservations() {
         if world.place().shares_ports_with(&reservation.place)
-            && reservation.covers(pick.protocol, reservation.port, pick.addresses)
+            && pick.protocols.contains(reservation.protocol)
+            && reservation.covers(reservation.protocol, reservation.port, pick.addresses)
         {
             by_port.entry(reservation.port).or_default().push(reservation);
         }
@@ -151,7 +170,7 @@ fn live<'a>(all: &[&'a Reservation], world: &impl World) -> Option<&'a Reservati
 }
 
 fn candidates(world: &impl World, pick: &Pick<'_>) -> Vec<Port> {
-    let mut ports = pick.among.ports().unwrap_or_else(|| world.good_ports(pick.protocol).collect());
+    let mut ports = pick.among.ports().unwrap_or_else(|| good_for_all(world, pick.protocols));
     ports.retain(|&port| !pick.except.contains(port));
     if pick.random {
         fastrand::shuffle(&mut ports);
@@ -176,13 +195,20 @@ fn refusal(
     let &Tally { reserved: count, in_use, denied } = tally;
     match pick.among.only() {
         Some(port) if count + in_use > 0 && pick.count == 1 => {
-            let sockets = || Blocker::Sockets(world.occupied_by(pick.protocol, port, pick.looked_at()));
+            let is_taken = |&protocol: &Protocol| {
+                matches!(world.probe_from_tables(protocol, port, pick.looked_at()), Ok(PortState::Taken))
+            };
+            let used = || pick.protocols.iter().find(is_taken).unwrap_or_default();
             let holder = reserved.get(&port).and_then(|all| live(all, world));
-            let by = holder.map_or_else(sockets, |holder| Blocker::Reservation(holder.clone()));
-            PickError::NotFree { port, by: Box::new(by) }
+            let in_the_way = holder.map_or_else(used, |holder| holder.protocol);
+            let sockets = || Blocker::Sockets(world.occupied_by(in_the_way, port, pick.looked_at()));
+            let by = Box::new(holder.map_or_else(sockets, |holder| Blocker::Reservation(holder.clone())));
+            let protocol = (pick.protocols == Protocols::Both).then_some(in_the_way);
+            PickError::NotFree { port, protocol, by }
         }
         _ => {
-            PickError::TooFew { wanted: pick.count, found, among: pick.among.clone(), reserved: count, in_use, denied }
+            let (wanted, among, protocols) = (pick.count, pick.among.clone(), pick.protocols);
+            PickError::TooFew { wanted, found, among, protocols, reserved: count, in_use, denied }
         }
     }
 }

@@ -20,7 +20,7 @@ fn picked(among: &str, count: usize, random: bool, except: &str) -> Result<Vec<u
         among: &among,
         except: &except,
         random,
-        protocol: Protocol::Tcp,
+        protocols: Protocols::Tcp,
         addresses: &addresses,
         everywhere: false,
     };

@@ -56,8 +56,7 @@ pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<Reco
             Some(_) => continue,
             None => {
                 // The name may have another port by now. Then this one is nobody's but its holder's.
-                let renamed = |known: &Reservation| known.name().zip(held.name()).is_some_and(|(a, b)| a.is_same(b));
-                if reservations.iter().any(renamed) {
+                if reservations.iter().any(|known| known.disputes_name_of(&held)) {
                     held.lease = Lease::Held;
                 }
                 transaction.insert(held);

@@ -9,7 +9,7 @@ use super::stale::why_stale;
 use super::world::World;
 use super::{Blocker, PortSelector, ReserveError};
 use crate::hold::HoldBackend;
-use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Reservation, ReservationId};
+use crate::model::{Caller, HoldKind, Lease, Port, Protocol, Protocols, Reservation, ReservationId};
 use crate::probe::{ANYWHERE, PortState, ProbeError};
 use crate::registry::Transaction;
 
@@ -26,7 +26,9 @@ pub(super) struct PortAllocator<'a, W> {
     caller: Option<Caller>,
     /// Whether somebody has the port that was tried last, on another address than those that were asked for.
     used_elsewhere: bool,
-    searches: HashMap<(PortSelector, Protocol, Vec<IpAddr>, Option<HoldKind>), Search>,
+    /// The protocol for which the port that was tried last is not free.
+    blocked: Option<Protocol>,
+    searches: HashMap<(PortSelector, Protocols, Vec<IpAddr>, Option<HoldKind>), Search>,
 }
 
 /// How far the search for one kind of request has come. No port becomes free during a transaction, so the next request of the kind
@@ -46,30 +48,31 @@ impl<'a, W: World> PortAllocator<'a, W> {
             here.map(|(index, reservation)| (reservation.protocol, reservation.port, index)).collect();
         before.sort_unstable();
         let (own, stale, searches) = (HashMap::new(), HashSet::new(), HashMap::new());
-        Self { transaction, world, keeper, before, own, stale, caller: world.caller(), used_elsewhere: false, searches }
+        let (caller, used_elsewhere, blocked) = (world.caller(), false, None);
+        Self { transaction, world, keeper, before, own, stale, caller, used_elsewhere, blocked, searches }
     }
 
-    /// Takes the first free port of the request's choice. Last resorts come last. True when it is the one port that would do, and is in
-    /// use on another address of the machine.
+    /// Takes the first port of the request's choice that is free for each of its protocols. Last resorts come last. True when it is the
+    /// one port that would do, and is in use on another address of the machine.
     pub(super) fn choose(
         &mut self,
         request: &Request,
         claimed: &HashSet<(Protocol, Port)>,
-    ) -> Result<(Reservation, bool), ReserveError> {
-        let kind = (request.choice, request.protocol, request.addresses.clone(), request.hold);
+    ) -> Result<(Vec<Reservation>, bool), ReserveError> {
+        let kind = (request.choice, request.protocols, request.addresses.clone(), request.hold);
         let mut search = self.searches.remove(&kind).unwrap_or_else(|| self.search(request));
         let port = self.next_free(request, claimed, &mut search)?;
-        let reservation = self.take(request, port);
-        search.tally.passed(&reservation, Whose::Ours);
+        let reservations: Vec<_> =
+            request.protocols.iter().map(|protocol| self.take(request, protocol, port)).collect();
+        search.tally.passed(&reservations[0], Whose::Ours);
         self.searches.insert(kind, search);
-        Ok((reservation, self.used_elsewhere))
+        Ok((reservations, self.used_elsewhere))
     }
 
     fn search(&self, request: &Request) -> Search {
         // The policy's ports are asked for when nothing better was found.
-        let good = || -> Box<dyn Iterator<Item = Port>> {
-            Box::new(self.world.good_ports(request.protocol).collect::<Vec<_>>().into_iter())
-        };
+        let good =
+            || -> Box<dyn Iterator<Item = Port>> { Box::new(good_for_all(self.world, request.protocols).into_iter()) };
         let rest = request.choice.candidates(good);
         Search { rest, last_resorts: VecDeque::new(), tally: Tally::default() }
     }
@@ -86,7 +89,7 @@ impl<'a, W: World> PortAllocator<'a, W> {
                 search.tally.passed(reservation, whose);
                 continue;
             }
-            if Some(port) != own && claimed.contains(&(request.protocol, port)) {
+            if Some(port) != own && request.protocols.iter().any(|protocol| claimed.contains(&(protocol, port))) {
                 search.last_resorts.push_back(port);
                 continue;
             }
@@ -113,10 +116,39 @@ impl<'a, W: World> PortAllocator<'a, W> {
         Err(self.refusal(request, &search.tally))
     }
 
-    /// Whether the port is free. One that shall be held is held from now on, if it is.
+    /// Whether the port is free for each of the protocols. One that shall be held is held from now on, if it is.
     fn try_claim(&mut self, request: &Request, port: Port, lingering: bool) -> Result<PortState, ProbeError> {
-        let Request { protocol, ref addresses, hold, choice, .. } = *request;
         self.used_elsewhere = false;
+        let mut all = PortState::Free;
+        for protocol in request.protocols.iter() {
+            match self.try_claim_one(request, protocol, port, lingering) {
+                Ok(PortState::Free) => {}
+                Ok(PortState::Lingering) if lingering => all = PortState::Lingering,
+                not_free => {
+                    self.blocked = Some(protocol);
+                    let earlier = request.protocols.iter().take_while(|&earlier| earlier != protocol);
+                    earlier.for_each(|earlier| self.unclaim(request, earlier, port));
+                    return not_free;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn unclaim(&self, request: &Request, protocol: Protocol, port: Port) {
+        if let Some((keeper, _)) = self.keeper.zip(request.hold) {
+            keeper.unclaim(protocol, port);
+        }
+    }
+
+    fn try_claim_one(
+        &mut self,
+        request: &Request,
+        protocol: Protocol,
+        port: Port,
+        lingering: bool,
+    ) -> Result<PortState, ProbeError> {
+        let Request { ref addresses, hold, choice, .. } = *request;
         let hold = self.keeper.zip(hold);
         if hold.is_none() && choice.accepts_used_ports() {
             return Ok(PortState::Free);
@@ -132,15 +164,20 @@ impl<'a, W: World> PortAllocator<'a, W> {
             }
         }
         match hold {
-            Some((keeper, kind)) => keeper.claim(kind, protocol, port, addresses, lingering),
+            Some((keeper, kind)) => keeper.claim(kind.over(protocol), protocol, port, addresses, lingering),
             None => self.world.probe(protocol, port, addresses),
         }
     }
 
-    /// The live reservation that keeps the port, if one does, and whose it is.
+    /// The live reservation that keeps the port for one of the protocols, if one does, and whose it is.
     fn live(&mut self, request: &Request, port: Port) -> Option<(&Reservation, Whose)> {
-        let seat = (request.protocol, port);
-        let covers = |reservation: &Reservation| reservation.covers(request.protocol, port, &request.addresses);
+        let (index, whose) = request.protocols.iter().find_map(|protocol| self.live_one(request, protocol, port))?;
+        Some((&self.transaction.reservations()[index], whose))
+    }
+
+    fn live_one(&mut self, request: &Request, protocol: Protocol, port: Port) -> Option<(usize, Whose)> {
+        let seat = (protocol, port);
+        let covers = |reservation: &Reservation| reservation.covers(protocol, port, &request.addresses);
         let start = self.before.partition_point(|&(protocol, port, _)| (protocol, port) < seat);
         let here = self.before[start..].iter().take_while(|&&(protocol, port, _)| (protocol, port) == seat);
         for &(_, _, index) in here {
@@ -149,21 +186,21 @@ impl<'a, W: World> PortAllocator<'a, W> {
                 continue;
             }
             if why_stale(reservation, self.world.now(), self.world).is_none() {
-                return Some((&self.transaction.reservations()[index], Whose::Theirs));
+                return Some((index, Whose::Theirs));
             }
             self.stale.insert(index);
         }
-        let own = self.own.get(&seat)?.iter().map(|&index| &self.transaction.reservations()[index]);
-        own.into_iter().find(|reservation| covers(reservation)).map(|reservation| (reservation, Whose::Ours))
+        let mut own = self.own.get(&seat)?.iter().copied();
+        own.find(|&index| covers(&self.transaction.reservations()[index])).map(|index| (index, Whose::Ours))
     }
 
-    fn take(&mut self, request: &Request, port: Port) -> Reservation {
+    fn take(&mut self, request: &Request, protocol: Protocol, port: Port) -> Reservation {
         let now = self.world.now();
         let mut reservation = Reservation {
             id: ReservationId::random(),
             host: request.host.clone(),
             port,
-            protocol: request.protocol,
+            protocol,
             addresses: request.addresses.clone(),
             owner: request.owner.clone(),
             lease: request.lease.clone(),
@@ -175,7 +212,7 @@ impl<'a, W: World> PortAllocator<'a, W> {
         };
         stamp(&mut reservation, self.world, &request.lease);
         let index = self.transaction.reservations().len();
-        self.own.entry((request.protocol, port)).or_default().push(index);
+        self.own.entry((protocol, port)).or_default().push(index);
         self.transaction.insert(reservation.clone());
         reservation
     }
@@ -183,16 +220,22 @@ impl<'a, W: World> PortAllocator<'a, W> {
     fn refusal(&self, request: &Request, tally: &Tally) -> ReserveError {
         let host = request.host.clone();
         if let Some(port) = request.choice.only() {
-            let sockets = || Blocker::Sockets(self.world.occupied_by(request.protocol, port, &request.addresses));
+            let in_the_way = match &tally.blocker {
+                Some(reservation) => reservation.protocol,
+                None => self.blocked.unwrap_or_default(),
+            };
+            let sockets = || Blocker::Sockets(self.world.occupied_by(in_the_way, port, &request.addresses));
             let by = Box::new(tally.blocker.clone().map_or_else(sockets, Blocker::Reservation));
-            return ReserveError::NotFree { port, host, by };
+            let protocol = (request.protocols == Protocols::Both).then_some(in_the_way);
+            return ReserveError::NotFree { port, host, protocol, by };
         }
         let name = match &request.lease {
             Lease::Named(name) => Some(name.name.clone()),
             _ => None,
         };
         let &Tally { ours, reserved, in_use, denied, .. } = tally;
-        ReserveError::NoneFree { name, choice: request.choice, host, ours, reserved, in_use, denied }
+        let (protocols, choice) = (request.protocols, request.choice);
+        ReserveError::NoneFree { name, protocols, choice, host, ours, reserved, in_use, denied }
     }
 
     /// Removes what was found stale on the way.
@@ -200,6 +243,16 @@ impl<'a, W: World> PortAllocator<'a, W> {
         let mut position = 0..;
         self.transaction.remove(|_| position.next().is_some_and(|index| self.stale.contains(&index)));
     }
+}
+
+/// The policy's ports that are good ones for each of the protocols.
+pub(super) fn good_for_all(world: &impl World, protocols: Protocols) -> Vec<Port> {
+    let mut ports: Vec<_> = world.good_ports(protocols.first()).collect();
+    for protocol in protocols.iter().skip(1) {
+        let good: HashSet<_> = world.good_ports(protocol).collect();
+        ports.retain(|port| good.contains(port));
+    }
+    ports
 }
 
 /// Whether a reservation is this transaction's own, or was there before.

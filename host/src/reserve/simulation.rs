@@ -15,7 +15,7 @@ use crate::fs::PathError;
 use crate::hold::{Claims, HeldByFiles, HoldBackend, HoldError};
 use crate::model::{
     Caller, Hold, HoldId, HoldKind, Host, Lease, LeaseName, Moment, NetworkNamespace, Place, Port, PortRange,
-    ProcessId, Project, Protocol, Reservation,
+    ProcessId, Project, Protocol, Protocols, Reservation,
 };
 use crate::os::Liveness;
 use crate::probe::{PortState, ProbeError};
@@ -26,6 +26,8 @@ pub(super) struct Simulation {
     pub(super) place: Arc<Place>,
     pub(super) now: Cell<Moment>,
     pub(super) ports: Rc<RefCell<HashMap<u16, PortState>>>,
+    /// Those that are taken for UDP alone.
+    pub(super) taken_for_udp: RefCell<HashSet<u16>>,
     pub(super) keeper: Holders,
     pub(super) ended: RefCell<HashSet<u32>>,
     pub(super) gone: RefCell<HashSet<String>>,
@@ -44,6 +46,7 @@ impl Simulation {
             now: Cell::new(now),
             keeper: Holders { ports: Rc::clone(&ports), ..Holders::default() },
             ports,
+            taken_for_udp: RefCell::default(),
             ended: RefCell::default(),
             gone: RefCell::default(),
             gone_networks: RefCell::default(),
@@ -89,8 +92,11 @@ impl World for Simulation {
         self.now.get()
     }
 
-    fn probe(&self, _: Protocol, port: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
+    fn probe(&self, protocol: Protocol, port: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
         self.probes.set(self.probes.get() + 1);
+        if protocol == Protocol::Udp && self.taken_for_udp.borrow().contains(&port.get()) {
+            return Ok(PortState::Taken);
+        }
         Ok(self.state(port))
     }
 
@@ -258,7 +264,7 @@ pub(super) fn range(first: u16, last: u16) -> PortRange {
 pub(super) fn request(choice: PortSelector, lease: Lease) -> Request {
     let host = Host::default();
     let addresses = host.literal_addresses().unwrap();
-    Request { host, addresses, protocol: Protocol::Tcp, choice, owner: None, lease, hold: None }
+    Request { host, addresses, protocols: Protocols::Tcp, choice, owner: None, lease, hold: None }
 }
 
 pub(super) fn grace(seconds: u64) -> Lease {

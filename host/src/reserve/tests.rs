@@ -298,7 +298,7 @@ mod names {
         let (store, world) = (Memory::default(), Simulation::new());
         ask(&store, &world, "WEB", "/a", within(8000, 8010));
         let moved = ask(&store, &world, "WEB", "/a", within(9000, 9010));
-        assert_eq!(moved.replaced.unwrap().port.get(), 8000);
+        assert_eq!(moved.replaced[0].port.get(), 8000);
         assert_eq!(store.ports(), [9000]);
     }
 

@@ -70,11 +70,19 @@ fn add(service: &mut Service, reservation: &Reservation, port: u16) -> Result<()
         let message = format!("option `services`: the container port of `{}` is 0", reservation.name);
         return Err(Failure::bad_options(message).help("Container ports are 1 to 65535."));
     }
-    let protocol = reservation.protocol.to_ascii_lowercase();
-    let suffix = if protocol == "tcp" { String::new() } else { format!("/{protocol}") };
-    service.ports.push(format!("{}:{}:{port}{suffix}", address(reservation)?, reservation.port));
-    service.mapped.push(ContainerPort { port, protocol });
+    for protocol in protocols(reservation) {
+        let protocol = protocol.to_ascii_lowercase();
+        let suffix = if protocol == "tcp" { String::new() } else { format!("/{protocol}") };
+        service.ports.push(format!("{}:{}:{port}{suffix}", address(reservation)?, reservation.port));
+        service.mapped.push(ContainerPort { port, protocol });
+    }
     Ok(())
+}
+
+/// The protocols of a port: nearly always one, and two where the config says `"protocol": "tcp,udp"`.
+fn protocols(reservation: &Reservation) -> impl Iterator<Item = &str> {
+    let all = reservation.attrs.iter().find(|(name, _)| name == "protocols").map(|(_, all)| all.as_str());
+    all.unwrap_or(&reservation.protocol).split(',')
 }
 
 fn find<'a>(name: &str, request: &'a Request) -> Result<&'a Reservation, Failure> {

@@ -85,6 +85,14 @@ fn a_new_file_maps_services_to_reserved_ports() {
 }
 
 #[test]
+fn a_port_that_is_reserved_for_both_protocols_is_published_for_both() {
+    let mut request = request("", r#"{"services": {"dns": {"SERVICE_PORT": 53}}}"#);
+    request.reservations[0].attrs.push(("protocols".to_owned(), "tcp,udp".to_owned()));
+    let expected = format!("services:\n  dns:\n{}", block("    ", &["127.0.0.1:8888:53", "127.0.0.1:8888:53/udp"]));
+    assert_eq!(render(&request), expected);
+}
+
+#[test]
 fn what_else_stands_in_the_file_stays() {
     let old = "# mine\nservices:\n    # the database\n    db:\n        image: pg\n    web: &web\n        # code\n        volumes:\n            - .:/x\nvolumes:\n    data:";
     let expected = old.replace("web: &web\n", &format!("web: &web\n{}", block("        ", &["127.0.0.1:8888:80"])));

@@ -50,6 +50,8 @@ mod prepare;
 mod prepare_refused;
 mod projects;
 mod property;
+mod protocols;
+mod published;
 #[cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod races;
 mod registry_faults;

@@ -9,7 +9,7 @@ use crate::app::{About, CommandError, Context, HoldArgs, NameArgs, PrepareEnv, S
 use crate::config::Config;
 use crate::handover::RunPort;
 use crate::hold::{Claim, HeldPort, InProcess, claim};
-use crate::model::{Guarantee, Hold, HoldKind, Lease, Port, Protocol, Reservation};
+use crate::model::{Guarantee, Hold, HoldId, HoldKind, Lease, Port, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::prepare::{Job, Mode, prepare};
 use crate::registry::{FileStore, RegistryError, Store};
@@ -83,20 +83,22 @@ impl<'a> Ports<'a> {
         let file = selection.write_env();
         let keys = keys(env_keys, file.as_ref().map(|file| file.keys.as_slice()), selection.key(), requests.len())?;
         let machine = context.machine(store)?;
-        let holder = selection.exact_port().and_then(|_| held_by_holder(store, &machine, &requests[0]).transpose());
+        let held = match selection.exact_port() {
+            Some(_) => held_by_holder(store, &machine, &requests[0], selection.says_protocols())?,
+            None => Vec::new(),
+        };
         let mut origin = Origin::Process;
-        let reserved = match (holder, file) {
-            (Some(reservation), _) => vec![taken_over(store, reservation?)?],
-            (None, Some(file)) => {
+        let reserved = match file {
+            _ if !held.is_empty() => held_now(store, held)?,
+            Some(file) => {
                 let granted = write_env(context, &file, requests, store, &machine)?;
                 let held = held_now(store, reservations(&granted));
                 origin = Origin::Files(granted);
                 held.map_err(|error| origin.without_run(context, error))?
             }
-            (None, None) => new(context, store, machine, requests)?,
+            None => new(context, store, machine, requests)?,
         };
-        let ports = reserved.into_iter().zip(keys).map(|(port, keys)| port.called(keys));
-        Ok(Self { store, ports: ports.collect(), origin })
+        Ok(Self { store, ports: running(reserved, keys), origin })
     }
 
     /// The ports of names, old and new. A name that could be one is an environment variable, too.
@@ -111,13 +113,12 @@ impl<'a> Ports<'a> {
         let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store)?)?;
         let reserved = held_now(store, reservations(&granted));
         let origin = Origin::Names(granted);
-        let reserved = reserved.map_err(|error| origin.without_run(context, error))?;
-        let port = |(port, mut keys): (HeldNow, Vec<String>)| {
-            let name = port.reservation.name().map(|name| name.name.clone());
+        let mut ports = running(reserved.map_err(|error| origin.without_run(context, error))?, keys);
+        for RunningPort { keys, reservation, .. } in &mut ports {
+            let name = reservation.name().map(|name| name.name.clone());
             keys.splice(0..0, name.filter(|name| env_key(name).is_ok()));
-            port.called(keys)
-        };
-        Ok(Self { store, ports: reserved.into_iter().zip(keys).map(port).collect(), origin })
+        }
+        Ok(Self { store, ports, origin })
     }
 
     /// The ports of a config, whose files are written.
@@ -261,6 +262,28 @@ impl<'a> Ports<'a> {
     }
 }
 
+/// The ports under their keys. A twin, which comes after those that were asked for, is called what the other protocol's is.
+fn running(reserved: Vec<HeldNow>, keys: Vec<Vec<String>>) -> Vec<RunningPort> {
+    let mut ports: Vec<RunningPort> = Vec::with_capacity(reserved.len());
+    let mut keys = keys.into_iter();
+    for port in reserved {
+        let is_twin = |other: &&RunningPort| is_twin(&other.reservation, &port.reservation);
+        let twins = ports.iter().find(is_twin).map(|twin| twin.keys.clone());
+        let keys = twins.or_else(|| keys.next()).unwrap_or_default();
+        ports.push(port.called(keys));
+    }
+    ports
+}
+
+fn file_of(reservation: &Reservation) -> Option<HoldId> {
+    reservation.hold?.file
+}
+
+/// Whether they are one port for two protocols.
+fn is_twin(one: &Reservation, other: &Reservation) -> bool {
+    one.port == other.port && one.addresses == other.addresses && one.protocol != other.protocol
+}
+
 impl RunningPort {
     fn number(&self) -> String {
         self.reservation.port.to_string()
@@ -305,7 +328,7 @@ fn new(
     let lease = os::process_id(std::process::id())?.map_or(Lease::Grace { length: GRACE }, Lease::Process);
     for request in &mut requests {
         request.lease = lease.clone();
-        request.hold = Some(kind(request.protocol));
+        request.hold = Some(kind(request.protocols.first()));
     }
     let keeper = Rc::new(InProcess::new());
     let outcome = reserve(store, &machine.with_keeper(keeper.clone()), &requests)?;
@@ -333,30 +356,46 @@ fn kind_under(guarantee: Guarantee, protocol: Protocol) -> Option<HoldKind> {
     }
 }
 
-/// The reservation of a port that a holder of this user holds.
+/// The reservations of a port that a holder of this user holds: for the protocols that were named, or else for all that it has.
 fn held_by_holder(
     store: &FileStore<'static>,
     machine: &Machine,
     request: &Request,
-) -> Result<Option<Reservation>, RegistryError> {
-    let Request { protocol, addresses, choice, .. } = request;
-    let Some(port) = choice.only() else { return Ok(None) };
+    is_named: bool,
+) -> Result<Vec<Reservation>, CommandError> {
+    let Request { protocols, addresses, choice, .. } = request;
+    let Some(port) = choice.only() else { return Ok(Vec::new()) };
     let snapshot = store.snapshot()?;
-    let held = snapshot.reservations().iter().find(|reservation| {
+    let is_held = |reservation: &&Reservation| {
         let holder = reservation.hold.as_ref().and_then(|hold| hold.file.as_ref());
-        reservation.covers(*protocol, port, addresses)
+        reservation.covers(reservation.protocol, port, addresses)
             && machine.place().shares_ports_with(&reservation.place)
             && holder.is_some_and(|file| machine.hold_file(*file) == Liveness::Alive)
-    });
-    Ok(held.cloned())
+    };
+    let held = || snapshot.reservations().iter().filter(is_held);
+    let Some(first) = held().find(|held| protocols.contains(held.protocol)) else { return Ok(Vec::new()) };
+    let is_wanted = |held: &&Reservation| match is_named {
+        true => protocols.contains(held.protocol),
+        false => held.id == first.id || is_twin(held, first) && file_of(held) == file_of(first),
+    };
+    let mut wanted: Vec<_> = held().filter(is_wanted).cloned().collect();
+    wanted.sort_by_key(|held| held.protocol);
+    match protocols.iter().find(|&protocol| wanted.iter().all(|held| held.protocol != protocol)) {
+        Some(missing) => Err(CommandError::no(format_args!(
+            "port {port} is held for {} alone, and was asked for with {missing} as well",
+            first.protocol
+        ))
+        .hint(format_args!("run it with --protocol {}, or release {port} first", first.protocol))),
+        None => Ok(wanted),
+    }
 }
 
 /// Holds ports that are reserved: takes them over from their holders, or binds them.
 fn held_now(
     store: &FileStore<'static>,
-    reservations: impl Iterator<Item = Reservation>,
+    reservations: impl IntoIterator<Item = Reservation>,
 ) -> Result<Vec<HeldNow>, CommandError> {
-    reservations.map(|reservation| taken_over(store, reservation)).collect()
+    reservations.into_iter().map(|reservation| taken_over(store, reservation)).collect()
 }
 
 /// Takes the sockets of a reservation from its holder; binds them if there is none.

@@ -1,6 +1,7 @@
 //! What a run tells: one line for each port on stderr, or a file for programs.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -110,7 +111,7 @@ impl<'a, 'b> Reporter<'a, 'b> {
             self.printer.warn(error);
         }
         let consequence = if guarantee == Guarantee::Advisory { "so the port was let go" } else { RIVAL };
-        self.note(format!("{}: {why}. {}", list(ports), capitalized(consequence)));
+        self.note(format!("{}: {why}. {}", labeled(list(ports), protocol), capitalized(consequence)));
     }
 
     /// What goes on when the command has ended.
@@ -190,7 +191,7 @@ impl RunObserver for Reporter<'_, '_> {
                 self.write();
             }
             RunEvent::HandedOver { protocol, address, method, guarantee, pid, why } => {
-                self.tell(&address.to_string(), method, guarantee, pid, why.as_deref());
+                self.tell(&labeled(address, protocol), method, guarantee, pid, why.as_deref());
                 if let Some(index) = Port::new(address.port()).and_then(|port| self.position(protocol, port)) {
                     let state = &mut self.states[index];
                     let first = state.server.is_none();
@@ -267,12 +268,23 @@ impl RunObserver for Reporter<'_, '_> {
 impl Reporter<'_, '_> {
     fn addresses(&self) -> Vec<String> {
         let ports = self.ports.ports.iter().map(|port| &port.reservation);
-        ports.map(|reservation| format!("{}:{}", reservation.host, reservation.port)).collect()
+        let address = |it: &Reservation| labeled(format_args!("{}:{}", it.host, it.port), it.protocol);
+        ports.map(address).collect()
     }
 }
 
+/// The ports, each once, though it may be there for two protocols.
 fn list(ports: &[Port]) -> String {
-    ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ")
+    let is_first = |&index: &usize| !ports[..index].contains(&ports[index]);
+    (0..ports.len()).filter(is_first).map(|index| ports[index].to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is of UDP says so: the other protocol may have the same port.
+fn labeled(what: impl Display, protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Tcp => what.to_string(),
+        Protocol::Udp => format!("{what} (udp)"),
+    }
 }
 
 /// The text as a sentence of its own.

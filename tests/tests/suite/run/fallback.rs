@@ -67,7 +67,7 @@ fn an_unwatched_udp_port_is_let_go_and_that_is_said() {
         ports.at(2)
     );
     let dns = ports.at(1);
-    sandbox.shell(&nested).ok().says(format!("{dns}: a UDP port has no gate"));
+    sandbox.shell(&nested).ok().says(format!("{dns} (udp): a UDP port has no gate"));
     let report: serde_json::Value = serde_json::from_str(&sandbox.read("report.json")).unwrap();
     let of = |index: usize| (report["ports"][index]["method"].clone(), report["ports"][index]["guarantee"].clone());
     assert_eq!((of(0), of(1)), (("gated".into(), "soft".into()), ("release".into(), "advisory".into())), "{report}");
