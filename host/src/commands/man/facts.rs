@@ -28,6 +28,10 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "The registry file, in place of the one in the user's state directory. --registry goes before it.",
     ),
     ("PORTKEEPER_LOCK", "The lock file of the registry, in place of the one beside it."),
+    (
+        "PORTKEEPER_RUN",
+        "Set by run for its command, to tell the command's processes from others. Do not set it yourself.",
+    ),
     ("PORTKEEPER_HOST", "The host to reserve on when none is named, in place of 127.0.0.1."),
     (
         "PORTKEEPER_TRUSTED_DIRECTORIES",
@@ -37,7 +41,11 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "XDG_STATE_HOME, XDG_DATA_HOME, XDG_CACHE_HOME",
         "Where the registry, plugins, and compiled plugins are, in place of ~/.local/state, ~/.local/share, and ~/.cache.",
     ),
-    ("NO_COLOR", "When set, output has no colors."),
+    ("NO_COLOR", "When set, output has no colors. --color goes before it."),
+    (
+        "CLICOLOR_FORCE",
+        "When set, output has colors even where it goes to no terminal. NO_COLOR and --color go before it.",
+    ),
 ];
 
 /// The files that portkeeper reads and writes.
