@@ -9,7 +9,7 @@
 //! | | `reserve`: for as long as the process lives | `leases.rs` |
 //! | | ports that are none are refused | [`port_0_is_no_port_and_what_to_ask_for_instead_is_said`], `bad_input.rs` |
 //! | detect-port 2.1 | the port itself, or the next one that is free | [`the_next_port_is_given_where_one_is_taken_on_any_address`] |
-//! | | `waitPort`: until somebody listens, so many times | [`a_wait_looks_again_until_the_time_is_up`] |
+//! | | `waitPort`: until a server listens, so many times | [`a_wait_looks_again_until_the_time_is_up`] |
 //! | wait-on 9 | all resources, each once; those that are missing are named | [`each_of_several_targets_has_to_be_met_once`], [`only_what_is_missing_is_named`] |
 //! | | an HTTP resource is asked until it answers well | [`a_server_that_is_not_well_yet_is_asked_again`] |
 //! | | `--reverse`: until all are gone | [`in_reverse_all_of_them_have_to_go`] |
@@ -92,7 +92,7 @@ fn calls_in_a_row_give_different_ports_until_they_are_released() {
     let _ = next().refused(1);
     let _ = sandbox.portkeeper("release --all --yes").ok();
     assert_eq!(next().ok().port(), ports.first(), "as if nothing had been asked for");
-    // What is only picked keeps nobody away.
+    // What is only picked keeps no program away.
     let pick = || sandbox.portkeeper(format!("pick {ports}")).ok().port();
     assert_eq!((pick(), pick()), (ports.at(1), ports.at(1)));
 }
