@@ -1,6 +1,7 @@
 //! What every command needs: where things are, what to print with, and how to end.
 
 mod answered;
+pub(crate) mod answers;
 mod args;
 mod color;
 mod context;
@@ -24,12 +25,12 @@ mod protocols;
 mod refusal;
 mod scan_view;
 mod sections;
+mod short;
 mod slips;
 mod streams;
 mod table;
 mod tokens;
 mod typed;
-mod view;
 
 pub(crate) use args::{Format, GlobalArgs, SelectionArgs, WriteEnv, env_key};
 pub(crate) use color::Color;
@@ -53,11 +54,9 @@ pub(crate) use prepare_env::PrepareEnv;
 pub(crate) use printer::Printer;
 pub(crate) use progress::ScanProgress;
 pub(crate) use protocols::ProtocolsParser;
-pub(crate) use scan_view::{event_view, finished_view, scan_summary, scan_table};
+pub(crate) use scan_view::{finished_line, scan_line, scan_summary, scan_table};
 pub(crate) use sections::Sections;
+pub(crate) use short::{age, lease_text};
 pub(crate) use table::Table;
 pub(crate) use tokens::{fill_in, misspelt};
 pub(crate) use typed::typed;
-pub(crate) use view::{
-    LeaseView, NetworkReservedView, OccupiedView, ReleasedView, ReservedView, StatusView, age, lease_text, other_user,
-};

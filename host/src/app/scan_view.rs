@@ -1,43 +1,32 @@
 //! A scan as answers show it.
 
-use serde_json::{Value, json};
-
 use super::Table;
+use super::answers::ScanLine;
 use crate::model::{Port, Protocol};
 use crate::policy::service;
 use crate::scan::{Event, HostReport, Names, PortState, Report};
 
-/// One event as a line of JSON; none for ports that were not asked for.
-pub(crate) fn event_view(event: &Event, only: Option<PortState>, names: &Names) -> Option<Value> {
+/// One event as a line of a stream; none for ports that were not asked for, and for the end: see [`finished_line`].
+pub(crate) fn scan_line<'a>(event: &'a Event, only: Option<PortState>, names: &'a Names) -> Option<ScanLine<'a>> {
     Some(match event {
-        Event::Host(sighting) => json!({
-            "event": "host",
-            "address": sighting.address,
-            "name": names.of(sighting.address.ip),
-            "mac": sighting.mac,
-            "up_by": sighting.up_by,
-            "rtt_ms": sighting.rtt.map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
-            "own": sighting.own,
-        }),
+        Event::Host(sighting) => ScanLine::Host {
+            address: sighting.address,
+            name: names.of(sighting.address.ip),
+            mac: sighting.mac,
+            up_by: sighting.up_by,
+            rtt_ms: sighting.rtt.map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
+            own: sighting.own,
+        },
         Event::Port { state, .. } if only.is_some_and(|only| only != *state) => return None,
-        Event::Port { address, port, state } => {
-            json!({ "event": "port", "address": address, "port": port, "state": state })
-        }
-        Event::Note(text) => json!({ "event": "note", "text": text }),
-        // The numbers that belong to it are the scan's: see `finished_view`.
+        Event::Port { address, port, state } => ScanLine::Port { address: *address, port: *port, state: *state },
+        Event::Note(text) => ScanLine::Note { text },
         Event::Finished(_) => return None,
     })
 }
 
 /// The last line of a stream.
-pub(crate) fn finished_view(report: &Report) -> Value {
-    let scanned = report.scanned();
-    json!({
-        "event": "finished",
-        "complete": report.is_complete(),
-        "scanned": scanned,
-        "elapsed_ms": report.elapsed_ms(),
-    })
+pub(crate) fn finished_line(report: &Report) -> ScanLine<'_> {
+    ScanLine::Finished { complete: report.is_complete(), scanned: report.scanned(), elapsed_ms: report.elapsed_ms() }
 }
 
 /// The hosts, a line each.

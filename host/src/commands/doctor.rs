@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
+use crate::app::answers::Diagnosis;
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help};
 use crate::config::{self, ConfigError};
 use crate::doctor::{self, Finding, Severity};
@@ -23,7 +23,7 @@ pub(crate) fn run(context: &Context, DoctorArgs {}: &DoctorArgs) -> CommandResul
     match context.printer.format() {
         Format::Table => context.printer.text(table(&findings, problems))?,
         Format::Jsonl => findings.iter().try_for_each(|finding| context.printer.json(finding))?,
-        Format::Json => context.printer.json(&json!({ "problems": problems, "findings": findings }))?,
+        Format::Json => context.printer.json(&Diagnosis { problems, findings: &findings })?,
     }
     Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

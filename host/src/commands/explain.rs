@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Value, json};
 
+use crate::app::answers::{ClaimView, Explained, SocketView, Yours};
 use crate::app::{CommandResult, Context, Documented, Format, Help, PortAsked, Sections, age, lease_text, port_asked};
 use crate::explain::{Claim, Explanation, Seat, Verdict, explain};
 use crate::model::Guarantee;
@@ -64,9 +63,9 @@ fn report(context: &Context, args: &ExplainArgs, all: &[Explanation], directory:
             printer.text(texts.join("\n"))
         }
         (Format::Json, several) if args.ports.len() > 1 => {
-            printer.json(&several.iter().map(|explained| view(explained, directory)).collect::<Vec<_>>())
+            printer.json(&several.iter().map(|explained| answer(explained, directory)).collect::<Vec<_>>())
         }
-        (_, all) => all.iter().try_for_each(|explained| printer.json(&view(explained, directory))),
+        (_, all) => all.iter().try_for_each(|explained| printer.json(&answer(explained, directory))),
     }
 }
 
@@ -189,67 +188,28 @@ fn process_text(text: &mut Sections, process: &ProcessInfo) {
     }
 }
 
-#[derive(Serialize)]
-struct SocketView<'a> {
-    protocol: crate::model::Protocol,
-    address: std::net::SocketAddr,
-    state: crate::probe::SocketState,
-    uid: Option<u32>,
-    user: Option<String>,
-    ownership: Option<crate::who::Ownership>,
-    process: Option<&'a ProcessInfo>,
-}
-
-/// What scripts and agents rely on: fields are added, never taken away or renamed.
-fn view(explained: &Explanation, directory: &Path) -> Value {
-    let sockets: Vec<_> = explained
-        .sockets
-        .iter()
-        .map(|seat| SocketView {
-            protocol: seat.socket.protocol,
-            address: seat.socket.address,
-            state: seat.socket.state,
-            uid: seat.socket.uid,
-            user: seat.socket.uid.and_then(crate::os::inspect::user_name),
-            ownership: seat.ownership,
-            process: seat.process.as_ref(),
-        })
-        .collect();
-    let yours: Vec<_> = explained.yours.iter().map(|(port, name)| json!({ "port": port, "name": name })).collect();
-    json!({
-        "port": explained.port,
-        "protocol": explained.protocol(),
-        "verdict": explained.verdict,
-        "summary": explained.summary(directory),
-        "advice": explained.advice(),
-        "reservations": explained.claims.iter().map(|claim| claim_view(claim, directory)).collect::<Vec<_>>(),
-        "sockets": sockets,
-        "connections": explained.connections,
-        "remnants": explained.remnants,
-        "kernel": explained.kernel,
-        "policy": explained.policy.map(|reason| reason.to_string()),
-        "yours": yours,
-    })
-}
-
-fn claim_view(claim: &Claim, directory: &Path) -> Value {
-    let reservation = &claim.reservation;
-    let name = reservation.name();
-    let hold = reservation.hold.as_ref().filter(|_| claim.holder != Some(Liveness::Ended));
-    json!({
-        "host": reservation.host,
-        "protocol": reservation.protocol,
-        "addresses": reservation.addresses,
-        "purpose": claim.purpose(directory),
-        "owner": reservation.owner,
-        "name": name.map(|name| &name.name),
-        "project": name.and_then(|name| name.project.as_ref()).map(|project| &project.path),
-        "lease": crate::app::LeaseView::of(reservation),
-        "guarantee": hold.map_or(Guarantee::Advisory, |hold| hold.kind.into()),
-        "holder": hold.map(|hold| hold.holder.pid),
-        "hold_lost": claim.holder == Some(Liveness::Ended),
-        "created": reservation.created,
-        "here": claim.here,
-        "stale": claim.stale.as_ref().map(ToString::to_string),
-    })
+fn answer<'a>(explained: &'a Explanation, directory: &Path) -> Explained<'a> {
+    let socket = |seat: &'a Seat| SocketView {
+        protocol: seat.socket.protocol,
+        address: seat.socket.address,
+        state: seat.socket.state,
+        uid: seat.socket.uid,
+        user: seat.socket.uid.and_then(crate::os::inspect::user_name),
+        ownership: seat.ownership,
+        process: seat.process.as_ref(),
+    };
+    Explained {
+        port: explained.port,
+        protocol: explained.protocol(),
+        verdict: explained.verdict,
+        summary: explained.summary(directory),
+        advice: explained.advice(),
+        reservations: explained.claims.iter().map(|claim| ClaimView::new(claim, directory)).collect(),
+        sockets: explained.sockets.iter().map(socket).collect(),
+        connections: explained.connections,
+        remnants: explained.remnants,
+        kernel: &explained.kernel,
+        policy: explained.policy.map(|reason| reason.to_string()),
+        yours: explained.yours.iter().map(|(port, name)| Yours { port: *port, name }).collect(),
+    }
 }

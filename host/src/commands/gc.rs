@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ReleasedView};
+use crate::app::answers::{self, EndedReservation};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help};
 use crate::registry::Store;
 use crate::reserve::{Collected, Released, collect, unkept, would_collect};
 
@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
             printer.line(format_args!("{verb} {}:{}: {why}", reservation.host, reservation.port))
         }),
         Format::Jsonl => released.iter().map(view).try_for_each(|view| printer.json(&view)),
-        Format::Json => printer.json(&json!({ "released": released.iter().map(view).collect::<Vec<_>>() })),
+        Format::Json => printer.json(&answers::Released { released: released.iter().map(view).collect() }),
     };
     match answer {
         Err(error) if !args.dry_run && !released.is_empty() => {
@@ -54,6 +54,6 @@ pub(crate) fn run(context: &Context, args: &GcArgs) -> CommandResult {
     }
 }
 
-fn view(released: &Released) -> ReleasedView<'_> {
-    ReleasedView::new(&released.reservation, released.why.to_string())
+fn view(released: &Released) -> EndedReservation<'_> {
+    EndedReservation::new(&released.reservation, released.why.to_string())
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use serde_json::{Value, json};
 
+use crate::app::answers::{Imported, ReservationView, Skipped};
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, time_to_live};
 use crate::fs::{PathContext, read_up_to};
 use crate::import::{
@@ -150,7 +150,7 @@ fn tell_occupied(context: &Context, imported: &[Granted]) {
     }
 }
 
-fn print(context: &Context, imported: &[Granted], faults: &[Fault]) -> std::io::Result<()> {
+fn print<'a>(context: &Context, imported: &[Granted], faults: &'a [Fault]) -> std::io::Result<()> {
     let printer = &context.printer;
     match printer.format() {
         Format::Table => imported.iter().try_for_each(|granted| {
@@ -160,18 +160,13 @@ fn print(context: &Context, imported: &[Granted], faults: &[Fault]) -> std::io::
                 None => printer.line(format_args!("imported {host}:{port}")),
             }
         }),
-        Format::Jsonl => imported.iter().try_for_each(|granted| printer.json(&view(granted))),
+        Format::Jsonl => imported.iter().try_for_each(|granted| printer.json(&ReservationView::from(granted))),
         Format::Json => {
-            let skipped = |fault: &Fault| json!({ "place": fault.place.to_string(), "why": fault.why });
-            printer.json(&json!({
-                "imported": imported.iter().map(view).collect::<Vec<_>>(),
-                "skipped": faults.iter().map(skipped).collect::<Vec<_>>(),
-            }))
+            let skipped = |fault: &'a Fault| Skipped { place: fault.place.to_string(), reason: &fault.why };
+            printer.json(&Imported {
+                imported: imported.iter().map(ReservationView::from).collect(),
+                skipped: faults.iter().map(skipped).collect(),
+            })
         }
     }
-}
-
-fn view(granted: &Granted) -> Value {
-    let Reservation { host, port, owner, .. } = &granted.reservation;
-    json!({ "name": granted.reservation.name().map(|name| &name.name), "host": host, "port": port, "owner": owner })
 }

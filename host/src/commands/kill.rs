@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde_json::json;
 
+use crate::app::answers::Killed;
 use crate::app::{
     CommandError, CommandResult, Context, Documented, Format, Help, PortAsked, duration, port_asked, seconds,
 };
@@ -200,10 +200,10 @@ fn is_wanted(context: &Context, args: &KillArgs, plans: &[(PortAsked, Plan)]) ->
 }
 
 /// One port is answered by an object, several by a list of them.
-fn report(context: &Context, args: &KillArgs, answers: &[Answer]) -> io::Result<()> {
+fn report<'a>(context: &Context, args: &KillArgs, answers: &'a [Answer]) -> io::Result<()> {
     let printer = &context.printer;
     let all = || answers.iter().flat_map(|(_, ended)| ended);
-    let object = |(asked, ended): &Answer| json!({ "port": asked.port, "protocol": args.protocol, "ended": ended });
+    let object = |(asked, ended): &'a Answer| Killed { port: asked.port, protocol: args.protocol, ended };
     match (printer.format(), answers) {
         (Format::Table, _) => all().try_for_each(|Ended { pid, command, processes, .. }| {
             let others =

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 
+use crate::app::answers::NameView;
 use crate::app::{CommandResult, Context, Documented, Format, Help, ScopeArgs, current_project};
 use crate::model::{Place, Reservation};
 use crate::registry::{Snapshot, Store};
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
     match printer.format_or_text() {
         Format::Table => names.iter().try_for_each(|twins| printer.line(line(twins[0], args.all, machine.place())))?,
         format => {
-            let views: Vec<_> = names.iter().map(|twins| view(twins, machine.place())).collect();
+            let views: Vec<_> = names.iter().map(|twins| NameView::new(twins, machine.place())).collect();
             printer.json_list(format, &views)?;
         }
     }
@@ -99,24 +99,4 @@ fn line(reservation: &Reservation, with_project: bool, here: &Place) -> String {
         line.push_str("  (another machine, container or network namespace)");
     }
     line
-}
-
-fn view(twins: &[&Reservation], here: &Place) -> Value {
-    let reservation = twins[0];
-    let Reservation { host, port, protocol, owner, .. } = reservation;
-    let name = reservation.name();
-    let mut view = json!({
-        "name": name.map(|name| &name.name),
-        "port": port,
-        "host": host,
-        "protocol": protocol,
-        "owner": owner,
-        "project": directory(reservation),
-        "config": name.and_then(|name| name.config.as_ref()),
-        "here": here.shares_ports_with(&reservation.place),
-    });
-    if twins.len() > 1 {
-        view["protocols"] = twins.iter().map(|twin| json!(twin.protocol)).collect();
-    }
-    view
 }

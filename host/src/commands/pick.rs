@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 
+use crate::app::answers::PickedWhy;
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ProtocolsParser, count};
 use crate::model::{Host, Port, PortRange, PortSpec, Protocol, Protocols};
 use crate::policy::{KernelPorts, good_ports, reasons};
@@ -135,7 +135,7 @@ fn say_why(
     let printer = &context.printer;
     match printer.format_or_text() {
         Format::Table => verdicts.iter().flat_map(Verdict::lines).try_for_each(|line| printer.line(line))?,
-        format => printer.json_list(format, &verdicts.iter().map(Verdict::view).collect::<Vec<_>>())?,
+        format => printer.json_list(format, &verdicts.iter().map(Verdict::answer).collect::<Vec<_>>())?,
     }
     let all_well = verdicts.iter().all(|verdict| verdict.not_good.is_empty() && verdict.not_free.is_empty());
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -180,11 +180,8 @@ impl Verdict {
         std::iter::once(verdict).chain(reasons).collect()
     }
 
-    fn view(&self) -> Value {
+    fn answer(&self) -> PickedWhy<'_> {
         let Self { port, not_good, not_free } = self;
-        json!({
-            "port": port, "good": not_good.is_empty(), "free": not_free.is_empty(),
-            "not_good": not_good, "not_free": not_free,
-        })
+        PickedWhy { port: *port, good: not_good.is_empty(), free: not_free.is_empty(), not_good, not_free }
     }
 }

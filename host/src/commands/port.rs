@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::reserve::select;
-use crate::app::{CommandResult, Context, Documented, Help, HoldArgs, NameArgs, SelectionArgs};
+use crate::app::{CommandResult, Context, Documented, Format, Help, HoldArgs, NameArgs, SelectionArgs};
 use crate::reserve::with_twins;
 
 #[derive(Debug, Args)]
@@ -34,7 +34,11 @@ impl Documented for PortArgs {
 
 pub(crate) fn run(context: &Context, args: &PortArgs) -> CommandResult {
     let granted = select(context, &args.names, &args.selection, &args.hold)?;
-    let answer = with_twins(&granted).try_for_each(|(granted, _)| context.printer.line(granted.reservation.port));
+    let ports: Vec<_> = with_twins(&granted).map(|(granted, _)| granted.reservation.port).collect();
+    let answer = match (context.printer.format_or_text(), &ports[..]) {
+        (Format::Json, several @ [_, _, ..]) => context.printer.json(&several),
+        _ => ports.iter().try_for_each(|port| context.printer.line(port)),
+    };
     context.answered(&granted, args.selection.env_file(), answer)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
 
-use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PrepareEnv, Table, other_user};
+use crate::app::answers::{Prepared, PreparedOutput, other_user};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PrepareEnv, Table};
 use crate::config::{self, Config};
 use crate::fs::worktree_root;
 use crate::model::{Guarantee, Project};
@@ -181,25 +181,23 @@ fn status(output: &OutputReport, mode: Mode) -> &'static str {
     }
 }
 
-fn answer(report: &Report, mode: Mode) -> Value {
-    let reserved: Map<_, _> = report
-        .granted
-        .iter()
-        .filter_map(|granted| Some((granted.reservation.name()?.name.clone(), json!(granted.reservation.port))))
-        .collect();
-    let output =
-        |output: &OutputReport| json!({ "type": output.format, "path": output.path, "status": status(output, mode) });
-    // Of all together: the weakest.
-    let guarantee = report.granted.iter().map(Granted::guarantee).min().unwrap_or(Guarantee::Advisory);
-    let outputs: Vec<_> = report.outputs.iter().map(output).collect();
-    let mut answer = json!({ "reserved": reserved, "guarantee": guarantee, "outputs": outputs });
-    if report.granted.iter().any(|granted| granted.held || granted.hold_failed) {
-        let named = |(granted, twin): (&Granted, Option<&Granted>)| {
-            Some((granted.reservation.name()?.name.clone(), json!(granted.guarantee_with(twin))))
-        };
-        answer["guarantees"] = with_twins(&report.granted).filter_map(named).collect::<Map<_, _>>().into();
+fn answer<'a>(report: &'a Report, mode: Mode) -> Prepared<'a> {
+    let named = || {
+        let name = |granted: &'a Granted| Some(granted.reservation.name()?.name.as_str());
+        with_twins(&report.granted).filter_map(move |(granted, twin)| Some((name(granted)?, granted, twin)))
+    };
+    let output = |output: &'a OutputReport| PreparedOutput {
+        format: &output.format,
+        path: &output.path,
+        status: status(output, mode),
+    };
+    Prepared {
+        reserved: named().map(|(name, granted, _)| (name, granted.reservation.port)).collect(),
+        // Of all together: the weakest.
+        guarantee: report.granted.iter().map(Granted::guarantee).min().unwrap_or(Guarantee::Advisory),
+        guarantees: named().map(|(name, granted, twin)| (name, granted.guarantee_with(twin))).collect(),
+        outputs: report.outputs.iter().map(output).collect(),
     }
-    answer
 }
 
 fn table(report: &Report, mode: Mode) -> String {

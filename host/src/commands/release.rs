@@ -8,9 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
-use serde_json::json;
 
-use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ReleasedView, ScopeArgs};
+use crate::app::answers::{EndedReservation, Released};
+use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, ScopeArgs};
 use crate::model::{Host, Name, NameError, Port, Project, Reservation};
 use crate::probe::local_addresses;
 use crate::registry::{Snapshot, Store};
@@ -283,11 +283,11 @@ impl<'a> Selected<'a> {
     fn print(&self, context: &Context, released: &[Reservation]) -> io::Result<()> {
         let printer = &context.printer;
         let views =
-            || released.iter().map(|reservation| ReleasedView::new(reservation, "released by request".to_owned()));
+            || released.iter().map(|reservation| EndedReservation::new(reservation, "released by request".to_owned()));
         match printer.format() {
             Format::Table => released.iter().try_for_each(|reservation| printer.line(self.line(reservation))),
             Format::Jsonl => views().try_for_each(|view| printer.json(&view)),
-            Format::Json => printer.json(&json!({ "released": views().collect::<Vec<_>>() })),
+            Format::Json => printer.json(&Released { released: views().collect() }),
         }
     }
 

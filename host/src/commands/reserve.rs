@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::prepare::tell;
+use crate::app::answers::{ReservedView, other_user};
 use crate::app::{
-    CommandError, CommandResult, Context, Documented, Format, Help, HoldArgs, NameArgs, PrepareEnv, ReservedView,
-    SelectionArgs, Table, WriteEnv, lease_text, other_user,
+    CommandError, CommandResult, Context, Documented, Format, Help, HoldArgs, NameArgs, PrepareEnv, SelectionArgs,
+    Table, WriteEnv, lease_text,
 };
 #[cfg(target_os = "linux")]
 use crate::fs::describe;

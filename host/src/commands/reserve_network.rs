@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 
 use super::reserve::grant;
 use super::scan::{follow, runtime};
+use crate::app::answers::NetworkReservedView;
 use crate::app::{
-    CommandError, CommandResult, Context, Documented, Format, Help, HoldArgs, NetworkArgs, NetworkReservedView,
-    SelectionArgs, Table, lease_text,
+    CommandError, CommandResult, Context, Documented, Format, Help, HoldArgs, NetworkArgs, SelectionArgs, Table,
+    lease_text,
 };
 use crate::model::{Host, PortRange, PortSet, Protocol};
 use crate::reserve::{Granted, PortSelector, with_twins};

@@ -11,8 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::interval;
 
 use crate::app::{
-    CommandError, CommandResult, Context, Documented, Format, Help, NetworkArgs, ScanProgress, event_view,
-    finished_view, network, scan_summary, scan_table,
+    CommandError, CommandResult, Context, Documented, Format, Help, NetworkArgs, ScanProgress, finished_line, network,
+    scan_line, scan_summary, scan_table,
 };
 use crate::fs::describe;
 use crate::model::{Host, HostError, PortRange, PortSet};
@@ -138,7 +138,7 @@ pub(crate) fn run(context: &Context, args: &ScanArgs) -> CommandResult {
         let mut scan = scan(targets, &options)?;
         let ending = follow(&mut scan, context.globals.quiet || args.stream, |event| {
             if args.stream
-                && let Some(line) = event_view(&event, args.only(), &names)
+                && let Some(line) = scan_line(&event, args.only(), &names)
             {
                 printer.json(&line)?;
             }
@@ -206,7 +206,7 @@ async fn all_names(mut names: Names, report: &Report, resolve: bool) -> Names {
 fn print(context: &Context, args: &ScanArgs, report: &Report) -> Result<(), CommandError> {
     let printer = &context.printer;
     if args.stream {
-        return Ok(printer.json(&finished_view(report))?);
+        return Ok(printer.json(&finished_line(report))?);
     }
     match printer.format() {
         Format::Table => {

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
+use crate::app::answers::{ANSWERS, schema_of};
 use crate::app::{CommandResult, Context, Documented, Help, PluginLibrary};
 use crate::config;
 use crate::options::{self, OptionsSchema};
@@ -15,6 +17,15 @@ pub(crate) struct SchemaArgs {
     /// Leave out plugins: the same answer in every directory and for every user
     #[arg(long)]
     built_in: bool,
+
+    /// Print the schema of what a command answers in JSON, instead of that of the config
+    #[arg(long, value_name = "COMMAND", conflicts_with = "built_in", value_parser = answering())]
+    output: Option<String>,
+}
+
+/// The commands that answer in JSON, as `--output` takes them.
+fn answering() -> PossibleValuesParser {
+    ANSWERS.iter().map(|(command, ..)| *command).collect::<Vec<_>>().into()
 }
 
 impl Documented for SchemaArgs {
@@ -25,6 +36,7 @@ impl Documented for SchemaArgs {
         examples: &[
             ("portkeeper schema", "The schema with the options of all installed plugins"),
             ("portkeeper schema --built-in", "The same answer in every directory and for every user"),
+            ("portkeeper schema --output status", "The schema of what status answers in JSON"),
         ],
     };
 }
@@ -37,6 +49,10 @@ struct Format {
 }
 
 pub(crate) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
+    if let Some(schema) = args.output.as_deref().and_then(schema_of) {
+        context.printer.pretty_json(&schema)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let formats = PluginLibrary::new(context)?.with_catalogue(|catalogue| formats(context, catalogue, args.built_in));
     context.printer.pretty_json(&schema(&formats))?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::app::{CommandResult, Context, Documented, Format, Help, OccupiedView, StatusView, Table, age, lease_text};
+use crate::app::answers::{OccupiedView, StatusView};
+use crate::app::{CommandResult, Context, Documented, Format, Help, Table, age, lease_text};
 use crate::model::{Protocol, Reservation};
 use crate::os::inspect::user_text;
 use crate::registry::{Store, Transaction};
@@ -89,12 +90,12 @@ fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]
         None => "another place".to_owned(),
     };
     [
-        view.host.to_string(),
-        view.port.to_string(),
-        view.protocol.to_string(),
-        text(view.owner),
-        text(view.name),
-        view.project.map(|path| path.display().to_string()).unwrap_or_default(),
+        view.reservation.host.to_string(),
+        view.reservation.port.to_string(),
+        view.reservation.protocol.to_string(),
+        text(view.reservation.owner),
+        text(view.reservation.name),
+        view.reservation.project.map(|path| path.display().to_string()).unwrap_or_default(),
         lease_text(reservation),
         hold_text(view),
         age(view.age_seconds),
@@ -103,8 +104,8 @@ fn cells(view: &StatusView<'_>, reservation: &Reservation, occupied: &[Occupied]
 }
 
 fn hold_text(view: &StatusView<'_>) -> String {
-    match (&view.holder, view.hold_lost) {
-        (Some(pid), _) => format!("{} ({pid})", view.guarantee),
+    match (&view.reservation.holder, view.hold_lost) {
+        (Some(pid), _) => format!("{} ({pid})", view.reservation.guarantee),
         (None, true) => "hold lost".to_owned(),
         (None, false) => String::new(),
     }

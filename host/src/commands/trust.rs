@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
-use serde_json::json;
 
+use crate::app::answers::{TrustedPlugin, TrustedTarget, TrustedView};
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, Table};
 use crate::config;
 use crate::fs::{PathContext, not_a_file, open_regular, read_up_to};
@@ -109,11 +109,11 @@ fn plugin(path: &Path) -> Result<Option<Vec<u8>>, CommandError> {
 fn list(context: &Context, trust: &Trust) -> std::io::Result<()> {
     let (trusted, printer) = (trust.list(), &context.printer);
     if printer.format() != Format::Table {
-        let plugins =
-            trusted.plugins.iter().map(|plugin| json!({ "path": plugin.path, "sha256": plugin.sha256.to_string() }));
-        let targets = trusted.targets.iter().map(|target| json!({ "path": target.path, "project": target.project }));
-        return printer
-            .json(&json!({ "plugins": plugins.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() }));
+        let plugins = trusted.plugins.iter();
+        let plugins = plugins.map(|plugin| TrustedPlugin { path: &plugin.path, sha256: plugin.sha256.to_string() });
+        let targets = trusted.targets.iter();
+        let targets = targets.map(|target| TrustedTarget { path: &target.path, project: &target.project });
+        return printer.json(&TrustedView { plugins: plugins.collect(), targets: targets.collect() });
     }
     if trusted.plugins.is_empty() && trusted.targets.is_empty() {
         return printer.line("nothing is trusted");

@@ -17,6 +17,7 @@ use crate::fs::PathError;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// As it should be.
@@ -29,14 +30,17 @@ pub enum Severity {
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// What was looked at: `registry`, `lock`, ...
     pub about: &'static str,
     /// How bad it is.
     pub severity: Severity,
     /// What was found.
+    #[serde(rename = "summary")]
     pub what: String,
     /// What helps; none where nothing has to be done.
+    #[serde(rename = "advice")]
     pub remedy: Option<String>,
 }
 

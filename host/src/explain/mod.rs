@@ -70,6 +70,7 @@ pub struct Seat {
 
 /// What the kernel's settings say of a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct KernelSettings {
     /// The range from which the kernel picks ports by itself, if the port lies in it.
     pub ephemeral_range: Option<PortRange>,

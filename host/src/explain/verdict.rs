@@ -14,6 +14,7 @@ const TABLES_CLOSED: &str = "the kernel's socket tables cannot be read";
 
 /// How a port stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nobody has it and nobody has reserved it.

@@ -10,6 +10,7 @@ use crate::model::Guarantee;
 
 /// How a server gets its port, from the tightest to the loosest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// The server binds as always, and finds our socket in the place of its own (Linux). The port is never free, and clients wait in its

@@ -9,6 +9,7 @@ use crate::os::{Handle, inspect};
 
 /// A server that was ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Ended {
     /// Its pid.
     pub pid: u32,
@@ -30,6 +31,7 @@ pub struct Ended {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum How {
     /// It was asked to, and did.

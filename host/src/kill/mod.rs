@@ -116,6 +116,7 @@ pub struct Victim {
 
 /// A process that ends with a server, because it has the server's socket as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Sharer {
     /// Its pid.
     pub pid: u32,

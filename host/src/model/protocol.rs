@@ -8,6 +8,7 @@ use thiserror::Error;
 
 /// The transport protocol of a port. The two have separate ports: TCP 8000 and UDP 8000 do not conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP, RFC 9293.

@@ -90,15 +90,16 @@ impl Reservation {
 
 /// How far a reservation keeps other programs away from its port. The weakest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Guarantee {
     /// Everyone who asks portkeeper keeps away; a program that does not ask can still bind the port.
     Advisory,
-    /// As [`HoldKind::Soft`].
+    /// A program can bind it only with `SO_REUSEADDR`.
     Soft,
-    /// As [`HoldKind::Gated`].
+    /// No program can bind it but in the moment in which its server does.
     Gated,
-    /// As [`HoldKind::Exclusive`].
+    /// No other program can bind it.
     Exclusive,
 }
 

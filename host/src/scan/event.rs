@@ -55,6 +55,7 @@ pub struct Sighting {
 
 /// What a port does, seen from here and now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PortState {
     /// Somebody accepts connections.
@@ -110,6 +111,12 @@ impl UpBy {
     pub fn and(self, other: Self) -> Self {
         let both = Self(self.0 | other.0);
         if both.is_proven() { Self(both.0 & !Self::CACHED.0) } else { both }
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::NAMES.into_iter().fold(Self(0), |all, (one, _)| Self(all.0 | one.0))
     }
 
     /// The words of reports: `own`, `neighbor`, `icmp`, `tcp`, `cached`.

@@ -13,8 +13,10 @@ use crate::model::{Port, PortRange, PortSet};
 
 /// Everything that a scan found, hosts in the order of their addresses.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Report {
     #[serde(serialize_with = "values")]
+    #[cfg_attr(feature = "cli", schemars(with = "Vec<HostReport>"))]
     hosts: BTreeMap<Address, HostReport>,
     scanned: Scanned,
     elapsed_ms: u64,
@@ -24,6 +26,7 @@ pub struct Report {
 
 /// What was looked at.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Scanned {
     /// The networks, in CIDR notation.
     pub networks: Vec<String>,
@@ -37,6 +40,7 @@ pub struct Scanned {
 
 /// One host, and its ports.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct HostReport {
     /// Where it is.
     pub address: Address,
@@ -57,17 +61,24 @@ pub struct HostReport {
 
 /// Ports by what they do.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(into = "Lists")]
+#[cfg_attr(feature = "cli", schemars(with = "Lists"))]
 pub struct Ports(BTreeMap<Port, PortState>);
 
 /// The lists of the JSON: open ports one by one, others as ranges.
 #[derive(Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 struct Lists {
+    /// Ports that accept connections.
     open: Vec<Port>,
+    /// Ports where nothing listens.
     closed: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Ports of this machine that do not listen, and cannot be bound either.
     bound: Vec<String>,
+    /// Ports that a firewall or router refused.
     rejected: Vec<String>,
+    /// Ports without an answer.
     filtered: Vec<String>,
 }
 

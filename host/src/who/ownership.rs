@@ -8,6 +8,7 @@ use crate::os::{self, Liveness, inspect};
 
 /// Whose a process on a reserved port is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Ownership {
     /// It belongs to the reservation.

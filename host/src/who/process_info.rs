@@ -12,6 +12,7 @@ use crate::probe::Process;
 
 /// What can be seen of a process now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct ProcessInfo {
     /// Its pid.
     pub pid: u32,
@@ -43,6 +44,7 @@ pub struct ProcessInfo {
 
 /// A process that started another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Parent {
     /// Its pid.
     pub pid: u32,

@@ -21,7 +21,7 @@ fn has_problem(sandbox: &Sandbox, about: &str, remedy: &str) {
     let outcome = sandbox.portkeeper("doctor --json").exits(1);
     let finding = finding(&outcome, about);
     assert_eq!(finding["severity"], "problem", "{outcome}");
-    assert!(finding["remedy"].as_str().is_some_and(|text| text.contains(remedy)), "{outcome}");
+    assert!(finding["advice"].as_str().is_some_and(|text| text.contains(remedy)), "{outcome}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn stale_reservations_are_noted() {
     let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.first())).ok();
     let outcome = sandbox.portkeeper("doctor --json").ok();
     let finding = finding(&outcome, "stale");
-    assert_eq!((&finding["severity"], &finding["remedy"]), (&"note".into(), &"portkeeper gc ends them".into()));
+    assert_eq!((&finding["severity"], &finding["advice"]), (&"note".into(), &"portkeeper gc ends them".into()));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_project_that_cannot_be_seen_is_noted() {
     let outcome = sandbox.portkeeper("doctor --json").ok();
     let finding = finding(&outcome, "projects");
     assert_eq!(finding["severity"], "note", "{outcome}");
-    assert!(finding["what"].as_str().unwrap().contains("disk/project"), "{outcome}");
+    assert!(finding["summary"].as_str().unwrap().contains("disk/project"), "{outcome}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_reservation_in_the_ephemeral_range_is_a_problem_until_the_kernel_keeps_off(
     let _ = sandbox.portkeeper("reserve --port 45678 --ttl 1h").inside(&there).ok();
     let doctor = sandbox.portkeeper("doctor --json").inside(&there);
     let outcome = doctor.exits(1);
-    let remedy = finding(&outcome, "ephemeral ports")["remedy"].as_str().unwrap().to_owned();
+    let remedy = finding(&outcome, "ephemeral ports")["advice"].as_str().unwrap().to_owned();
     // The remedy is what the kernel takes.
     let (_, setting) = remedy.split_once("net.ipv4.ip_local_reserved_ports=").unwrap();
     let set = format!("echo {setting} >/proc/sys/net/ipv4/ip_local_reserved_ports");
@@ -115,7 +115,7 @@ fn a_reservation_in_the_ephemeral_range_is_a_problem_until_the_kernel_keeps_off(
     // What was kept from it before stays so.
     let _ = sandbox.portkeeper("reserve --port 45679 --ttl 1h").inside(&there).ok();
     let outcome = doctor.exits(1);
-    assert!(finding(&outcome, "ephemeral ports")["remedy"].as_str().unwrap().ends_with("=45678,45679"), "{outcome}");
+    assert!(finding(&outcome, "ephemeral ports")["advice"].as_str().unwrap().ends_with("=45678,45679"), "{outcome}");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_reservation_from_the_future_is_found() {
     std::fs::write(sandbox.registry(), format!("{before}\"created\":\"21{}", &rest[0..])).unwrap();
     let outcome = sandbox.portkeeper("doctor --json").exits(1);
     let finding = finding(&outcome, "clock");
-    assert!(finding["what"].as_str().unwrap().contains(&ports.first().to_string()), "{outcome}");
+    assert!(finding["summary"].as_str().unwrap().contains(&ports.first().to_string()), "{outcome}");
 }
 
 #[test]

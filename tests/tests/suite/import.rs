@@ -12,10 +12,9 @@ fn names_of_port_for_become_global_names() {
     let file = sandbox.write("port-for.conf", &text);
     let import = sandbox.portkeeper("import --port-for port-for.conf");
     let answer = import.ok().is_silent().json();
-    assert_eq!(
-        answer["imported"][0],
-        json!({ "name": "foo", "host": "127.0.0.1", "port": ports.at(0), "owner": null })
-    );
+    let imported = &answer["imported"][0];
+    assert_eq!((&imported["name"], &imported["port"]), (&json!("foo"), &json!(ports.at(0))));
+    assert_eq!((&imported["host"], &imported["owner"]), (&json!("127.0.0.1"), &json!(null)));
     assert_eq!(answer["skipped"], json!([]));
     assert_eq!(sandbox.portkeeper("port --global foo").ok().port(), ports.at(0));
     assert_eq!(sandbox.portkeeper("port --global example.com/apache").ok().port(), ports.at(1));

@@ -8,6 +8,7 @@ use portkeeper_tests::{Programs, Sandbox};
 
 mod addresses;
 mod advice;
+mod answers;
 mod author;
 mod bad_input;
 mod choosing;

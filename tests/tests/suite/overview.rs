@@ -91,7 +91,7 @@ fn gc_says_which_and_why() {
     let mut seen: Vec<(u64, &str)> = released
         .iter()
         .inspect(|each| assert_eq!(each["host"], "127.0.0.1"))
-        .map(|each| (each["port"].as_u64().unwrap(), each["why"].as_str().unwrap()))
+        .map(|each| (each["port"].as_u64().unwrap(), each["reason"].as_str().unwrap()))
         .collect();
     seen.sort_unstable();
     assert_eq!([seen[0].0, seen[1].0], [u64::from(ports.at(0)), u64::from(ports.at(1))]);

@@ -4,6 +4,7 @@ use portkeeper_tests::builtin::root;
 use portkeeper_tests::{Ports, Sandbox, WatPlugin};
 use serde_json::{Value, json};
 
+use crate::answers;
 use crate::author::{author, can_build_or_skip};
 use crate::config::one_port;
 use crate::sandbox;
@@ -12,7 +13,8 @@ use crate::sandbox;
 #[track_caller]
 fn new_crate(sandbox: &Sandbox, name: &str) -> Option<()> {
     let sdk = root().join("plugin-sdk");
-    let _ = sandbox.portkeeper(format!("plugin new {name} --sdk {}", sdk.display())).ok();
+    let new = sandbox.portkeeper(format!("plugin new {name} --sdk {}", sdk.display())).ok();
+    answers::check(sandbox, "plugin-new", &new.json());
     // The versions that are in use here: nothing else is downloaded.
     std::fs::copy(root().join("Cargo.lock"), sandbox.work().join(name).join("Cargo.lock")).unwrap();
     can_build_or_skip().then_some(())
@@ -20,8 +22,9 @@ fn new_crate(sandbox: &Sandbox, name: &str) -> Option<()> {
 
 fn build(sandbox: &Sandbox, name: &str) {
     let answer = author(sandbox.portkeeper("plugin build")).arg(name).ok().json();
+    answers::check(sandbox, "plugin-build", &answer);
     assert_eq!((&answer["interface"], &answer["types"]), (&json!("0.1.0"), &json!([name])));
-    assert!(answer["size"].as_u64().unwrap() < 200_000, "{answer}");
+    assert!(answer["size_bytes"].as_u64().unwrap() < 200_000, "{answer}");
 }
 
 #[test]
@@ -34,11 +37,12 @@ fn from_nothing_to_a_format_in_use() {
     let _ = author(sandbox.program("cargo").words("test --quiet")).within(&directory).ok();
     build(&sandbox, "shout");
     let trials = sandbox.portkeeper("plugin test shout.wasm").within(&directory).ok().json();
+    answers::check(&sandbox, "plugin-test", &trials);
     assert_eq!(trials.as_array().unwrap().len(), 3, "{trials}");
     for trial in trials.as_array().unwrap() {
         assert!(trial["result"] == "passed" && trial["fuel"].as_u64().unwrap() > 1_000, "{trial}");
         assert!(
-            trial["memory"].as_u64().unwrap() >= 65_536 && trial["milliseconds"].as_f64().unwrap() > 0.0,
+            trial["memory_bytes"].as_u64().unwrap() >= 65_536 && trial["elapsed_ms"].as_f64().unwrap() > 0.0,
             "{trial}"
         );
     }

@@ -10,7 +10,7 @@ use crate::config::one_port;
 use crate::sandbox;
 
 /// A plugin with two types and one option.
-fn shout() -> WatPlugin {
+pub(crate) fn shout() -> WatPlugin {
     let schema = r#"{"type": "object", "properties": {"loud": {"type": "boolean", "default": true, "description": "How"}},
         "additionalProperties": false}"#;
     WatPlugin::new("shout").also("cry").default_path("out.txt").options_schema(schema)
@@ -141,10 +141,10 @@ fn inspecting_says_everything_and_needs_no_trust() {
         assert_eq!(answer["exports"], json!(["portkeeper:output/plugin@0.1.0"]));
         let imports = answer["imports"].as_array().unwrap();
         assert!(imports.iter().all(|name| name.as_str().unwrap().starts_with("portkeeper:output/")), "{answer}");
-        assert_eq!(answer["size"], shout().module().len());
+        assert_eq!(answer["size_bytes"], shout().module().len());
         assert_eq!(answer["sha256"], sha256(&shout().module()));
         assert_eq!(answer["options_schema"]["properties"]["loud"]["default"], true);
-        assert!(answer["compile_ms"].as_f64().unwrap() > 0.0 && answer["component_size"].as_u64().unwrap() > 0);
+        assert!(answer["compile_ms"].as_f64().unwrap() > 0.0 && answer["component_size_bytes"].as_u64().unwrap() > 0);
         let text = sandbox.portkeeper("plugin inspect --format table").arg(plugin).ok().stdout;
         assert!(text.contains("portkeeper:output 0.1.0") && text.contains("loud"), "{text}");
     }

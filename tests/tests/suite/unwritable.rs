@@ -42,7 +42,7 @@ fn the_ways_out_are_named_wherever_nothing_can_be_written() {
         }
         let doctor = sandbox.portkeeper("doctor --json").env("XDG_STATE_HOME", state).without_powers().exits(1).json();
         let finding = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["severity"] == "problem");
-        let remedy = finding.expect("a problem")["remedy"].as_str().unwrap_or_default().to_owned();
+        let remedy = finding.expect("a problem")["advice"].as_str().unwrap_or_default().to_owned();
         assert!(remedy.contains("--registry FILE"), "{doctor}");
     }
     // The first way out.

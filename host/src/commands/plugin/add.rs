@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 
+use crate::app::answers::{AddedFileView, AddedPlugin};
 use crate::app::{CommandResult, Context, Format, PluginLibrary, Table};
 use crate::install::{Added, Before, Scope, Turn, add};
 use crate::plugins::Examined;
@@ -75,15 +75,19 @@ fn status(before: &Before) -> String {
     }
 }
 
-fn answer(plugin: &Examined, added: &Added) -> Value {
+fn answer<'a>(plugin: &'a Examined, added: &'a Added) -> AddedPlugin<'a> {
     let metadata = plugin.plugin.metadata();
-    let file = |file: &crate::install::AddedFile| json!({ "type": file.output_type, "path": file.path, "status": status(&file.before) });
-    json!({
-        "name": metadata.name,
-        "version": metadata.version,
-        "sha256": plugin.plugin.digest().to_string(),
-        "files": added.files.iter().map(file).collect::<Vec<_>>(),
-    })
+    let file = |file: &'a crate::install::AddedFile| AddedFileView {
+        output_type: &file.output_type,
+        path: &file.path,
+        status: status(&file.before),
+    };
+    AddedPlugin {
+        name: &metadata.name,
+        version: &metadata.version,
+        sha256: plugin.plugin.digest().to_string(),
+        files: added.files.iter().map(file).collect(),
+    }
 }
 
 fn table(added: &Added) -> Table {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
 use super::words;
+use crate::app::answers::BuiltPlugin;
 use crate::app::{CommandError, CommandResult, Context, Format};
 use crate::authoring::{self, Cargo};
 use crate::fs::write_to;
@@ -73,16 +73,16 @@ fn output(args: &BuildArgs, examined: &Examined) -> Result<PathBuf, CommandError
 fn print(context: &Context, examined: &Examined, output: &Path) -> std::io::Result<()> {
     let (printer, metadata) = (&context.printer, examined.plugin.metadata());
     if printer.format() != Format::Table {
-        return printer.json(&json!({
-            "path": output,
-            "name": metadata.name,
-            "version": metadata.version,
-            "types": metadata.output_types,
-            "size": examined.bytes.len(),
-            "sha256": examined.plugin.digest().to_string(),
-            "interface": examined.interface.version,
-            "imports": examined.interface.imports,
-        }));
+        return printer.json(&BuiltPlugin {
+            path: output,
+            name: &metadata.name,
+            version: &metadata.version,
+            types: &metadata.output_types,
+            size_bytes: examined.bytes.len(),
+            sha256: examined.plugin.digest().to_string(),
+            interface: &examined.interface.version,
+            imports: &examined.interface.imports,
+        });
     }
     printer.line(format_args!(
         "{}: {} {}, {}, interface portkeeper:output {}, compiles in {}",

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::words;
+use crate::app::answers::{CacheView, CachedPlugin};
 use crate::app::{CommandResult, Context, Format, Table};
 use crate::plugins::{CacheEntry, Cached};
 
@@ -41,13 +41,12 @@ fn summary(cached: &Cached) -> String {
     format!("{} compiled plugins, {}", cached.entries.len(), words::size(bytes))
 }
 
-fn answer(cached: &Cached, cleared: bool) -> Value {
-    let entry = |entry: &CacheEntry| json!({ "sha256": entry.digest, "path": entry.path, "size": entry.size });
-    json!({
-        "directory": cached.directory,
-        "cleared": cleared,
-        "entries": cached.entries.iter().map(entry).collect::<Vec<_>>(),
-    })
+fn answer<'a>(cached: &'a Cached, cleared: bool) -> CacheView<'a> {
+    let entry = |entry: &'a CacheEntry| {
+        let CacheEntry { digest, path, size } = entry;
+        CachedPlugin { sha256: digest, path, size_bytes: *size }
+    };
+    CacheView { directory: &cached.directory, cleared, entries: cached.entries.iter().map(entry).collect() }
 }
 
 fn table(cached: &Cached) -> String {

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::words;
+use crate::app::answers::InspectedPlugin;
 use crate::app::{CommandError, CommandResult, Context, Format, PluginLibrary, Table};
 use crate::document::harmless_line;
 use crate::options::OptionsSchema;
@@ -43,28 +44,28 @@ fn examine(context: &Context, plugin: &str) -> Result<Examined, CommandError> {
     Ok(PluginLibrary::new(context)?.uncached().with_catalogue(|catalogue| catalogue.examine(plugin))?)
 }
 
-fn answer(examined: &Examined) -> Value {
+fn answer(examined: &Examined) -> InspectedPlugin<'_> {
     let metadata = examined.plugin.metadata();
-    json!({
-        "name": metadata.name,
-        "version": metadata.version,
-        "description": metadata.description,
-        "types": metadata.output_types,
-        "default_path": metadata.default_path,
-        "default_inputs": metadata.default_inputs,
-        "origin": words::origin(examined.plugin.origin()),
-        "path": examined.plugin.origin().path(),
-        "kind": words::kind(examined.kind),
-        "size": examined.bytes.len(),
-        "component_size": examined.component_size,
-        "sha256": examined.plugin.digest().to_string(),
-        "interface": examined.interface.version,
-        "imports": examined.interface.imports,
-        "exports": examined.interface.exports,
-        "compile_ms": examined.compile_time.as_secs_f64() * 1e3,
-        "options_schema": metadata.options_schema.as_value(),
-        "unchecked_keywords": metadata.options_schema.unchecked(),
-    })
+    InspectedPlugin {
+        name: &metadata.name,
+        version: &metadata.version,
+        description: &metadata.description,
+        types: &metadata.output_types,
+        default_path: metadata.default_path.as_deref(),
+        default_inputs: &metadata.default_inputs,
+        origin: words::origin(examined.plugin.origin()),
+        path: examined.plugin.origin().path(),
+        kind: words::kind(examined.kind),
+        size_bytes: examined.bytes.len(),
+        component_size_bytes: examined.component_size,
+        sha256: examined.plugin.digest().to_string(),
+        interface: &examined.interface.version,
+        imports: &examined.interface.imports,
+        exports: &examined.interface.exports,
+        compile_ms: examined.compile_time.as_secs_f64() * 1e3,
+        options_schema: metadata.options_schema.as_value(),
+        unchecked_keywords: metadata.options_schema.unchecked(),
+    }
 }
 
 fn text(examined: &Examined) -> String {

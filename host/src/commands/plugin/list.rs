@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::words;
+use crate::app::answers::TypeView;
 use crate::app::{CommandResult, Context, Format, PluginLibrary, Table};
 use crate::plugins::{Catalogue, Origin, PluginError, TypeInfo};
 
@@ -14,24 +14,6 @@ use crate::plugins::{Catalogue, Origin, PluginError, TypeInfo};
 /// A plugin that may not run is listed and not asked who it is.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {}
-
-/// A type, as JSON.
-#[derive(Debug, Serialize)]
-struct Row {
-    #[serde(rename = "type")]
-    name: String,
-    aliases: Vec<String>,
-    origin: &'static str,
-    path: Option<String>,
-    version: Option<String>,
-    description: Option<String>,
-    sha256: Option<String>,
-    /// `built-in`, `own`, `trusted`, or `no`.
-    trust: &'static str,
-    /// Why it cannot be used.
-    problem: Option<String>,
-    help: Option<String>,
-}
 
 pub(crate) fn run(context: &Context, _: &ListArgs) -> CommandResult {
     let rows: Vec<_> = PluginLibrary::new(context)?
@@ -44,7 +26,7 @@ pub(crate) fn run(context: &Context, _: &ListArgs) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(catalogue: &Catalogue<'_>, info: TypeInfo) -> Row {
+fn row(catalogue: &Catalogue<'_>, info: TypeInfo) -> TypeView {
     let found = catalogue.find(&info.name);
     let trust = match (&info.origin, &found) {
         (Origin::BuiltIn(_), _) => "built-in",
@@ -66,7 +48,7 @@ fn row(catalogue: &Catalogue<'_>, info: TypeInfo) -> Row {
         Some(PluginError::OtherThanPinned { found, .. } | PluginError::WrongDigest { found, .. }) => Some(*found),
         _ => plugin.as_ref().map(|plugin| *plugin.digest()),
     };
-    Row {
+    TypeView {
         origin: words::origin(&info.origin),
         path: info.origin.path().map(|path| path.display().to_string()),
         name: info.name,
@@ -75,12 +57,12 @@ fn row(catalogue: &Catalogue<'_>, info: TypeInfo) -> Row {
         description: metadata.map(|metadata| metadata.description.clone()),
         sha256: digest.map(|digest| digest.to_string()),
         trust,
-        help: problem.as_ref().and_then(PluginError::help),
+        advice: problem.as_ref().and_then(PluginError::help),
         problem: problem.map(|problem| problem.to_string()),
     }
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[TypeView]) -> Table {
     let mut table = Table::new(&["TYPE", "VERSION", "FROM", "TRUST", "WHAT IT WRITES"]);
     for row in rows {
         let names = std::iter::once(&row.name).chain(&row.aliases).cloned().collect::<Vec<_>>();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
+use crate::app::answers::NewPlugin;
 use crate::app::{CommandResult, Context, Format};
 use crate::authoring::{Sdk, scaffold};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &NewArgs) -> CommandResult {
     match printer.format() {
         Format::Table => files.iter().try_for_each(|file| printer.line(file.display()))?,
         Format::Json | Format::Jsonl => {
-            printer.json(&json!({ "type": name, "directory": directory, "files": files }))?;
+            printer.json(&NewPlugin { name, directory: &directory, files: &files })?;
         }
     }
     printer.note(format_args!(

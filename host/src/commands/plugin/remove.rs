@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
+use crate::app::answers::RemovedFiles;
 use crate::app::{CommandError, CommandResult, Context, Format, PluginLibrary};
 use crate::install::{InstallError, Scope, Turn, remove};
 use crate::plugins::is_built_in;
@@ -37,7 +37,7 @@ pub(crate) fn run(context: &Context, args: &RemoveArgs) -> CommandResult {
         Format::Table => {
             removed.iter().try_for_each(|path| printer.line(format_args!("removed {}", path.display())))?;
         }
-        Format::Json | Format::Jsonl => printer.json(&json!({ "removed": removed }))?,
+        Format::Json | Format::Jsonl => printer.json(&RemovedFiles { removed: &removed })?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::words;
+use crate::app::answers::FixtureView;
 use crate::app::{CommandError, CommandResult, Context, Format, Table};
 use crate::authoring::{Fixture, Trial, try_fixture};
 use crate::fs::directory_of;
@@ -32,18 +32,6 @@ pub(crate) struct TestArgs {
     update: bool,
 }
 
-/// A fixture, as JSON.
-#[derive(Debug, Serialize)]
-struct Row {
-    fixture: String,
-    /// `passed`, `failed` or `updated`.
-    result: &'static str,
-    flaws: Vec<String>,
-    fuel: u64,
-    memory: usize,
-    milliseconds: f64,
-}
-
 pub(crate) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let plugin = Engine::new(None, Limits::default()).examine(&args.file)?.plugin;
     let directory = args.directory.clone().unwrap_or_else(|| directory_of(&args.file).join("fixtures"));
@@ -60,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(fixture: &Fixture, trial: &Trial, update: bool) -> Result<Row, CommandError> {
+fn row(fixture: &Fixture, trial: &Trial, update: bool) -> Result<FixtureView, CommandError> {
     let mut result = if trial.flaws.is_empty() { "passed" } else { "failed" };
     if update
         && result == "failed"
@@ -71,17 +59,17 @@ fn row(fixture: &Fixture, trial: &Trial, update: bool) -> Result<Row, CommandErr
         result = "updated";
     }
     let flaws = if result == "failed" { trial.flaws.iter().map(ToString::to_string).collect() } else { Vec::new() };
-    Ok(Row {
+    Ok(FixtureView {
         fixture: fixture.name.clone(),
         result,
         flaws,
         fuel: trial.usage.fuel,
-        memory: trial.usage.memory,
-        milliseconds: trial.usage.time.as_secs_f64() * 1e3,
+        memory_bytes: trial.usage.memory,
+        elapsed_ms: trial.usage.time.as_secs_f64() * 1e3,
     })
 }
 
-fn print(context: &Context, rows: &[Row]) -> std::io::Result<()> {
+fn print(context: &Context, rows: &[FixtureView]) -> std::io::Result<()> {
     let printer = &context.printer;
     match printer.format() {
         Format::Table => printer.text(table(rows))?,
@@ -93,15 +81,15 @@ fn print(context: &Context, rows: &[Row]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[FixtureView]) -> Table {
     let mut table = Table::new(&["FIXTURE", "RESULT", "FUEL", "MEMORY", "TIME"]);
     for row in rows {
         table.row([
             row.fixture.clone(),
             row.result.to_owned(),
             grouped(row.fuel),
-            words::size(row.memory),
-            words::time(std::time::Duration::from_secs_f64(row.milliseconds / 1e3)),
+            words::size(row.memory_bytes),
+            words::time(std::time::Duration::from_secs_f64(row.elapsed_ms / 1e3)),
         ]);
     }
     table

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ports::Ports;
+use crate::app::answers::{RunReport, RunningPort};
 use crate::app::{Context, Printer, seconds};
 use crate::fs::write_to;
 use crate::handover::{LeftProcess, Method, Run, RunEvent, RunObserver};
@@ -137,32 +138,30 @@ impl<'a, 'b> Reporter<'a, 'b> {
 
     fn write(&self) {
         let Some(path) = &self.path else { return };
-        let text = format!("{}\n", self.report());
+        let text = format!("{}\n", json!(self.report()));
         if let Err(error) = write_to(path, text.as_bytes()) {
             self.printer.warn(format_args!("the report cannot be written: {error}"));
         }
     }
 
-    fn report(&self) -> Value {
+    fn report(&self) -> RunReport<'_> {
         let weakest = self.states.iter().min_by_key(|state| state.guarantee);
-        let ports = self.ports.ports.iter().zip(&self.states).map(|(port, state)| {
-            json!({
-                "key": port.keys[0],
-                "host": port.reservation.host,
-                "port": port.reservation.port,
-                "protocol": port.reservation.protocol,
-                "method": state.method,
-                "guarantee": state.guarantee,
-                "server": state.server,
-            })
+        let ports = self.ports.ports.iter().zip(&self.states).map(|(port, state)| RunningPort {
+            name: &port.keys[0],
+            host: &port.reservation.host,
+            port: port.reservation.port,
+            protocol: port.reservation.protocol,
+            method: state.method,
+            guarantee: state.guarantee,
+            server: state.server,
         });
-        json!({
-            "pid": self.pid,
-            "method": weakest.map(|state| state.method),
-            "guarantee": weakest.map(|state| state.guarantee),
-            "ports": ports.collect::<Vec<_>>(),
-            "notes": self.notes,
-        })
+        RunReport {
+            pid: self.pid,
+            method: weakest.map(|state| state.method),
+            guarantee: weakest.map(|state| state.guarantee),
+            ports: ports.collect(),
+            notes: &self.notes,
+        }
     }
 }
 

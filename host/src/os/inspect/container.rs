@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Container {
     /// What runs it: `docker`, `podman`, `kubernetes`, `containerd`, `lxc`, ...
     pub engine: &'static str,

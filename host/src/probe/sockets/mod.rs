@@ -37,6 +37,7 @@ pub struct Occupant {
 
 /// What a socket does on its port, in the order of how much it matters to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SocketState {
     /// It takes whoever comes: a TCP listener, a UDP socket without a peer.
