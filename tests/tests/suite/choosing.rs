@@ -18,7 +18,8 @@ fn the_answer_is_one_json_object() {
     answer.is_silent();
     let expected = json!({
         "host": "127.0.0.1", "port": ports.first(), "protocol": "tcp", "held": false, "guarantee": "advisory",
-        "addresses": ["127.0.0.1", "::1"], "owner": "me", "lease": { "kind": "grace", "seconds": 60 },
+        "holder": null, "addresses": ["127.0.0.1", "::1"], "owner": "me", "name": null, "project": null,
+        "lease": { "kind": "grace", "seconds": 60 }, "protocols": ["tcp"], "moved_from": null, "occupied_by": [],
     });
     assert_eq!(answer.json(), expected);
     assert!(answer.stdout.ends_with("}\n"), "one line end after the answer");

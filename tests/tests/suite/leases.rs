@@ -110,8 +110,8 @@ fn a_name_keeps_its_port_until_its_project_is_provably_gone() {
     let sandbox = sandbox();
     let project = sandbox.directory("project/.git").parent().unwrap().to_owned();
     let answer = sandbox.portkeeper("reserve --write-env").within(&project).ok();
-    let (port, lease) = (answer.port(), answer.json()["lease"].clone());
-    assert_eq!((&lease["kind"], &lease["name"]), (&json!("named"), &json!("PORT")));
+    let (port, reserved) = (answer.port(), answer.json());
+    assert_eq!((&reserved["lease"]["kind"], &reserved["name"]), (&json!("named"), &json!("PORT")));
     assert_eq!(collected(&sandbox), [0; 0]);
     std::fs::remove_dir_all(project).unwrap();
     assert_eq!(collected(&sandbox), [port]);

@@ -218,8 +218,8 @@ fn names_do_not_belong_to_a_strangers_project_unless_it_is_named() {
     }
     let doctor = sandbox.portkeeper("doctor --json").within(&mine).exits(1).json();
     let finding = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["about"] == "config").unwrap();
-    assert!(finding["severity"] == "problem" && finding["what"].as_str().unwrap().contains("dubious ownership"));
-    assert!(finding["remedy"].as_str().unwrap().contains("PORTKEEPER_TRUSTED_DIRECTORIES="), "{finding}");
+    assert!(finding["severity"] == "problem" && finding["summary"].as_str().unwrap().contains("dubious ownership"));
+    assert!(finding["advice"].as_str().unwrap().contains("PORTKEEPER_TRUSTED_DIRECTORIES="), "{finding}");
     sandbox.portkeeper("plugin list").within(&mine).ok().says("dubious ownership");
     sandbox.portkeeper("trust out.txt").within(&mine).refused(2).says("dubious ownership");
 }

@@ -46,6 +46,7 @@ fn the_config_of_the_readme_in_an_empty_directory() {
     let expected = json!({
         "reserved": { "SERVICE_PORT": service, "FRONTEND_PORT": frontend },
         "guarantee": "advisory",
+        "guarantees": { "SERVICE_PORT": "advisory", "FRONTEND_PORT": "advisory" },
         "outputs": [
             { "type": "env", "path": ".env", "status": "written" },
             { "type": "json", "path": "config.json", "status": "written" },

@@ -25,6 +25,12 @@ pub(crate) struct ReservationView<'a> {
     pub(crate) port: Port,
     /// The protocol that the port is reserved for.
     pub(crate) protocol: Protocol,
+    /// Whether sockets keep the port now.
+    pub(crate) held: bool,
+    /// What keeps other programs from the port.
+    pub(crate) guarantee: Guarantee,
+    /// The pid of the process that has those sockets.
+    pub(crate) holder: Option<u32>,
     /// The addresses of the host.
     addresses: &'a [IpAddr],
     /// Whom the reservation is for, if `--owner` said so.
@@ -35,12 +41,6 @@ pub(crate) struct ReservationView<'a> {
     pub(crate) project: Option<&'a Path>,
     /// What keeps the reservation.
     lease: LeaseView,
-    /// Whether sockets keep the port now.
-    pub(crate) held: bool,
-    /// What keeps other programs from the port.
-    pub(crate) guarantee: Guarantee,
-    /// The pid of the process that has those sockets.
-    pub(crate) holder: Option<u32>,
 }
 
 impl<'a> ReservationView<'a> {
