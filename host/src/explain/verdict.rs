@@ -17,15 +17,15 @@ const TABLES_CLOSED: &str = "the kernel's socket tables cannot be read";
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Nobody has it and nobody has reserved it.
+    /// No process has it, and it is not reserved.
     Free,
-    /// Nobody has TCP; UDP is somebody's.
+    /// No process has TCP; one has UDP.
     FreeForTcp,
     /// Only remnants of connections are on it.
     Lingering,
-    /// Reserved for this project or user, and nobody is there.
+    /// Reserved for this project or user, and no process has it.
     ReservedForYou,
-    /// Reserved for another project, and nobody is there.
+    /// Reserved for another project, and no process has it.
     Reserved,
     /// Reserved for you, and what is there is yours or may be.
     Yours,
@@ -61,7 +61,7 @@ impl Verdict {
 }
 
 impl Explanation {
-    /// The protocol that the verdict is about: UDP only where UDP alone is reserved and nobody has TCP, or where it is reserved and UDP
+    /// The protocol that the verdict is about: UDP only where UDP alone is reserved and no process has TCP, or where it is reserved and UDP
     /// alone is a stranger's.
     #[must_use]
     pub fn protocol(&self) -> Protocol {

@@ -22,7 +22,7 @@ pub enum Method {
     /// The server binds and listens beside sockets that keep everyone else out, also while it is away (Linux). Early clients are
     /// refused.
     Gated,
-    /// The port is let go just before the program runs. Whoever is faster has it.
+    /// The port is let go just before the program runs. The fastest program gets it.
     Release,
 }
 

@@ -58,13 +58,13 @@ pub struct Sighting {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PortState {
-    /// Somebody accepts connections.
+    /// A server accepts connections.
     Open,
-    /// The host said that nobody is there (RST). On an address of this machine: it can be bound.
+    /// The host said that nothing listens (RST). On an address of this machine: it can be bound.
     Closed,
-    /// On an address of this machine only: nobody listens, but it cannot be bound either.
+    /// On an address of this machine only: nothing listens, but it cannot be bound either.
     Bound,
-    /// A firewall or router refused for the host (ICMP). Whether the port is free, nobody knows.
+    /// A firewall or router refused for the host (ICMP). Whether the port is free is unknown.
     Rejected,
     /// No answer.
     Filtered,

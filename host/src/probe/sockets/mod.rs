@@ -40,7 +40,7 @@ pub struct Occupant {
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SocketState {
-    /// It takes whoever comes: a TCP listener, a UDP socket without a peer.
+    /// It takes any peer: a TCP listener, a UDP socket without a peer.
     Listening,
     /// TCP: bound, and neither listening nor connected.
     Bound,
