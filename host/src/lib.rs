@@ -14,7 +14,6 @@
 
 pub mod model;
 
-#[cfg(feature = "plugins")]
 pub mod document;
 pub mod fs;
 pub mod os;

@@ -18,6 +18,7 @@ pub fn json_problem(error: &serde_json::Error) -> String {
 }
 
 /// What is wrong with a YAML text, and where.
+#[cfg(feature = "plugins")]
 #[must_use]
 pub fn yaml_error(error: &serde_yaml::Error, text: &str) -> String {
     let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
@@ -25,6 +26,7 @@ pub fn yaml_error(error: &serde_yaml::Error, text: &str) -> String {
 }
 
 /// What is wrong with a YAML text, without its place.
+#[cfg(feature = "plugins")]
 #[must_use]
 pub fn yaml_problem(error: &serde_yaml::Error, text: &str) -> String {
     let words = error.to_string();
@@ -131,6 +133,7 @@ fn json_syntax(words: &str) -> String {
 }
 
 /// libyaml's words for a text that is no YAML. `found` is the character that it stumbled over.
+#[cfg(feature = "plugins")]
 fn yaml_syntax(problem: &str, context: &str, found: Option<char>) -> Option<String> {
     let opened = context
         .rsplit_once(" at ")
@@ -188,6 +191,7 @@ fn at(line: usize, column: usize, words: String) -> String {
 mod tests {
     use super::*;
     use serde::Deserialize;
+    #[cfg(feature = "plugins")]
     use std::collections::BTreeMap;
 
     #[derive(Debug, Deserialize)]
@@ -228,6 +232,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "plugins")]
     #[test]
     fn yaml_is_explained_in_plain_words() {
         for (text, words) in [
