@@ -26,7 +26,7 @@ pub(crate) trait HandoverDriver {
         true
     }
 
-    /// The command has ended. What it leaves behind may still need someone.
+    /// The command has ended. What it leaves behind may still need answers.
     #[cfg(target_os = "linux")]
     fn end(self: Box<Self>) {}
 }

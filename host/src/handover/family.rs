@@ -1,8 +1,8 @@
 //! The processes that come from this one (Linux). Orphans stay among them, because it is their reaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)).
 //!
 //! Not all of them need be the command's: a shell that has started others in the background may become this process (`exec`). Theirs are
-//! adopted as well, and nothing that the kernel tells of an orphan says who its parent was. So in this case, and only in this, what comes
-//! from the command has a mark in its environment.
+//! adopted as well, and nothing that the kernel reports about an orphan says what its parent was. So in this case, and only in this, what
+//! comes from the command has a mark in its environment.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -96,7 +96,7 @@ struct Earlier {
 static EARLIER: OnceLock<Earlier> = OnceLock::new();
 
 /// Looks, before the command is started, whether this process has children already. Gives what the environment of the command needs then
-/// so that its processes are told from theirs.
+/// so that its processes can be distinguished from theirs.
 pub(crate) fn mark_unless_alone() -> Option<(OsString, OsString)> {
     if !has_children() {
         return None;
@@ -145,7 +145,7 @@ pub(crate) fn all_with_origination() -> Vec<(Member, Origination)> {
     all.into_iter().map(|member| (member, origination(member))).collect()
 }
 
-/// All that come from this process and still run, as far as they can be seen, whoever has started them.
+/// All that come from this process and still run, as far as they can be seen, whatever has started them.
 pub(crate) fn all() -> Vec<Member> {
     if !has_children() || view_of_processes() != ProcView::Ours {
         return Vec::new();
@@ -177,13 +177,13 @@ fn exists(pid: u32) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
-/// Whether there are any: who comes from this process and has lost its parent becomes its child. One call, and most often the last.
+/// Whether there are any: a process that comes from this one and has lost its parent becomes its child. One call, and most often the last.
 fn has_children() -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::All, look).err() != Some(Errno::CHILD)
 }
 
-/// All processes that come from this one (`/proc/PID/task/TID/children`, proc_tid_children(5)); none where the kernel does not tell.
+/// All processes that come from this one (`/proc/PID/task/TID/children`, proc_tid_children(5)); none where the kernel does not list them.
 pub(crate) fn descendants(pid: u32) -> Option<Vec<u32>> {
     let mut found = children(pid)?;
     let mut next = 0;

@@ -102,7 +102,7 @@ impl Passed {
     )]
     pub(crate) fn exec(&mut self) -> io::Error {
         for (number, socket) in (FIRST..).zip(&self.sockets) {
-            // SAFETY: dup2(2) makes no copy that closes on exec, and `reserve_numbers` has made sure that nobody needs the number.
+            // SAFETY: dup2(2) makes no copy that closes on exec, and `reserve_numbers` has made sure that nothing needs the number.
             if unsafe { libc::dup2(socket.as_raw_fd(), number) } < 0 {
                 return io::Error::last_os_error();
             }

@@ -1,6 +1,6 @@
 //! A gate that is open while no server listens, because a server has to bind through it that cannot be watched (Linux).
 //!
-//! The kernel does not tell when a socket begins or ceases to listen, so its tables are read again and again: often while something
+//! The kernel does not report when a socket starts or stops listening, so its tables are read again and again: often while something
 //! happens, and seldom later.
 
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Opens the gate: nothing of ours that no server has listens any more, and everything lets servers in.
+    /// Opens the gate: nothing of ours that no server has listens anymore, and everything lets servers in.
     ///
     /// # Errors
     /// What the system says.
@@ -46,8 +46,8 @@ impl Gate {
         port.sockets.iter().filter(|kept| !kept.listens()).for_each(GuardSocket::close_gate);
     }
 
-    /// Opens or closes the gate, depending on who listens now; whether anyone does. It stays open beside the listener, which keeps
-    /// everyone out by itself, so that it is open already when a server comes back.
+    /// Opens or closes the gate, depending on what listens now; returns whether anything does. It stays open beside the listener,
+    /// which keeps all others out by itself, so that it is open already when a server comes back.
     pub(crate) fn look(&mut self, port: &GuardedPort, sockets: &Sockets, news: &mut dyn FnMut(RunEvent)) -> bool {
         let mut listeners = sockets.occupants(port.port, &self.addresses);
         listeners.retain(|occupant| occupant.state == SocketState::Listening);

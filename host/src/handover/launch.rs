@@ -69,7 +69,7 @@ pub(crate) fn launch(
     let parents = ours.as_raw_fd();
     #[expect(unsafe_code, reason = "what happens between fork and exec")]
     // SAFETY: all of it only makes system calls: the child of a process with threads may do nothing else (fork(2)). The closed
-    // descriptor is the child's copy, and nobody there knows of it.
+    // descriptor is the child's copy, and nothing there uses it.
     unsafe {
         command.pre_exec(move || {
             signals::reset();
@@ -115,11 +115,11 @@ impl Waiting {
         self.end().map(drop)
     }
 
-    /// Tells it to end without having run anything.
+    /// Makes it end without having run anything.
     pub(crate) fn abandon(self) {
         let Self { word, spawning, .. } = self;
         drop(word);
-        // It fails, as it was told to, and the standard library has waited for it.
+        // It fails, as it is meant to, and the standard library has waited for it.
         let _ = spawning.join();
     }
 

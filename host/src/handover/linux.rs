@@ -177,7 +177,7 @@ fn passed(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     Ok(Ready { child, method: Method::Fds, guarantee: Guarantee::Exclusive, driver, released: Vec::new() })
 }
 
-/// The child finds the port free, as anyone would.
+/// The child finds the port free, as any process would.
 fn released(run: &mut Run, program: &Path) -> Result<Ready, HandoverError> {
     let child = launch(command(run, program), None, None).map_err(failed("no process can be started"))?;
     let released = std::mem::take(&mut run.ports).into_iter().map(|port| port.held).collect();

@@ -1,7 +1,7 @@
 //! Hands ports over to the server that they are kept for: starts it, and stays with it until it ends.
 //!
-//! Whoever frees a port and then starts a server loses it to whoever is faster. So the port is kept by sockets from before the server
-//! starts until after it ends, and the server gets it in the best way that it and the system allow ([`Method`]).
+//! A program that frees a port and then starts a server loses it to any program that is faster. So the port is kept by sockets from
+//! before the server starts until after it ends, and the server gets it in the best way that it and the system allow ([`Method`]).
 
 #[cfg(unix)]
 mod activation;
@@ -62,7 +62,7 @@ use driver::HandoverDriver;
 pub(crate) use executable::find as find_program;
 pub use method::{Method, MethodError};
 
-/// The environment variable by which the processes of a command are told from others that the process that runs it had before.
+/// The environment variable that distinguishes the processes of a command from others that the process that runs it had before.
 pub(crate) const MARK: &str = "PORTKEEPER_RUN";
 
 /// A command to run, and the ports that it is to have.
@@ -94,8 +94,8 @@ pub struct RunPort {
     pub held: HeldPort,
     /// What the command calls it (`LISTEN_FDNAMES`, sd_listen_fds(3)).
     pub name: String,
-    /// Those of its addresses that the command is told. Only there clients wait for it, and only these sockets are passed: a client
-    /// that tries another address is refused, and goes on to one of these.
+    /// Those of its addresses that are announced to the command. Clients wait for it only there, and only these sockets are passed: a
+    /// client that tries another address is refused, and goes on to one of these.
     pub advertised: Vec<IpAddr>,
 }
 
@@ -186,7 +186,7 @@ pub enum RunEvent {
     },
     /// The command has ended, and what goes on may be its, but cannot be looked for (Linux).
     LeftUnseen {
-        /// Its ports that have a listener; nothing keeps them any more.
+        /// Its ports that have a listener; nothing keeps them anymore.
         ports: Vec<Port>,
         /// Why not.
         why: &'static str,
@@ -206,7 +206,7 @@ pub struct LeftProcess {
     pub own_session: bool,
     /// Whether it may be none of the command's, but of what this process had started before, so that it was not ended.
     pub uncertain: bool,
-    /// The ports that it, or another process of its session, still has; nothing keeps them any more.
+    /// The ports that it, or another process of its session, still has; nothing keeps them anymore.
     pub ports: Vec<Port>,
 }
 
@@ -257,7 +257,7 @@ pub enum HandoverError {
     Refused(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Whoever runs a command, and hears of it.
+/// The caller that runs a command, and is notified of what happens.
 pub trait RunObserver {
     /// The child exists, but does not run its program yet: the moment to write down whose the ports are from now on, and what that
     /// is worth.

@@ -52,7 +52,7 @@ fn start(listener: &Listener, principal: &Principal) {
 /// How long that may take on a machine that is very busy.
 const BIRTH: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
-/// Whether there is anyone who may ask: the descriptor hangs up with the last process that has the filter.
+/// Whether any process is left that may ask: the descriptor hangs up with the last process that has the filter.
 pub(crate) fn is_needed(listener: &Listener) -> bool {
     !events(listener, PollFlags::IN, Some(&Timespec::default())).contains(PollFlags::HUP)
 }

@@ -114,10 +114,10 @@ fn send(to: Pid, signal: c_int) {
 }
 
 /// What the signal does to a program that does not care: nothing at all in a process group that no shell looks after, where a stopped
-/// process would stay stopped for ever.
+/// process would stay stopped forever.
 #[expect(unsafe_code, reason = "rustix has no sigaction(2)")]
 fn act_by_default(signal: c_int) {
-    // SAFETY: zero is a value for all of the fields, and stands for SIG_DFL; the handler is put back afterwards.
+    // SAFETY: zero is a value for all of the fields, and stands for SIG_DFL; the handler is put back afterward.
     unsafe {
         let (default, mut ours): (libc::sigaction, libc::sigaction) = (zeroed(), zeroed());
         if libc::sigaction(signal, &raw const default, &raw mut ours) == 0 {

@@ -91,7 +91,7 @@ impl<'a> Supervisor<'a> {
         Ok(heard)
     }
 
-    /// Tells what happened.
+    /// Reports what happened.
     #[cfg(target_os = "linux")]
     pub(crate) fn tell(&mut self, news: RunEvent) {
         (self.news)(news);

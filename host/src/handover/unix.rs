@@ -1,5 +1,5 @@
-//! macOS: no bind can be watched, and a bound socket keeps its port only as long as nobody else is to have it. So a server is passed
-//! the sockets, if it asks for that, or finds the port free.
+//! macOS: no bind can be watched, and a bound socket keeps its port only as long as no other process is to have it. So a server is
+//! passed the sockets, if it asks for that, or finds the port free.
 
 use rustix::process::Pid;
 

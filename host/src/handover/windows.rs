@@ -1,5 +1,5 @@
-//! Windows: sockets cannot be handed to a program that does not ask for them, and a port that is bound is nobody else's. So a server finds
-//! the port free, just before it starts.
+//! Windows: sockets cannot be handed to a program that does not ask for them, and no other program gets a port that is bound. So a
+//! server finds the port free, just before it starts.
 
 use std::process::Command;
 

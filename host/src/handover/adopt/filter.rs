@@ -1,4 +1,4 @@
-//! The seccomp filter that a child starts with: it tells us of every bind(2), and lets everything else pass.
+//! The seccomp filter that a child starts with: it notifies us of every bind(2), and lets everything else pass.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -31,8 +31,8 @@ const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 
 /// Calls of another architecture, such as those of 32-bit programs, have other numbers and other arguments: they pass, and so find
-/// the port in use. The filter looks at nothing but architecture and number, so that the kernel can tell once and for all which
-/// calls pass (since Linux 5.11), and asks it for these no more.
+/// the port in use. The filter looks at nothing but architecture and number, so that the kernel can decide once and for all
+/// which calls pass (since Linux 5.11), and no longer runs it for these.
 const PROGRAM: [sock_filter; 7] = [
     step(LOAD, ARCH, 0, 0),
     step(JUMP_IF_EQUAL, ARCHITECTURE, 0, 3),
@@ -49,8 +49,8 @@ const fn step(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
 
 /// Installs the filter for this process and all that come from it, and returns the descriptor that its notifications come from.
 ///
-/// Runs between fork and exec: it makes system calls, and nothing else. No new privileges are given up only where the kernel asks for
-/// that, which it does of everyone without `CAP_SYS_ADMIN` (seccomp(2)): set-user-ID programs started by root keep working.
+/// Runs between fork and exec: it makes system calls, and nothing else. `no_new_privs` is set only where the kernel requires it, as it
+/// does of every process without `CAP_SYS_ADMIN` (seccomp(2)): set-user-ID programs started by root keep working.
 ///
 /// # Errors
 /// What seccomp(2) says: EBUSY under another supervisor, EINVAL where the kernel is older than 5.0, EPERM or ENOSYS in a container

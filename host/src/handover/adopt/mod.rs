@@ -1,6 +1,6 @@
 //! Adoption: the child's own call of bind(2) is where it gets its port (Linux).
 //!
-//! The child starts with a seccomp filter that tells us of every bind(2), and waits for the answer. Is it the port, then what we keep is
+//! The child starts with a seccomp filter that notifies us of every bind(2), and waits for the answer. Is it the port, then what we keep is
 //! exchanged for the child's socket. Where early clients are to queue it listens already; else it does from then on, so that a server that
 //! connects to its own port first, to see whether it is free, finds it so. The server does not notice the exchange: it goes on to call
 //! listen(2), which now only sets the length of the queue. Where the sockets differ, because the server wants another address or family, or

@@ -23,7 +23,7 @@ pub(crate) struct Listener {
 }
 
 /// The notification that is being answered, in memory that this process shares with its deputy; 0: none. Should it be killed in the
-/// middle of an answer, the kernel would let that thread wait for as long as anyone has the descriptor.
+/// middle of an answer, the kernel would let that thread wait for as long as any process has the descriptor.
 #[derive(Debug)]
 struct Current(*const AtomicU64);
 
@@ -68,7 +68,7 @@ const NONE: Notification = Notification { id: 0, thread: 0, fd: 0, address: 0, l
 /// What the thread hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The kernel does the call, as if nobody had been asked.
+    /// The kernel does the call, as if there were no filter.
     Continue,
     /// It is done.
     Done,
@@ -140,8 +140,8 @@ impl Listener {
         }
     }
 
-    /// Whether the kernel can do all that is needed. A notification that nobody ever got is unknown to one that can, and the request
-    /// to one that cannot.
+    /// Whether the kernel can do all that is needed. To a kernel that can, a notification that was never received is unknown; to one that
+    /// cannot, the request is.
     pub(crate) fn can_replace(&self) -> bool {
         let error = self.replace(&NONE, self.fd.as_fd(), true).err();
         error.and_then(|error| Errno::from_io_error(&error)) == Some(Errno::NOENT)

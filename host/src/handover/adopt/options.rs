@@ -15,7 +15,7 @@ use libc::{
 /// What socket(7), tcp(7), ip(7) and ipv6(7) have that matters to a listener and to the connections that inherit from it.
 ///
 /// Not among them: `SO_REUSEADDR` and `SO_REUSEPORT`, which are ours to keep the port with, and `IPV6_V6ONLY`, which cannot change
-/// any more (a socket that differs there is not exchanged). Filters (`SO_ATTACH_FILTER`) cannot be read by anyone.
+/// anymore (a socket that differs there is not exchanged). Filters (`SO_ATTACH_FILTER`) cannot be read by any process.
 const OPTIONS: [(c_int, c_int); 32] = [
     (SOL_SOCKET, SO_BUSY_POLL),
     (SOL_SOCKET, SO_INCOMING_CPU),
@@ -70,7 +70,7 @@ pub(crate) fn carry_over(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     }
 }
 
-/// Whether both sockets are in one network namespace, as far as the kernel tells (`SO_NETNS_COOKIE`, Linux 5.14).
+/// Whether both sockets are in one network namespace, as far as the kernel reports (`SO_NETNS_COOKIE`, Linux 5.14).
 pub(crate) fn same_network(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     let cookie = |socket| get::<8>(socket, SOL_SOCKET, SO_NETNS_COOKIE).ok();
     cookie(a) == cookie(b)

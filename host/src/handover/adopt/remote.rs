@@ -95,8 +95,8 @@ pub(crate) fn process_of(thread: u32) -> Result<u32, Errno> {
     status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok()).ok_or(Errno::SRCH)
 }
 
-/// A copy of a descriptor of the process: the same open socket (pidfd_getfd(2), Linux 5.6). Whoever may trace the process may have
-/// it: the same user, and with Yama an ancestor. With it comes what becomes readable when the process ends.
+/// A copy of a descriptor of the process: the same open socket (pidfd_getfd(2), Linux 5.6). Any process that may trace that
+/// one may have it: one of the same user, and with Yama an ancestor. With it comes what becomes readable when the process ends.
 ///
 /// # Errors
 /// What the system says; EBADF: there is no such descriptor.
@@ -112,7 +112,7 @@ pub(crate) fn socket(pid: u32, fd: RawFd) -> Result<(OwnedFd, Socket), Errno> {
 pub(crate) struct Descriptor {
     /// Whether it closes on exec.
     pub(crate) cloexec: bool,
-    /// Whether its socket can be exchanged for another without anyone noticing: no other descriptor is the same socket, and no epoll
+    /// Whether its socket can be exchanged for another without any process noticing: no other descriptor is the same socket, and no epoll
     /// set watches it. An epoll set watches what a descriptor stood for when it was added (epoll(7)).
     pub(crate) exchangeable: bool,
 }

@@ -25,7 +25,7 @@ enum Key {
     /// `SO_REUSEPORT`: only for sockets of one user, and few programs set it. It fits beside listeners, too. But the kernel
     /// remembers it for the port (`fastreuseport`, net/ipv4/inet_connection_sock.c) until a socket without it binds or listens.
     ReusePort,
-    /// `SO_REUSEADDR`: for sockets of whoever, while none of them listens.
+    /// `SO_REUSEADDR`: for sockets of any user, while none of them listens.
     ReuseAddress,
 }
 
@@ -83,7 +83,7 @@ impl GuardedPort {
     /// Binds a socket to the address, and listens on it. It then keeps the port together with the others; those that it covers are
     /// closed.
     ///
-    /// While it joins, the others keep everyone else out, but for who has the same [`Key`] at that very instant.
+    /// While it joins, the others keep all further sockets out, except those that have the same [`Key`] at that very instant.
     ///
     /// # Errors
     /// What bind(2) and listen(2) say; then everything is as it was, the socket unbound.
@@ -150,7 +150,7 @@ impl GuardedPort {
     }
 
     /// Closes some of the sockets. A rival's bind looks at one socket after the other: so that it meets one that keeps it out whichever
-    /// comes first, those that leave keep everyone out until the kernel has forgotten them.
+    /// comes first, those that leave keep all other sockets out until the kernel has forgotten them.
     fn leave(&mut self, leaves: impl Fn(&GuardSocket) -> bool) {
         self.sockets.iter().filter(|kept| leaves(kept)).for_each(GuardSocket::close_gate);
         self.sockets.retain(|kept| !leaves(kept));
@@ -184,7 +184,7 @@ fn through<T>(
 }
 
 /// The same without the clients of the others: [`Key::ReuseAddress`] fits beside no listener, and a connection that was made in the
-/// instant before its listener had that option fits beside nobody. Should it fail, the others listen again.
+/// instant before its listener had that option fits beside no socket. Should it fail, the others listen again.
 fn alone_with<T>(
     newcomer: &GuardSocket,
     others: &[&GuardSocket],

@@ -37,7 +37,7 @@ impl Server {
         }
     }
 
-    /// The same among all processes: a socket may have been sent to anyone (`SCM_RIGHTS`, unix(7)). That is a long look.
+    /// The same among all processes: a socket may have been sent to any process (`SCM_RIGHTS`, unix(7)). That is a long look.
     pub(crate) fn find(inode: u64) -> Option<Self> {
         let me = std::process::id();
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -70,8 +70,8 @@ fn is_socket(link: &Path, inode: u64) -> bool {
     fs::read_link(link).is_ok_and(|target| socket_inode(&target) == Some(inode))
 }
 
-/// Whether the process was started by the other one, directly or through others. Orphans stay in the line, because whoever hands
-/// over is their reaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)).
+/// Whether the process was started by the other one, directly or through others. Orphans stay in the line, because the process
+/// that hands over is their reaper (`PR_SET_CHILD_SUBREAPER`, prctl(2)).
 fn comes_from(mut pid: u32, ancestor: u32) -> bool {
     while pid > 1 && pid != ancestor {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

@@ -20,8 +20,8 @@ const BACKLOG: i32 = 4096;
 const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_micros(250);
 
-/// A socket that keeps a port. Its file description may be a server's as well: both then have the same socket, and whoever
-/// closes it first leaves it to the other.
+/// A socket that keeps a port. Its file description may be a server's as well: both then have the same socket, and the one
+/// that closes it first leaves it to the other.
 #[derive(Debug)]
 pub(crate) struct GuardSocket {
     pub(crate) socket: Socket,
@@ -41,7 +41,7 @@ pub(crate) struct GuardSocket {
     pub(crate) shared: bool,
     /// Whether any process ever had it.
     had_server: bool,
-    /// Since when nobody but us has it.
+    /// Since when no process but ours has it.
     alone_since: Instant,
 }
 
@@ -86,10 +86,10 @@ impl GuardSocket {
 
     /// Takes clients in from now on. They queue until a server accepts them. A UDP socket does so once it is bound.
     ///
-    /// As long as `SO_REUSEADDR` is off, nobody can join. But what is left of earlier connections would keep us out, as it keeps
-    /// anyone out without that option. Connections that are just being unmade are gone in a moment; for others, and only for them,
-    /// it has to be on while listen(2) is called. A socket that listens keeps everyone out by itself, and its connections inherit
-    /// the option, so that the next server can listen beside their remnants.
+    /// As long as `SO_REUSEADDR` is off, no other socket can join. But what is left of earlier connections would keep us out, as it
+    /// keeps out every socket without that option. Connections that are just being unmade are gone in a moment; for others, and only
+    /// for them, it has to be on while listen(2) is called. A socket that listens keeps all others out by itself, and its connections
+    /// inherit the option, so that the next server can listen beside their remnants.
     ///
     /// # Errors
     /// What listen(2) says.
@@ -111,7 +111,7 @@ impl GuardSocket {
         }
     }
 
-    /// Takes no clients in any more: those that queue are reset, new ones refused. The port stays bound (shutdown(2) on a listener
+    /// Takes no clients in anymore: those that queue are reset, new ones refused. The port stays bound (shutdown(2) on a listener
     /// whose port was chosen explicitly, net/ipv4/inet_connection_sock.c), and closed to others.
     pub(crate) fn refuse(&self) {
         self.close_gate();
@@ -120,7 +120,7 @@ impl GuardSocket {
         }
     }
 
-    /// Lets nobody else in that has `SO_REUSEADDR`, whether it listens or not.
+    /// Lets in no other socket that has `SO_REUSEADDR`, whether it listens or not.
     pub(crate) fn close_gate(&self) {
         let _ = self.socket.set_reuse_address(false);
     }
@@ -143,10 +143,10 @@ impl GuardSocket {
         self.server.is_some_and(|server| server.has(self.inode) || Server::find_below(self.inode).is_some())
     }
 
-    /// Whether any process but this one has it now. Whoever does is remembered.
+    /// Whether any process but this one has it now. That process is remembered.
     pub(crate) fn is_served(&mut self, now: Instant) -> bool {
         if !self.server.is_some_and(|server| server.has(self.inode)) {
-            // Only if there was one: a socket that was given to nobody cannot be anybody's.
+            // Only if there was one: a socket that was given to no process cannot belong to another one.
             let find = || Server::find_below(self.inode).or_else(|| Server::find(self.inode));
             self.server = self.server.and_then(|_| find());
         }
@@ -164,7 +164,7 @@ impl GuardSocket {
         }
     }
 
-    /// Whether the process has ended that it was given to. Then it need not be watched any more; another may have it still.
+    /// Whether the process has ended that it was given to. Then it need not be watched anymore; another may have it still.
     pub(crate) fn server_has_ended(&mut self) -> bool {
         self.process.take_if(|process| is_readable(process.as_fd())).is_some()
     }
@@ -194,7 +194,7 @@ impl GuardSocket {
         self.had_server
     }
 
-    /// For how long nobody but us has had it.
+    /// For how long no process but ours has had it.
     pub(crate) fn alone_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.alone_since)
     }

@@ -112,7 +112,7 @@ fn whoever_cannot_join_changes_nothing() {
     }
     let mut port = keep(&LOOPBACK);
     port.listen_early(&LOOPBACK[..1]).unwrap();
-    // A program of somebody else on an address that is not ours.
+    // Another program on an address that is not ours.
     let foreign = socket(address("127.0.0.3", &port));
     foreign.bind(&address("127.0.0.3", &port).into()).unwrap();
     let wanted = address("0.0.0.0", &port);
