@@ -8,7 +8,7 @@ use super::{Claim, HeldPort, HoldError, claim};
 use crate::model::{HoldKind, Port, Protocol, Reservation};
 use crate::probe::{PortState, ProbeError};
 
-/// Takes sockets while ports are chosen, and sees to it that somebody keeps them.
+/// Takes sockets while ports are chosen, and makes sure that a process keeps them.
 ///
 /// The order of calls: [`claim`](HoldBackend::claim) and [`copy`](HoldBackend::copy) while ports are chosen, then
 /// [`begin`](HoldBackend::begin), all within a transaction of the registry; after it [`commit`](HoldBackend::commit), or

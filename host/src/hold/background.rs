@@ -38,7 +38,7 @@ struct Begun {
 
 impl Background {
     /// Holders have their files in the directory. They are started as this program with these arguments, which has to call
-    /// [`holder_main`](super::holder_main) at once.
+    /// [`holder_main`](super::holder_main) immediately.
     pub fn new<A: Into<OsString>>(
         directory: HoldDirectory,
         program: impl Into<OsString>,
@@ -96,7 +96,7 @@ impl HoldBackend for Background {
         let Some(Begun { birth, child, caller, ports }) = self.begun.take() else { return Ok(()) };
         let child = Guard(Some(child));
         caller.send(&Message::Commit, &[]).and_then(|()| caller.done()).map_err(|error| gave_up(&error))?;
-        // It lives on without us, so nobody waits for its end.
+        // It lives on without us, so nothing waits for its end.
         drop(child.keep());
         birth.succeed();
         self.moving.finish(&ports);

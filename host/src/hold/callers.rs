@@ -1,4 +1,5 @@
-//! Who talks to a holder: several at a time, each about one thing, and none for long, so that no caller keeps it from anything else.
+//! The processes that talk to a holder: several at a time, each about one thing, and none for long, so that no caller keeps it from
+//! anything else.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +12,7 @@ use super::HeldPort;
 use super::channel::{Channel, Message, PATIENCE};
 use crate::model::{Port, Protocol};
 
-/// How many are listened to at a time. With one more the first of them has to go: who means something says it immediately.
+/// How many are listened to at a time. With one more the first of them has to go: a caller that wants something says so immediately.
 const MOST: usize = 32;
 
 /// The callers, in the order of their calls.
@@ -28,7 +29,7 @@ struct Caller {
     answers: Option<VecDeque<Answer>>,
 }
 
-/// What a caller is told.
+/// An answer to a caller.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// Here are the sockets of the port.

@@ -20,7 +20,7 @@ use socket2::Socket;
 use super::{HeldPort, HeldSocket};
 use crate::model::{HoldId, HoldKind, Port, ProcessId, Protocol};
 
-/// How long either side waits for the other. A holder does nothing else, so it answers at once.
+/// How long either side waits for the other. A holder does nothing else, so it answers immediately.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest message: a request that names all ports.
@@ -60,7 +60,7 @@ pub(super) struct Begin {
 /// When a hold ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Until {
-    /// Only when it is told to.
+    /// Only when it is released.
     Released,
     /// At this time of `CLOCK_BOOTTIME`.
     SinceBoot(Duration),
@@ -93,7 +93,7 @@ impl Channel {
         Self(fd)
     }
 
-    /// Calls the holder that listens at the path. Nobody else's process will do.
+    /// Calls the holder that listens at the path. A process of another user is refused.
     pub(super) fn call(path: &Path) -> io::Result<Self> {
         let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         at_address(path, |address| connect(&socket, address))?;
@@ -116,7 +116,8 @@ impl Channel {
         Ok(self)
     }
 
-    /// Whoever reaches the socket's directory should be the same user anyway; the kernel knows for certain (`SO_PEERCRED`, unix(7)).
+    /// Any process that reaches the socket's directory should be the same user's anyway; the kernel knows for certain (`SO_PEERCRED`,
+    /// unix(7)).
     fn refuse_strangers(&self) -> io::Result<()> {
         if peer_user(&self.0)? == rustix::process::geteuid().as_raw() {
             return Ok(());

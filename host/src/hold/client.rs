@@ -16,7 +16,7 @@ use crate::os::{self, Liveness};
 type What = (Protocol, Port);
 
 /// Takes the sockets of these ports from their holder, which forgets them, and ends if they were its last. There is no moment in
-/// which nobody has them.
+/// which no process has them.
 ///
 /// # Errors
 /// [`HoldError`]: the holder is a program that holds for itself, is gone, or does not answer.

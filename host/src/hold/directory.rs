@@ -113,7 +113,7 @@ impl HoldDirectory {
         Ok(Lock::on_new_file(&self.file(id), &write(reservations))?)
     }
 
-    /// Puts another content in the place of the file's own. The lock that comes back is the new file's; whoever looks sees one of
+    /// Puts another content in the place of the file's own. The lock that comes back is the new file's; a reader sees one of
     /// the two, locked.
     #[cfg(target_os = "linux")]
     pub(super) fn rewrite(&self, id: HoldId, reservations: &[Reservation]) -> Result<Lock, PathError> {

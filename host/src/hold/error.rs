@@ -22,7 +22,7 @@ pub enum HoldError {
     /// The hold file or the control socket cannot be made or read.
     #[error(transparent)]
     File(#[from] PathError),
-    /// The holder does not answer, and it is not certain enough who it is to end it.
+    /// The holder does not answer, and it is not certain enough which process it is to end it.
     #[error(
         "the holder of port {port}, process {pid}, does not answer ({why}). Look at it with `ps -fp {pid}`; when it is \
          portkeeper's, `kill {pid}` ends it, and with it all of its holds"

@@ -32,9 +32,9 @@ pub enum End {
     TimeOver,
     /// The process that it was to hold for has ended.
     ProcessEnded,
-    /// It was told to by this signal.
+    /// It received this signal.
     Signal(i32),
-    /// Its hold file is gone, so nobody can find it any more.
+    /// Its hold file is gone, so no process can find it anymore.
     FileGone,
 }
 
@@ -95,7 +95,7 @@ impl Holder {
     pub fn serve(mut self) -> io::Result<End> {
         loop {
             match self.next_event()? {
-                // A caller who makes no sense, or hangs up, harms no other caller.
+                // A caller that makes no sense, or hangs up, harms no other caller.
                 Event::Call => drop(self.callers.take(&self.control)),
                 Event::Caller(index) => {
                     if let Some(message) = self.callers.question(index) {
@@ -220,7 +220,7 @@ fn pipe_of(signal: i32) -> io::Result<(i32, UnixStream)> {
 fn alarm(end: Duration) -> io::Result<OwnedFd> {
     let clock = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?;
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // Zero would mean never; a time long past rings at once.
+    // Zero would mean never; a time long past fires immediately.
     let end = end.max(Duration::from_nanos(1)).try_into().unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
     timerfd_settime(&clock, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval: never, it_value: end })?;
     Ok(clock)
@@ -231,7 +231,7 @@ fn descriptor_of(process: &ProcessId) -> io::Result<OwnedFd> {
     let ended = || io::Error::other(format!("process {} has ended", process.pid));
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).ok_or_else(ended)?;
     let descriptor = pidfd_open(pid, PidfdFlags::empty())?;
-    // Opened first, looked at afterwards: the descriptor is that of the process that was looked at.
+    // Opened first, looked at afterward: the descriptor is that of the process that was looked at.
     match os::liveness(process) {
         Liveness::Ended => Err(ended()),
         Liveness::Alive | Liveness::Unknown => Ok(descriptor),

@@ -1,4 +1,4 @@
-//! A holder's first moments: its own program, started by a caller who may die at any time.
+//! A holder's first moments: its own program, started by a caller that may die at any time.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +15,7 @@ use crate::fs::{Lock, describe};
 
 /// Turns this process into a holder, and returns when the hold is over.
 ///
-/// Its standard input is the conversation with whoever started it; everything else that it may have been given is closed. It must
+/// Its standard input is the channel to the process that started it; everything else that it may have been given is closed. It must
 /// have no threads and no open files of its own yet.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ impl HoldBackend for InProcess {
         Err(HoldError::InProcess { port: reservation.port, pid })
     }
 
-    /// Where the platform tells nothing of our own process, the sockets are kept all the same.
+    /// Where the platform reports nothing about our own process, the sockets are kept all the same.
     fn begin(&self, reservations: &mut [Reservation]) -> Result<(), HoldError> {
         let ports = self.claims.take(reservations);
         let holder = os::process_id(std::process::id())?;

@@ -1,11 +1,11 @@
 //! Keeps ports with sockets, so that the kernel itself enforces a reservation.
 //!
-//! [`claim`] takes a port: sockets that are bound on all of its addresses, and never listen. Who has them is the holder: a small
+//! [`claim`] takes a port: sockets that are bound on all of its addresses, and never listen. What has them is the holder: a small
 //! process of its own ([`Background`]), a command in the foreground ([`Foreground`]), or the program that reserved the port
 //! ([`InProcess`]). Sockets are never closed and bound again on their way from one to the other; they are handed over
-//! (`SCM_RIGHTS`, unix(7)), so there is no moment in which nobody has them.
+//! (`SCM_RIGHTS`, unix(7)), so there is no moment in which no process has them.
 //!
-//! Holders that others shall find have a [hold file](HoldDirectory) and a control socket, by which they are asked to share
+//! Holders that other processes need to find have a [hold file](HoldDirectory) and a control socket, by which they are asked to share
 //! ([`take_over`]) and to let go ([`forget`]).
 //!
 //! Holders of their own are Linux's. Elsewhere a program still holds ports for itself, exclusively.

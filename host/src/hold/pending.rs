@@ -64,7 +64,7 @@ impl Drop for PendingHold {
 }
 
 /// A name stays provisional in the registry until its files are written. The hold file is read when the registry is lost, and then
-/// nobody would confirm it.
+/// nothing would confirm it.
 fn settled(mut reservation: Reservation) -> Reservation {
     if let Lease::Named(name) = &mut reservation.lease {
         name.provisional = false;

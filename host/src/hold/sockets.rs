@@ -29,7 +29,7 @@ pub struct HeldPort {
     pub sockets: Vec<HeldSocket>,
 }
 
-/// One of the sockets: bound, not listening, closed on exec. On `::` it leaves IPv4 to its neighbour on `0.0.0.0`.
+/// One of the sockets: bound, not listening, closed on exec. On `::` it leaves IPv4 to the socket on `0.0.0.0`.
 #[derive(Debug)]
 pub struct HeldSocket {
     /// What it is bound to.
@@ -43,7 +43,7 @@ pub struct HeldSocket {
 pub enum Claim {
     /// It is held.
     Held(HeldPort),
-    /// Somebody has it, or old connections still fade away ([`PortState::Lingering`]). Never [`PortState::Free`].
+    /// It is in use, or old connections still linger ([`PortState::Lingering`]). Never [`PortState::Free`].
     NotHeld(PortState),
 }
 
@@ -62,7 +62,7 @@ pub fn claim(
     let addresses = held_addresses(addresses);
     let failed = |source| ProbeError::Failed { protocol, port, address: addresses[0], source };
     let held = match bind_all(protocol, port, &addresses, Sharing::Nothing)? {
-        // Behind a forwarding rule the port binds without complaint, and is somebody's all the same.
+        // Behind a forwarding rule the port binds without complaint, and is in use all the same.
         Some(_) if protocol == Protocol::Tcp && is_answered(port, &addresses)? => {
             return Ok(Claim::NotHeld(PortState::Taken));
         }
@@ -73,7 +73,7 @@ pub fn claim(
                 None => return Ok(Claim::NotHeld(PortState::Taken)),
             },
             PortState::Lingering => return Ok(Claim::NotHeld(PortState::Lingering)),
-            // Free by now; whoever was there has just shown interest, and there are other ports.
+            // Free by now; but a process has just used it, and there are other ports.
             PortState::Taken | PortState::Free => return Ok(Claim::NotHeld(PortState::Taken)),
         },
     };
@@ -91,7 +91,7 @@ impl HeldPort {
         self.set_gate(true)
     }
 
-    /// Lets nobody bind any more, and nobody listen who has bound before. Who listens already is unaffected.
+    /// Lets no other socket bind anymore, and none that is already bound listen. Sockets that already listen are unaffected.
     ///
     /// # Errors
     /// What the system says.
@@ -122,7 +122,7 @@ impl HeldPort {
     /// Makes listeners of the sockets themselves, as a server does that sets `SO_REUSEADDR`. Should they ever stop listening, the
     /// gate has to be closed.
     ///
-    /// The option is set after the call, when it opens no gate any more: a listener has the port for itself. Connections inherit it, and
+    /// The option is set after the call, when it opens no gate anymore: a listener has the port for itself. Connections inherit it, and
     /// without it what is left of them would keep the next server away (TIME_WAIT). Beside such remnants it is set before.
     ///
     /// # Errors
@@ -193,8 +193,8 @@ fn bind_all(
     Ok(Some(sockets))
 }
 
-/// Remnants of connections let only those bind who set `SO_REUSEADDR`, and so anyone else who sets it. Once the gate is closed
-/// nobody can join, so whoever slipped in before is there to be seen.
+/// Remnants of connections let only sockets with `SO_REUSEADDR` bind, and so any other socket with it. Once the gate is closed, no
+/// socket can join, so one that slipped in before is there to be seen.
 #[cfg(target_os = "linux")]
 fn beside_remnants(kind: HoldKind, port: Port, addresses: &[IpAddr]) -> Result<Option<HeldPort>, ProbeError> {
     use std::os::fd::AsFd;
@@ -212,7 +212,7 @@ fn beside_remnants(kind: HoldKind, port: Port, addresses: &[IpAddr]) -> Result<O
     Ok(alone.then_some(held))
 }
 
-/// What lingers elsewhere keeps everyone but its own server away, so nothing is held.
+/// What lingers elsewhere keeps every program but its own server away, so nothing is held.
 #[cfg(not(target_os = "linux"))]
 fn beside_remnants(_: HoldKind, _: Port, _: &[IpAddr]) -> Result<Option<HeldPort>, ProbeError> {
     Ok(None)
