@@ -9,7 +9,7 @@ use crate::who::{Ownership, ProcessInfo};
 const OFFERED: usize = 3;
 
 impl Explanation {
-    /// What helps someone who asked for the port and did not get it: the [`advice`](Self::advice), as far as it is theirs to follow. What
+    /// What helps a user who asked for the port and did not get it: the [`advice`](Self::advice), as far as it is theirs to follow. What
     /// belongs to another project is not theirs to end.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -28,7 +28,7 @@ impl Explanation {
         self.holder().map(|seat| format!("to end it: {}", seat.way_out(self.port)))
     }
 
-    /// What to do for someone who wants the port, in a line.
+    /// What a user who wants the port can do, in a line.
     #[must_use]
     pub fn advice(&self) -> String {
         let port = self.port;

@@ -1,4 +1,4 @@
-//! A reservation of the port, as someone in a directory sees it.
+//! A reservation of the port, as a user in a directory sees it.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub struct Claim {
     pub whose: Whose,
 }
 
-/// Whose a reservation is, for someone in a directory.
+/// Whose a reservation is, for a user in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Whose {
@@ -39,7 +39,7 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Whose the reservation is for someone in the directory that `reach` starts from.
+    /// Whose the reservation is for a user in the directory that `reach` starts from.
     #[must_use]
     pub fn of(reservation: &Reservation, reach: &Reach) -> Self {
         match reservation.name().and_then(|name| name.project.as_ref()) {
@@ -50,7 +50,7 @@ impl Whose {
     }
 }
 
-/// The command line that starts a server on the reservation's port, for someone whose it is.
+/// The command line that starts a server on the reservation's port, for a user whose it is.
 #[must_use]
 pub fn run_line(reservation: &Reservation, whose: &Whose) -> String {
     let udp = if reservation.protocol == Protocol::Udp { " --protocol udp" } else { "" };

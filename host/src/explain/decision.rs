@@ -44,7 +44,7 @@ pub enum Occupant {
 /// Whose the reservation of a port is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimOf {
-    /// Nobody's.
+    /// There is no reservation.
     None,
     /// This project's.
     Project,
@@ -69,7 +69,7 @@ pub enum Decision {
     StopContainer,
     /// The service manager stops it.
     StopService,
-    /// Only whoever runs it can tell.
+    /// Only the user who runs it knows how.
     StopByHand,
     /// Nothing from here: it is in another pid namespace.
     LookFromOutside,

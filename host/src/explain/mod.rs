@@ -37,7 +37,7 @@ pub struct Explanation {
     pub connections: usize,
     /// How many closed connections are left (TIME_WAIT, or closing without a process).
     pub remnants: usize,
-    /// Whether it cannot be bound or answers although no socket is to be seen: a firewall forwards it, or who has it is hidden.
+    /// Whether it cannot be bound or answers although no socket is to be seen: a firewall forwards it, or what has it is hidden.
     pub unseen: bool,
     /// The protocols whose sockets are unknown, because the kernel's tables cannot be read.
     pub unread: Vec<Protocol>,
@@ -53,7 +53,7 @@ pub struct Explanation {
     asked: Option<Protocol>,
 }
 
-/// A socket on the port, and who is behind it.
+/// A socket on the port, and what is behind it.
 #[derive(Debug, Clone)]
 pub struct Seat {
     /// The socket.
@@ -90,7 +90,7 @@ impl KernelSettings {
     }
 }
 
-/// Looks at everything that can matter about the port, for someone in `directory`.
+/// Looks at everything that can matter about the port, for a user in `directory`.
 #[must_use]
 pub fn explain(port: Port, reservations: &[Reservation], machine: &Machine, directory: &Path) -> Explanation {
     let reach = Reach::of(directory);
@@ -189,7 +189,7 @@ impl Seat {
         Self { process, ownership, whose: claim.map(|claim| claim.whose.clone()), decision, socket }
     }
 
-    /// Whether only portkeeper has the socket. It is in nobody's way: what is there beside it is what has the port.
+    /// Whether only portkeeper has the socket. It is in no server's way: what is there beside it is what has the port.
     #[must_use]
     pub fn is_guard(&self) -> bool {
         self.process.as_ref().is_some_and(|process| process.keeper)
@@ -215,7 +215,7 @@ fn occupant(socket: &OnPort, process: Option<&ProcessInfo>, claim: Option<&Claim
 
 fn works_in(process: &ProcessInfo, directory: &Path) -> bool {
     let Some(theirs) = &process.directory else { return false };
-    // Everything is below the root, which is nobody's project.
+    // Everything is below the root, which is no project.
     let below = directory.parent().is_some() && theirs.starts_with(directory);
     below || (process.project.is_some() && process.project == project_directory(directory))
 }

@@ -82,7 +82,7 @@ impl Explanation {
         if udp_is_claimed && (!has(Protocol::Tcp) || only_udp_is_lost()) { Protocol::Udp } else { Protocol::Tcp }
     }
 
-    /// The reservation that counts: the one that whoever has the port is in the way of, else any.
+    /// The reservation that counts: the one that the port's holder is in the way of, else any.
     #[must_use]
     pub fn claim(&self) -> Option<&Claim> {
         let mut claims = self.live_claims(self.protocol());
@@ -105,7 +105,7 @@ impl Explanation {
         tcp.is_some() && tcp == udp && has_socket(Protocol::Tcp) == has_socket(Protocol::Udp)
     }
 
-    /// The socket that matters most to someone who wants the port: a listener before what is only bound, and of those a
+    /// The socket that matters most to a user who wants the port: a listener before what is only bound, and of those a
     /// stranger's.
     #[must_use]
     pub fn holder(&self) -> Option<&Seat> {
@@ -114,7 +114,7 @@ impl Explanation {
         seats.min_by_key(|seat| (seat.is_guard(), seat.socket.state, seat.ownership != Some(Ownership::Stranger)))
     }
 
-    /// How it stands, in a line, for someone in the directory.
+    /// How it stands, in a line, for a user in the directory.
     #[must_use]
     pub fn summary(&self, directory: &Path) -> String {
         let port = match self.protocol() {
