@@ -9,7 +9,7 @@ use crate::registry::reserved;
 use crate::reserve::{Granted, give_back, ports};
 
 impl Context {
-    /// Says what became of the answer that tells of these ports. If it could not be written, no one learned of them, and what is new is
+    /// Reports what became of the answer that names these ports. If it could not be written, no caller has seen them, and what is new is
     /// given back; but not what is written into a file.
     pub(crate) fn answered(
         &self,

@@ -53,7 +53,7 @@ impl Context {
         })
     }
 
-    /// How long to wait for a lock, and whom to tell.
+    /// How long to wait for a lock, and how a long wait is announced.
     pub(crate) fn patience(&self) -> LockOptions<'static> {
         LockOptions { timeout: self.globals.lock_timeout, announce: &ANNOUNCE }
     }
@@ -98,7 +98,7 @@ impl Context {
         Ok(found.load()?)
     }
 
-    /// Tells what the registry had to say.
+    /// Reports what the registry noticed.
     pub(crate) fn tell_notices(&self, notices: &[Notice]) {
         for notice in notices {
             match notice {

@@ -16,7 +16,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| format!("`{text}` is negative"))
 }
 
-/// A duration in which somebody can use a port. A grace can be zero: the port may be listened on by then.
+/// A duration in which a port can be used. A grace can be zero: the port may be listened on by then.
 pub(crate) fn time_to_live(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("duration must be greater than zero, for example 10m".to_owned()),

@@ -76,7 +76,7 @@ impl Context {
         Err(CommandError::usage("on this system portkeeper has no holders yet: holds work on Linux"))
     }
 
-    /// Tells that a name has its port for one protocol less.
+    /// Reports that a name has its port for one protocol less.
     pub(crate) fn tell_narrowed(&self, granted: &Granted) {
         let Some(old) = granted.narrowed_from() else { return };
         let Reservation { port, protocol, .. } = granted.reservation;
@@ -84,7 +84,7 @@ impl Context {
         self.printer.note(format_args!("{name} has {port} for {protocol} now, and no longer for {old}"));
     }
 
-    /// Tells what holds the ports now, and what to do next.
+    /// Reports what holds the ports now, and what to do next.
     pub(crate) fn tell_holds(&self, granted: &[Granted]) {
         // A port for both protocols is named once.
         let mut firsts: Vec<&Granted> = Vec::new();

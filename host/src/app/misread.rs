@@ -66,7 +66,7 @@ fn unknown_command(error: &clap::Error, commands: &[String]) -> Option<CommandEr
             "`portkeeper explain {word}` says who has it, `portkeeper port --port {word}` reserves it"
         )));
     }
-    // The parser knows what is spelt alike, but does not say it after `help`.
+    // The parser knows what is spelled alike, but does not say it after `help`.
     let alike = || closest(word, commands.iter().map(String::as_str));
     let meant = known.or_else(|| alike().filter(|_| error.get(ContextKind::SuggestedSubcommand).is_none()))?;
     Some(CommandError::usage(format_args!("there is no command `{word}`")).hint(format_args!("portkeeper {meant}")))

@@ -106,7 +106,7 @@ fn no_project(directory: &Path) -> CommandError {
 }
 
 impl Context {
-    /// Tells which config is used, unless it is the one of the directory that the command runs in.
+    /// Reports which config is used, unless it is the one of the directory that the command runs in.
     pub(crate) fn tell_config(&self, config: &Path, here: &Path) {
         if config.parent() != Some(here) {
             self.printer.note(format_args!("using {}", seen_from(config, here)));

@@ -15,7 +15,7 @@ use crate::trust::Trust;
 /// What a prepare is surrounded by: the environment, the plugins, and what the user trusts.
 pub(crate) struct PrepareEnv {
     host: Host,
-    /// Never dropped: the process ends with it, and gives all of its memory back at once.
+    /// Never dropped: the process ends with it, and gives all of its memory back in one step.
     engine: ManuallyDrop<Engine>,
     settings: Settings,
     trust: Trust,

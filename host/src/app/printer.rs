@@ -138,7 +138,7 @@ fn write_all(bytes: &[u8]) -> io::Result<()> {
     read_enough(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
-/// Whoever reads has read enough: `portkeeper status | head -1`.
+/// The reader has read enough: `portkeeper status | head -1`.
 fn read_enough(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -146,7 +146,7 @@ fn read_enough(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// There is nobody to tell when stderr is closed.
+/// When stderr is closed, there is nowhere to report it.
 fn to_stderr(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::scan;
 
-/// Whoever has to wait longer than this wants to know why.
+/// A user who has to wait longer than this wants to know why.
 const QUIET: Duration = Duration::from_millis(250);
 
 /// A bar on stderr, if that is a terminal. It goes away when it is dropped.

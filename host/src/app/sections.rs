@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::document::harmless_line;
 
-/// The longest line, in characters. Command lines can be of any length, and only their beginning tells something. What to do is never cut.
+/// The longest line, in characters. Command lines can be of any length, and only their beginning is informative. What to do is never cut.
 const LONGEST: usize = 160;
 
 /// A first line, lines with a word before each, headings between them, and a last line.

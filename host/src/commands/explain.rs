@@ -107,7 +107,7 @@ fn text(explained: &Explanation, directory: &Path) -> Sections {
     if let Some(first) = kernel.privileged_below {
         text.line("kernel", format!("ports below {first} are for root"));
     }
-    // Whoever has reserved the port has chosen it, and the ephemeral range has been told of.
+    // A reserved port was chosen on purpose, and the ephemeral range was reported above.
     let policy =
         explained.policy.filter(|reason| explained.claim().is_none() && !matches!(reason, Reason::Ephemeral(_)));
     text.optional_line("policy", policy.map(|reason| format!("not a port to hand out: {reason}")).unwrap_or_default());

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::hold::holder_main;
 
-/// There is nobody to tell of a failure: whoever started the holder sees it hang up.
+/// A failure cannot be reported: the process that started the holder sees it hang up.
 pub(crate) fn run() -> ExitCode {
     if holder_main().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

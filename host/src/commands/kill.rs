@@ -104,7 +104,7 @@ const REBIRTH: Duration = Duration::from_secs(1);
 /// that lives: the `run` of a server that was ended looks like another program then.
 const CONFIRMED: Duration = Duration::from_millis(300);
 
-/// How long a process may take that is ending. It has no program any more, and its sockets a little longer.
+/// How long a process may take that is ending. It has no program anymore, and its sockets a little longer.
 const ENDING: Duration = Duration::from_secs(5);
 
 /// What was asked for, and what has ended.

@@ -108,7 +108,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// What the arguments mean for someone in a directory.
+/// What the arguments mean in a directory.
 struct Selected<'a> {
     args: &'a ReleaseArgs,
     targets: Vec<Wanted<'a>>,
@@ -158,7 +158,7 @@ pub(crate) fn run(context: &Context, args: &ReleaseArgs) -> CommandResult {
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Asks whether really everything is to go, if there is anything, and someone to ask.
+/// Asks whether everything is really to be released, if there is anything, and a user at a terminal to ask.
 fn is_confirmed(
     context: &Context,
     args: &ReleaseArgs,

@@ -80,7 +80,7 @@ fn answer(context: &Context, args: &ReserveArgs, granted: &[Granted]) -> std::io
 #[cfg(target_os = "linux")]
 const INTERRUPTED: u8 = 130;
 
-/// Reserves what the arguments ask for, and tells on stderr what the user should know of it.
+/// Reserves what the arguments ask for, and reports on stderr what the user should know of it.
 pub(super) fn select(
     context: &Context,
     names: &NameArgs,
@@ -133,7 +133,7 @@ pub(super) fn grant(
     Ok(outcome.granted)
 }
 
-/// Tells who uses the very ports that were asked for, on other addresses.
+/// Reports what uses the very ports that were asked for, on other addresses.
 pub(super) fn tell_users(context: &Context, granted: &[Granted]) {
     for granted in granted {
         if let Some(occupied) = other_user(granted) {
@@ -205,7 +205,7 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
     };
     context.printer.note("holding until this command is interrupted, or the port is released");
     let end = holder.serve();
-    // What was taken over belongs to whoever took it.
+    // What another process took over belongs to that process.
     let ours = |other: &Reservation| {
         let same = |granted: &Granted| granted.reservation.id == other.id && granted.reservation.hold == other.hold;
         other.name().is_none() && granted.iter().any(same)

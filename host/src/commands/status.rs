@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, args: &StatusArgs) -> CommandResult {
     let store = context.store()?;
     let (snapshot, machine) = (store.snapshot()?, context.machine(&store)?);
     context.tell_notices(snapshot.notices());
-    // What only holders know of any more is listed, too.
+    // What only holders still know of is listed, too.
     let mut snapshot = Transaction::dry_run(snapshot);
     let unclear = recover(&mut snapshot, &machine)?.unclear();
     context.tell_notices(&unclear.collect::<Vec<_>>());

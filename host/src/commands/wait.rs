@@ -171,8 +171,8 @@ fn target(context: &Context, word: &str, state: State, timeout: Option<Duration>
     }
 }
 
-/// Whether what listens there is what the port was reserved for; else the text says who it is. The registry is read anew every
-/// time, because whoever starts the server may be about to reserve the port.
+/// Whether what listens there is what the port was reserved for; else the text says what it is. The registry is read anew every
+/// time, because the process that starts the server may be about to reserve the port.
 fn is_owned(context: &Context, target: &Target) -> Result<(), String> {
     let store = context.store().map_err(|error| error.to_string())?;
     let (machine, snapshot) = (

@@ -273,7 +273,7 @@ pub(crate) struct Released<'a> {
     pub(crate) released: Vec<EndedReservation<'a>>,
 }
 
-/// Who uses the port of a reservation, seen from here.
+/// What uses the port of a reservation, seen from here.
 fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Place) -> Vec<OccupiedView<'a>> {
     let view = |each: &'a Occupied| OccupiedView {
         address: each.address,
@@ -286,7 +286,7 @@ fn occupied<'a>(occupied: &'a [Occupied], reservation: &Reservation, here: &Plac
     occupied.iter().map(view).collect()
 }
 
-/// Who uses the port of a reservation and is not known to be the very server that it is for: that one needs no word, unless the port is
+/// What uses the port of a reservation and is not known to be the very server that it is for: that one needs no note, unless the port is
 /// only now reserved.
 pub(crate) fn other_user(granted: &Granted) -> Option<&Occupied> {
     let Granted { reservation, occupied_by, existed, .. } = granted;
@@ -296,7 +296,7 @@ pub(crate) fn other_user(granted: &Granted) -> Option<&Occupied> {
 }
 
 impl OccupiedView<'_> {
-    /// Whether it is proven to be someone else.
+    /// Whether it provably does not belong to the reservation.
     pub(crate) fn is_stranger(&self) -> bool {
         self.ownership == Ownership::Stranger
     }

@@ -72,7 +72,7 @@ impl HeldNow {
 }
 
 impl<'a> Ports<'a> {
-    /// The ports that the options ask for: held by somebody else of this user's, named, or new.
+    /// The ports that the options ask for: held by another process of this user, named, or new.
     pub(super) fn of_selection(
         context: &Context,
         store: &'a FileStore<'static>,
@@ -246,7 +246,7 @@ impl<'a> Ports<'a> {
         })
     }
 
-    /// Changes the reservations, and removes those that are not to stay. Who was released meanwhile stays so.
+    /// Changes the reservations, and removes those that are not to stay. What was released meanwhile stays released.
     fn change(&mut self, mut change: impl FnMut(&mut Reservation) -> bool) -> Result<(), RegistryError> {
         let ports = &mut self.ports;
         self.store.transaction(|transaction| {
@@ -324,7 +324,7 @@ fn new(
     machine: Machine,
     mut requests: Vec<Request>,
 ) -> Result<Vec<HeldNow>, CommandError> {
-    // Ours until the command exists. Where the platform tells nothing of our own process, a grace has to do.
+    // Ours until the command exists. Where the platform reports nothing about our own process, a grace has to do.
     let lease = os::process_id(std::process::id())?.map_or(Lease::Grace { length: GRACE }, Lease::Process);
     for request in &mut requests {
         request.lease = lease.clone();

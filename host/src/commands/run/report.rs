@@ -1,4 +1,4 @@
-//! What a run tells: one line for each port on stderr, or a file for programs.
+//! What a run reports: one line for each port on stderr, or a file for programs.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -18,7 +18,7 @@ use crate::os::inspect;
 const RIVAL: &str = "until the server listens, any program that sets SO_REUSEADDR can take the port; one that does not set it cannot, \
                      the server included";
 
-/// Writes down whose the ports are, and tells what happens to them.
+/// Writes down whose the ports are, and reports what happens to them.
 pub(super) struct Reporter<'a, 'b> {
     printer: &'a Printer,
     ports: &'a mut Ports<'b>,
@@ -58,7 +58,7 @@ impl<'a, 'b> Reporter<'a, 'b> {
         }
     }
 
-    /// Who has an address, how they got it, and why it was not by a better way: one line, and only once, because servers come again.
+    /// Which process has an address, how it got it, and why it was not by a better way: one line, and only once, because servers restart.
     fn tell(&mut self, address: &str, method: Method, guarantee: Guarantee, pid: u32, why: Option<&str>) {
         if !self.told.insert((address.to_owned(), method)) {
             return;
