@@ -1,4 +1,4 @@
-//! What the types alone cannot refuse: misspelt fields, and ports that do not go together.
+//! What the types alone cannot refuse: misspelled fields, and ports that do not go together.
 
 use std::collections::HashMap;
 

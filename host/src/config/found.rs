@@ -18,7 +18,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Opens the config that the user names. That is consent: it may be anybody's, see [`Found::stranger`].
+    /// Opens the config that the user names. That is consent: it may be any user's, see [`Found::stranger`].
     ///
     /// # Errors
     /// There is none, it is no file, or the system refused.

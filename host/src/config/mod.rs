@@ -40,7 +40,7 @@ use error::Fault;
 use fields::Document;
 use source::Source;
 
-/// A config that is free of errors as far as its own text tells.
+/// A config that is free of errors as far as its own text shows.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The file, as it was named to [`Config::load`].

@@ -51,7 +51,7 @@ impl Owners {
         }
     }
 
-    /// Everyone: for a directory that the user has named.
+    /// All users: for a directory that the user has named.
     #[must_use]
     pub fn everyone() -> Self {
         Self { everywhere: true, ..Self::default() }
@@ -63,7 +63,7 @@ impl Owners {
         uid == 0 || Some(uid) == self.before_sudo || self.own.is_none_or(|own| own == uid)
     }
 
-    /// Whether everyone's configs in the directory are taken.
+    /// Whether every user's configs in the directory are taken.
     #[must_use]
     pub(super) fn trust(&self, directory: &Path) -> bool {
         if self.everywhere || self.directories.is_empty() {

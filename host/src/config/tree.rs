@@ -22,7 +22,7 @@ const WEIGHT: u64 = 64;
 /// it does not limit.
 const MOST_BRACKETS: usize = 10_000;
 
-/// The whole number beyond which not every one can be told from its neighbours (IEEE 754, 53 bits).
+/// The whole number beyond which not every one can be distinguished from its neighbors (IEEE 754, 53 bits).
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Parses the text. The result is an object.

@@ -62,7 +62,7 @@ pub fn registry(store: &FileStore<'_>) -> (Vec<Finding>, Option<Snapshot>) {
     (findings, Some(snapshot))
 }
 
-/// Whether the registry's lock can be had, and who has it if not.
+/// Whether the registry's lock can be had, and which process has it if not.
 #[must_use]
 pub fn lock(store: &FileStore<'_>) -> Finding {
     const ABOUT: &str = "lock";
@@ -164,7 +164,7 @@ fn damaged_copies(path: &Path) -> Vec<PathBuf> {
     copies
 }
 
-/// Whether someone else could read or change it.
+/// Whether another user could read or change it.
 #[cfg(unix)]
 fn open_to_others(about: &'static str, path: &Path) -> Option<Finding> {
     use std::os::unix::fs::PermissionsExt;

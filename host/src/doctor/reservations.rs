@@ -78,7 +78,7 @@ pub fn clock(snapshot: &Snapshot, world: &impl World) -> Finding {
     )
 }
 
-/// Projects that cannot be seen, so that nobody can tell whether their names are needed.
+/// Projects that cannot be seen, so that it is unknown whether their names are needed.
 #[must_use]
 pub fn projects(snapshot: &Snapshot, world: &impl World) -> Finding {
     const ABOUT: &str = "projects";
@@ -102,7 +102,7 @@ pub fn projects(snapshot: &Snapshot, world: &impl World) -> Finding {
     )
 }
 
-/// Whether the kernel shows its tables, without which nobody can be named.
+/// Whether the kernel shows its tables, without which no process can be named.
 #[must_use]
 pub fn tables() -> Finding {
     const ABOUT: &str = "socket tables";

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput, Token};
 
-/// The unchanged lines that are told before and after a change.
+/// The unchanged lines that are shown before and after a change.
 const CONTEXT: u32 = 3;
 
 /// What became of a text. It displays as the hunks of a unified diff with three lines around each change (diff(1), `-u`), without
@@ -47,7 +47,7 @@ impl fmt::Debug for Difference<'_> {
 impl fmt::Display for Difference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changes: Vec<_> = self.diff.hunks().collect();
-        // Changes whose context touches are told as one.
+        // Changes whose context touches are shown as one.
         let mut groups = changes.chunk_by(|one, next| next.before.start - one.before.end <= 2 * CONTEXT);
         groups.try_for_each(|group| self.hunk(f, group))
     }
