@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::directory::Replaced;
 use super::{Directory, PathContext, PathError};
 
-/// Replaces a file's content, durably: whoever looks, even after a power cut, finds the old bytes or the new ones.
+/// Replaces a file's content, durably: a reader, even after a power cut, finds the old bytes or the new ones.
 ///
 /// `mode` are the permission bits of the new file; none keeps owner and bits of the old one, or takes what the umask leaves of 0666. What
 /// makes a program run as another user is never kept. A symbolic link at `path` is replaced, not followed; what is no file is an error.
@@ -62,8 +62,8 @@ impl Staged {
         }
     }
 
-    /// The same, with the bytes in pieces, for whoever holds a lock that lets nobody else write the file. The temporary file always has
-    /// the same name, so what a killed writer left behind is overwritten by the next one.
+    /// The same, with the bytes in pieces, for a caller that holds a lock that lets no other process write the file. The temporary file
+    /// always has the same name, so what a killed writer left behind is overwritten by the next one.
     ///
     /// # Errors
     /// As [`Staged::new`].

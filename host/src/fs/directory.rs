@@ -180,7 +180,7 @@ impl Directory {
     }
 
     /// Makes a private file (0600) with this content in this directory. It must not be there yet, and where the system can, it appears with
-    /// all of its content: who is killed in between leaves nothing.
+    /// all of its content: a process that is killed in between leaves nothing.
     ///
     /// # Errors
     /// What the system reports. Then there is no such file, or another one.

@@ -1,4 +1,4 @@
-//! The lock of a directory that may be anybody's.
+//! The lock of a directory that may be any user's.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -16,10 +16,10 @@ use thiserror::Error;
 
 use super::{FileId, PathContext, PathError, create_private, describe, open_private};
 
-/// After this long without the lock, the user is told who is waited for.
+/// After this long without the lock, the user is shown what is waited for.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// How long to wait for a lock, and whom to tell about it.
+/// How long to wait for a lock, and how a long wait is announced.
 #[derive(Clone, Copy)]
 pub struct LockOptions<'a> {
     /// From the first try until giving up. Zero tries once.
@@ -29,14 +29,14 @@ pub struct LockOptions<'a> {
 }
 
 impl Default for LockOptions<'_> {
-    /// Ten seconds, and nobody to tell.
+    /// Ten seconds, and no announcement.
     fn default() -> Self {
         Self { timeout: Duration::from_secs(10), announce: &|_| () }
     }
 }
 
 impl LockOptions<'_> {
-    /// When the patience of a caller that begins to wait now is over. A clock has an end, and a century is as good as for ever.
+    /// When the patience of a caller that begins to wait now is over. A clock has an end, and a century is as good as forever.
     fn deadline(&self) -> Instant {
         const CENTURY: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
         Instant::now() + self.timeout.min(CENTURY)
@@ -54,7 +54,7 @@ impl fmt::Debug for LockOptions<'_> {
 pub struct Waiting {
     /// The lock file.
     pub path: PathBuf,
-    /// The pid that holds the lock, where the system tells.
+    /// The pid that holds the lock, where the system reports it.
     pub holder: Option<u32>,
 }
 
@@ -71,7 +71,7 @@ pub enum LockError {
     /// Another process kept it for too long.
     #[error("{waiting}, still after {} s: wait longer with --lock-timeout, or end that process", .timeout.as_secs_f64())]
     Timeout {
-        /// Who was waited for.
+        /// What was waited for.
         waiting: Waiting,
         /// How long.
         timeout: Duration,
@@ -117,7 +117,7 @@ impl Lock {
             let left = LockOptions { timeout: deadline.saturating_duration_since(Instant::now()), ..*patience };
             let (file, metadata) = open_private(path)?;
             let lock = Self::acquire_file(file, path, &left).map_err(|error| error.after(patience.timeout))?;
-            // The file may have been removed while we opened it or waited: then others lock another one, and this lock excludes no one.
+            // The file may have been removed while we opened it or waited: then others lock another one, and this lock excludes nothing.
             if is_file_at(&metadata, path).at(path)? {
                 return Ok(lock);
             }
@@ -158,8 +158,8 @@ impl Lock {
     }
 }
 
-/// Waits in a thread, because flock(2) knows no deadline. Whoever gives up leaves the thread behind; should it get the lock
-/// later, it finds nobody to hand it to and lets go.
+/// Waits in a thread, because flock(2) knows no deadline. A caller that gives up leaves the thread behind; should the thread
+/// get the lock later, it finds no receiver and lets go.
 fn wait(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Lock, LockError> {
     let file_id = file.metadata().ok().and_then(|metadata| FileId::of(&metadata));
     let deadline = patience.deadline();
@@ -185,7 +185,7 @@ fn wait(file: File, path: &Path, patience: &LockOptions<'_>) -> Result<Lock, Loc
     }
 }
 
-/// Whether somebody has the lock of the file; none when there is no such file. Nobody is kept from locking by the question.
+/// Whether the lock of the file is held; none when there is no such file. The check keeps no process from locking.
 ///
 /// # Errors
 /// The file cannot be opened.

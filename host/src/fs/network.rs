@@ -8,7 +8,7 @@ use std::path::Path;
 const NETWORK: [u32; 8] =
     [0x6969, 0x517B, 0xFF53_4D42, 0xFE53_4D42, 0x5346_414F, 0x7375_7245, 0x00C3_6400, 0x0102_1997];
 
-/// Whether the file or directory lies on a file system of another machine, as far as the platform tells.
+/// Whether the file or directory lies on a file system of another machine, as far as the platform reports.
 #[must_use]
 #[cfg(target_os = "linux")]
 pub fn is_on_network(path: &Path) -> bool {
@@ -17,7 +17,7 @@ pub fn is_on_network(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|system| NETWORK.contains(&(system.f_type as u32)))
 }
 
-/// Whether the file or directory lies on a file system of another machine, as far as the platform tells.
+/// Whether the file or directory lies on a file system of another machine, as far as the platform reports.
 #[must_use]
 #[cfg(target_os = "macos")]
 pub fn is_on_network(path: &Path) -> bool {
@@ -26,7 +26,7 @@ pub fn is_on_network(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|system| system.f_flags & LOCAL == 0)
 }
 
-/// Whether the file or directory lies on a file system of another machine, as far as the platform tells.
+/// Whether the file or directory lies on a file system of another machine, as far as the platform reports.
 #[must_use]
 #[cfg(windows)]
 pub fn is_on_network(path: &Path) -> bool {

@@ -30,7 +30,7 @@ impl<T> PathContext<T> for io::Result<T> {
     }
 }
 
-/// The system's words without the error number, which tells a person nothing.
+/// The system's words without the error number, which means nothing to a user.
 pub(crate) fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::read::read_sized;
 use super::{PathContext, PathError, directory_of, sync_directory};
 
-/// Makes sure that a directory is there, belongs to the effective user, and is closed to everyone else (0700).
+/// Makes sure that a directory is there, belongs to the effective user, and is closed to all other users (0700).
 ///
 /// # Errors
 /// The directory cannot be made, or it is another user's: writing into it would lock that user out of their own files.

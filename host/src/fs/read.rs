@@ -1,9 +1,10 @@
-//! Reading what may be larger than anybody wants.
+//! Reading what may be larger than the caller wants.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// The file's bytes, from where it stands, and not more than `most` of them: who wants to know whether there are more asks for one more.
+/// The file's bytes, from where it stands, and not more than `most` of them: a caller that wants to know whether there are more asks for
+/// one more.
 ///
 /// # Errors
 /// Whatever the system reports.

@@ -1,4 +1,4 @@
-//! Writing that begins before somebody waits for it.
+//! Writing that begins before a process waits for it.
 
 use std::fs::File;
 
@@ -17,6 +17,6 @@ pub fn begin_writing(file: &File) {
     }
 }
 
-/// Other systems begin when somebody syncs.
+/// Other systems begin when a process syncs.
 #[cfg(not(target_os = "linux"))]
 pub fn begin_writing(_: &File) {}
