@@ -161,7 +161,7 @@ impl World for Reach<'_> {
     fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
         match self.seen {
             None => self.machine.probe(protocol, port, addresses),
-            // Only TCP answers for a port on which nobody listens in a way that can be relied on.
+            // Only TCP answers reliably for a port on which no process listens.
             Some(ports) if protocol == Protocol::Tcp && ports.state(port) == Some(Seen::Closed) => Ok(PortState::Free),
             Some(_) => Ok(PortState::Taken),
         }

@@ -1,11 +1,11 @@
-//! Work on several threads at once.
+//! Work on several threads in parallel.
 
 use std::sync::{Mutex, PoisonError};
 use std::{io, iter, panic, thread};
 
 use crate::os;
 
-/// Does the work on a thread of its own, and waits for nobody.
+/// Does the work on a thread of its own, and does not wait for it.
 ///
 /// # Errors
 /// The system has no thread for us.
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn it_is_done_at_once() {
-        // Nobody passes before all are here.
+        // No thread passes before all are here.
         let barrier = Barrier::new(3);
         let ids = parallel_map(3, 0..3, |_| {
             barrier.wait();
