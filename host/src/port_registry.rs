@@ -158,7 +158,7 @@ impl PortRegistry {
     /// The port of the name: the one that it has, or a new one. It lasts until it is released, or the project's directory is gone; unlike
     /// with [`PortRegistry::reserve`], dropping the answer changes nothing.
     ///
-    /// A name that has a port keeps it, whoever uses it, unless the selection asks for another one.
+    /// A name that has a port keeps it, whichever process uses it, unless the selection asks for another one.
     ///
     /// # Errors
     /// As [`PortRegistry::reserve`].
@@ -195,9 +195,9 @@ impl PortRegistry {
     }
 }
 
-/// Ports that are only picked: nothing is reserved, so somebody else may take them at any time.
+/// Ports that are only picked: nothing is reserved, so another process may take them at any time.
 impl PortRegistry {
-    /// A TCP port for the loopback addresses that nobody has reserved and nobody uses: any of those that are meant.
+    /// A TCP port for the loopback addresses that is neither reserved nor in use: any of those that are meant.
     ///
     /// # Errors
     /// [`GetPortError`]: none of them is free, or the registry or the kernel cannot be asked.
