@@ -26,7 +26,7 @@ pub struct Counts {
 }
 
 impl Loop {
-    /// A client that connects, and closes at once. One that is refused has failed; the server's own end of a connection is not the
+    /// A client that connects, and closes immediately. One that is refused has failed; the server's own end of a connection is not the
     /// port's.
     #[must_use]
     pub fn of_clients(address: SocketAddr) -> Self {

@@ -101,8 +101,8 @@ impl HolderProcess {
         fs::read_link(format!("/proc/{}/{name}", self.pid)).expect("a link")
     }
 
-    /// Its memory that belongs to no file, in KiB (`Anonymous`, proc_pid_smaps(5)). What it shares with nobody (`Private_Dirty`) would be
-    /// a program's own code as well, as long as the linker's file is not yet on the disk.
+    /// Its memory that belongs to no file, in KiB (`Anonymous`, proc_pid_smaps(5)). What it does not share (`Private_Dirty`) would be a
+    /// program's own code as well, as long as the linker's file is not yet on the disk.
     ///
     /// # Panics
     /// When it has ended.

@@ -57,7 +57,7 @@ pub fn refused(output_type: &str) -> Vec<Hostile> {
     ]
 }
 
-/// Plugins that do harm as soon as they are asked who they are.
+/// Plugins that do harm as soon as they are asked to describe themselves.
 #[must_use]
 pub fn harmful_at_once(output_type: &str) -> Vec<Hostile> {
     let plugin = |name, plugin: &WatPlugin, message| Hostile { name, bytes: plugin.component(), message };

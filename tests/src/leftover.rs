@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// Far more than any needs that was told to end.
+/// Far more than any process needs that was asked to end.
 const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// Waits until the processes have ended that have the directory in their environment: those whose parent was killed take an instant to

@@ -1,4 +1,4 @@
-//! The harness: every test gets its own home, registry, ports and processes, so that all of them may run at once.
+//! The harness: every test gets its own home, registry, ports and processes, so that all of them may run in parallel.
 //!
 //! A test reads like a transcript: a [`Sandbox`] runs the real command line, an [`Outcome`] says what came of it and shows all of
 //! it when that was not what the test expected. Nothing waits by sleeping: a [`StandIn`] says when it is ready.

@@ -39,7 +39,7 @@ impl Namespace {
         Some(Self { own, user, keeper: StandIn::start(unshare(own, user, "echo ready && exec cat >/dev/null")) })
     }
 
-    /// Another network namespace, made inside of this one: whoever may do as they like here may do so there, and the two can be
+    /// Another network namespace, made inside of this one: a process that has all rights here has them there, too, and the two can be
     /// joined by a cable.
     #[must_use]
     #[track_caller]
@@ -55,7 +55,7 @@ impl Namespace {
         self.keeper.pid()
     }
 
-    /// Whether its user is root outside of it, too, and so may become anyone.
+    /// Whether its user is root outside of it, too, and so may become any user.
     #[must_use]
     pub fn has_all_users(&self) -> bool {
         !self.user

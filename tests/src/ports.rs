@@ -88,7 +88,7 @@ fn lock(block: u16) -> Option<File> {
     Some(file)
 }
 
-/// Nobody is there, and nothing is left of anybody: what lingers from an earlier test is portkeeper's last choice. (The standard
+/// The port is not in use, and there are no remnants: what lingers from an earlier test is portkeeper's last choice. (The standard
 /// library's listener would not notice: it sets `SO_REUSEADDR`.)
 fn is_free(port: u16) -> bool {
     let bind = |address: IpAddr, kind: Type| {

@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         self.started_by(&["sh", "-c", &script, "sh"])
     }
 
-    /// Runs it so that the modes of files count, as they do for everyone but root.
+    /// Runs it so that the modes of files count, as they do for every user but root.
     #[must_use]
     pub fn without_powers(self) -> Self {
         if rustix::process::geteuid().is_root() {

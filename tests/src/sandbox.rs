@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::{Run, Snapshot, StandIn};
 
-/// The programs that a test runs. Cargo tells only the tests themselves where they are.
+/// The programs that a test runs. Cargo passes their paths only to the tests themselves.
 #[derive(Debug, Clone, Copy)]
 pub struct Programs {
     /// `portkeeper-under-test`.
@@ -217,7 +217,7 @@ impl Sandbox {
         ports
     }
 
-    /// All files of the user: to show that nothing changed. The cache and the temporary directory are nobody's loss.
+    /// All files of the user: to show that nothing changed. The cache and the temporary directory do not matter.
     #[must_use]
     pub fn everything(&self) -> Snapshot {
         Snapshot::of(["home", "state", "data", "config", "work"].map(|directory| self.root().join(directory)))

@@ -58,7 +58,7 @@ impl Server {
         let report = sandbox.work().join("report.json");
         let _ = std::fs::remove_file(&report);
         let mut command = run.command();
-        // A pipe that nobody writes to: what reads it ends with the test. What servers print is nobody's business.
+        // A pipe without a writer: what reads it ends with the test. What servers print does not matter.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("{run}: {error}"));
         Self { child, report, go: sandbox.work().join("go") }

@@ -18,7 +18,7 @@ pub fn skipped(need: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {place}: {why}");
 }
 
-/// Says something that whoever runs the tests should see, past the capture of `cargo test`: what was measured, how often something
+/// Says something that the person who runs the tests should see, past the capture of `cargo test`: what was measured, how often something
 /// was tried.
 #[track_caller]
 pub fn tell(what: impl std::fmt::Display) {

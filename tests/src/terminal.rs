@@ -16,7 +16,7 @@ use crate::Run;
 /// How long a program may take to show something on a machine that is busy with many other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A program on a terminal of its own, and somebody who types and reads. It is killed on drop.
+/// A program on a terminal of its own, and a user who types and reads. It is killed on drop.
 #[derive(Debug)]
 pub struct Terminal {
     child: Child,
@@ -25,7 +25,7 @@ pub struct Terminal {
     reader: Option<JoinHandle<()>>,
 }
 
-/// All that the terminal was sent so far, control sequences and all. What is read at once may end within a character.
+/// All that the terminal was sent so far, control sequences and all. What one read returns may end within a character.
 #[derive(Debug, Default)]
 struct Screen {
     bytes: Mutex<Vec<u8>>,

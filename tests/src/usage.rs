@@ -16,7 +16,7 @@ impl Usage {
     /// The usage so far.
     ///
     /// # Panics
-    /// When the system does not tell.
+    /// When the system does not report it.
     #[must_use]
     pub fn of_children() -> Self {
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();

@@ -50,7 +50,7 @@ fn host_and_sdk_speak_the_same_interface() {
     assert_eq!(interfaces(&root.join("host/wit")), interfaces(&root.join("plugin-sdk/wit")));
 }
 
-/// The interface files of a directory. What tells people about them beside them is each directory's own.
+/// The interface files of a directory. What explains them beside them is each directory's own.
 fn interfaces(directory: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![directory.to_owned()];

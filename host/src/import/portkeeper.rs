@@ -16,7 +16,7 @@ pub struct OldReservation {
     pub host: Host,
     /// The port.
     pub port: Port,
-    /// Whom it was for.
+    /// The owner.
     pub owner: Option<String>,
 }
 

@@ -41,7 +41,7 @@ pub enum InstallError {
     /// The project's lockfile cannot be used.
     #[error(transparent)]
     Lockfile(#[from] LockfileError),
-    /// Somebody else is changing the directory.
+    /// Another process is changing the directory.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// A file or directory cannot be read or written.

@@ -15,12 +15,12 @@ use crate::plugins::{Engine, Examined, PROJECT_DIRECTORY, is_built_in, plugin_fi
 
 pub use error::InstallError;
 
-/// For whom a plugin is installed.
+/// The users that a plugin is installed for.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     /// For the user, in their directory of plugins.
     User(&'a Path),
-    /// For everyone who works on the project with this directory.
+    /// For all who work on the project with this directory.
     Project(&'a Path),
 }
 
@@ -91,7 +91,7 @@ impl Scope<'_> {
     }
 }
 
-/// How those who change the same directory take turns.
+/// How processes that change the same directory take turns.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn<'a> {
     /// The directory for locks, in the user's state.

@@ -48,7 +48,7 @@ impl Plan {
     /// behind are asked as well; what is left then is killed (SIGKILL).
     ///
     /// # Errors
-    /// [`Refusal::Failed`] when a process may not be signalled; those before it have ended.
+    /// [`Refusal::Failed`] when a process may not be signaled; those before it have ended.
     pub fn carry_out(&self, patience: Duration) -> Result<Vec<Ended>, Refusal> {
         self.victims.iter().map(|victim| end(victim, patience)).collect()
     }

@@ -24,7 +24,7 @@ use crate::who::{ProcessInfo, is_keeper};
 /// Why nothing is ended.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// Nobody has the port.
+    /// No process has the port.
     #[error("no process is using {protocol} port {port}")]
     Nobody {
         /// The protocol.
@@ -136,10 +136,10 @@ impl Victim {
     }
 }
 
-/// Who would be ended: what `explain` says of it decides. Without `force` only what is known to be the asker's.
+/// Decides which processes to end, from the explanation. Without `force`, only those known to belong to the caller.
 ///
 /// # Errors
-/// [`Refusal`]; then nobody is.
+/// [`Refusal`]; then no process is ended.
 pub fn plan(explained: &Explanation, protocol: Protocol, force: bool) -> Result<Plan, Refusal> {
     let port = explained.port;
     if explained.unread.contains(&protocol) {
@@ -218,8 +218,9 @@ fn doubt_text(doubt: Doubt, seat: &Seat) -> String {
     }
 }
 
-/// Takes hold of all that have the socket, then makes sure that they still have it: whoever does is who was meant. What only keeps
-/// the socket for the server, what another user was only sent it, and what this command runs in, is left alone.
+/// Opens a handle to each process that has the socket, then checks that each still has it: those that do are the ones that were meant. A
+/// process that only keeps the socket for the server, one of another user that was only sent it, and what this command runs in, are left
+/// alone.
 fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::Handle>, Refusal> {
     let inode = seat.socket.inode.unwrap_or_default();
     if portrait.keeper {

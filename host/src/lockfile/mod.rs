@@ -1,4 +1,4 @@
-//! `portkeeper.lock`: which content the plugins of a project have, for everyone who works on it.
+//! `portkeeper.lock`: which content the plugins of a project have, for all who work on it.
 //!
 //! It lies beside the config and is committed with it. A digest that comes along with a plugin proves that the plugin is the one that
 //! the project means. Whether it may run is another question, and the user's: see [`crate::trust`].

@@ -1,4 +1,4 @@
-//! How a port is kept by sockets, and by whom.
+//! How sockets keep a port, and which process has them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ pub struct Hold {
     pub kind: HoldKind,
     /// The holder. Information where there is a hold file: there the file's lock says whether the holder lives.
     pub holder: ProcessId,
-    /// The holder's file; none when the process that the reservation is for has the sockets itself, and answers to nobody.
+    /// The holder's file; none when the process that the reservation is for has the sockets itself, without a holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<HoldId>,
 }
@@ -68,11 +68,11 @@ pub enum HoldKind {
     /// Every other bind fails, that of the reservation's own server included, until the hold is taken over or released.
     #[default]
     Exclusive,
-    /// The same, until whoever has the sockets opens the gate (`SO_REUSEADDR`) for the moment in which a server binds and
+    /// The same, until the process that has the sockets opens the gate (`SO_REUSEADDR`) for the moment in which a server binds and
     /// listens. The server then runs beside the sockets, which keep the port when it goes away.
     Gated,
     /// The gate is always open: the kernel gives the port to no `bind(0)` and no outgoing connection, and a bind without
-    /// `SO_REUSEADDR` fails. A bind with it succeeds, whoever asks for it.
+    /// `SO_REUSEADDR` fails. A bind with it succeeds, from any process.
     Soft,
 }
 

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 /// A host: an IP address or a name, as it was written.
 ///
-/// `localhost` and `127.0.0.1` stand for both loopback addresses, because a server that is told one of them may listen on
-/// either and a client may try either.
+/// `localhost` and `127.0.0.1` stand for both loopback addresses, because a server that is given one of them may listen on either and a
+/// client may try either.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Host(Cow<'static, str>);
@@ -22,7 +22,7 @@ pub struct Host(Cow<'static, str>);
 #[error("`{0}` is not a host: use an IP address like 127.0.0.1 or a name like localhost, without a port or a scheme")]
 pub struct HostError(String);
 
-/// What a host is that nobody names.
+/// The host when none is named.
 const DEFAULT: &str = "127.0.0.1";
 
 /// The loopback addresses of both families (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
@@ -48,7 +48,7 @@ impl Host {
         self.0.parse().ok().map(|address| vec![address])
     }
 
-    /// Whether it is what a host is that nobody names.
+    /// Whether it is the host that is used when none is named.
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.0 == DEFAULT

@@ -36,7 +36,7 @@ pub enum Lease {
 pub struct LeaseName {
     /// The name, for example the `key` of a config: `SERVICE_PORT`.
     pub name: String,
-    /// Whom the name belongs to; none: the user. Written by whoever writes the lease, because many names share a project.
+    /// The project that the name belongs to; none: the user. The code that writes the lease writes it, because many names share a project.
     #[serde(skip)]
     pub project: Option<Arc<Project>>,
     /// The file name of the config that asked for the name. When that config no longer has the key, its next prepare releases
@@ -72,7 +72,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// A process, told apart from a later one with the same pid.
+/// A process, distinct from a later one with the same pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ProcessId {
     /// The pid in the reservation's pid namespace.

@@ -30,7 +30,7 @@ impl PortSet {
         Self::joined(ports.into_iter().map(PortRange::from).collect())
     }
 
-    /// The runs of neighbouring ports, ascending, as few as possible.
+    /// The runs of neighboring ports, ascending, as few as possible.
     #[must_use]
     pub fn ranges(&self) -> &[PortRange] {
         &self.0

@@ -15,8 +15,8 @@ pub struct Project {
     pub device: u64,
     /// The inode of the directory (`st_ino`, stat(2)); 0 where the platform has none.
     pub inode: u64,
-    /// When the directory was created (`stx_btime`, statx(2)), where the file system knows. It tells a moved directory from a new one
-    /// that was given the same inode.
+    /// When the directory was created (`stx_btime`, statx(2)), where the file system records it. It distinguishes a moved directory from a
+    /// new one that was given the same inode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub born: Option<Timestamp>,
     /// The device and inode of the parent directory when the project was recorded: as long as the parent is the same, a missing

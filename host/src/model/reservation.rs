@@ -23,7 +23,7 @@ pub struct Reservation {
     pub protocol: Protocol,
     /// The addresses that the reservation stands for. Never empty.
     pub addresses: Vec<IpAddr>,
-    /// Whom it is for, in the words of whoever made it.
+    /// The owner, as the creator of the reservation named it.
     pub owner: Option<String>,
     /// Why it is alive.
     pub lease: Lease,
@@ -56,7 +56,7 @@ impl Reservation {
         self.place.shares_ports_with(&other.place) && self.covers(other.protocol, other.port, &other.addresses)
     }
 
-    /// Whether the reservation keeps the port on any of the addresses, for someone in its own place.
+    /// Whether the reservation keeps the port on any of the addresses, for a caller in its own place.
     #[must_use]
     pub fn covers(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
         self.protocol == protocol

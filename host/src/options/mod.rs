@@ -1,6 +1,6 @@
 //! The options of a format: what its JSON Schema allows, which defaults it fills in, and what is wrong with what a config says.
 //!
-//! A schema comes from a plugin, so it is other people's text. It is checked when the plugin says who it is: its size, its shape,
+//! A schema comes from a plugin, so it is foreign text. It is checked when the plugin describes itself: its size, its shape,
 //! and that it refers to nothing outside of itself. Checking options against it takes a bounded number of steps.
 //!
 //! This is the part of JSON Schema (draft 2020-12) that schemas of options are made of, see [`KEYWORDS`], without the identifiers

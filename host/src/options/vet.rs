@@ -43,7 +43,7 @@ pub const KEYWORDS: &[&str] = &[
     "uniqueItems",
 ];
 
-/// Keywords that only tell something to people, editors and other tools (Validation, sections 7 and 9).
+/// Keywords that only inform people, editors and other tools (Validation, sections 7 and 9).
 const ANNOTATIONS: &[&str] = &[
     "$comment",
     "$id",

@@ -1,4 +1,4 @@
-//! What is wrong with options, in words for whoever wrote them.
+//! What is wrong with options, in words for their author.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub enum CheckError {
     /// The schema does not allow them.
     #[error("{0}")]
     Violation(Violation),
-    /// The schema is made so that nobody can tell in reasonable time. That is the plugin's fault.
+    /// The schema cannot be checked in reasonable time. That is the plugin's fault.
     #[error("its options-schema takes too much work to check")]
     TooMuch,
 }

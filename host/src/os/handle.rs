@@ -19,7 +19,7 @@ impl Handle {
     /// There is no such process, or the system has no such thing (`pidfd_open`(2): Linux 5.3).
     pub fn open(pid: u32) -> io::Result<Self> {
         let platform = platform::Handle::open(pid)?;
-        // Read after it was opened: if the process had ended before, this is another one, and the handle is to nobody.
+        // Read after it was opened: if the process had ended before, this is another one, and the handle refers to an ended process.
         let id = super::process_id(pid).map_err(|error| error.source)?.ok_or(io::ErrorKind::NotFound)?;
         Ok(Self { id, platform })
     }
@@ -30,10 +30,10 @@ impl Handle {
         self.id
     }
 
-    /// Asks it to end (SIGTERM, signal(7)). On Windows, where nobody can be asked, it is ended.
+    /// Asks it to end (SIGTERM, signal(7)). On Windows, where a process cannot be asked, it is ended.
     ///
     /// # Errors
-    /// It belongs to someone else. That it has ended is none.
+    /// It belongs to another user. That it has ended is no error.
     pub fn ask_to_end(&self) -> io::Result<()> {
         self.platform.signal(&self.id, false)
     }

@@ -73,7 +73,7 @@ fn network_namespace() -> Result<NetworkNamespace, PathError> {
     Ok(match namespace("/proc/self/ns/net")? {
         Some(INITIAL_NETWORK) => NetworkNamespace::Initial,
         Some(_) if is_there(INITIAL_NETWORK_ONLY)? => NetworkNamespace::Initial,
-        // A sandbox may hide the settings, too: before 6.18 there is no way to tell then.
+        // A sandbox may hide the settings, too: before 6.18 there is then no way to find out.
         Some(inode) if is_there(NETWORK_SETTINGS)? => NetworkNamespace::Inode(inode),
         Some(_) => NetworkNamespace::Unknown,
         // A kernel without network namespaces has only the one.
@@ -182,7 +182,7 @@ fn port_list(text: &str) -> Vec<PortRange> {
     text.split(',').filter_map(range).collect()
 }
 
-/// `ip_unprivileged_port_start` (ip(7)); 0 means that all ports are for everyone.
+/// `ip_unprivileged_port_start` (ip(7)); 0 means that no port needs privilege.
 pub(super) fn first_unprivileged_port() -> Option<Port> {
     let start = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     // Kernels before 4.11 have no such setting.
@@ -216,7 +216,7 @@ pub(super) fn processor() -> Option<usize> {
     Some(sched_getcpu())
 }
 
-/// A thread that may not run where it runs is moved at once (sched_setaffinity(2)); then it may run there again.
+/// A thread that may not run where it runs is moved immediately (sched_setaffinity(2)); then it may run there again.
 pub(super) fn leave_processor(processor: usize) {
     if sched_getcpu() != processor {
         return;

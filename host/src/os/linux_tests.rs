@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::skip::skipped;
 
-/// A process that ends when it is told to, and at the latest when the test does.
+/// A process that ends on request, and at the latest when the test does.
 struct Sleeper(Child);
 
 impl Sleeper {
@@ -164,7 +164,7 @@ fn a_thread_with_one_processor_stays_there() {
     let here = (0..).find(|&processor| all.is_set(processor)).unwrap();
     let mut only = rustix::thread::CpuSet::new();
     only.set(here);
-    // The test's own thread: nobody else is kept there.
+    // The test's own thread: no other is restricted.
     sched_setaffinity(None, &only).unwrap();
     leave_processor(here);
     assert_eq!((sched_getaffinity(None).unwrap(), sched_getcpu()), (only, here));

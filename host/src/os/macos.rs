@@ -16,7 +16,7 @@ pub(super) fn place() -> Result<Place, PathError> {
     Ok(Place {
         // The hardware's own (ioreg(8), IOPlatformUUID).
         machine: sysinfo::Product::uuid().unwrap_or_default(),
-        // What is not told is unknown, and so proves nothing.
+        // A setting that cannot be read is unknown, and so proves nothing.
         boot: setting("kern.bootsessionuuid").unwrap_or_default(),
         network: NetworkNamespace::Initial,
         processes: 0,
@@ -43,7 +43,7 @@ pub(super) fn liveness(process: &ProcessId) -> Liveness {
     }
 }
 
-/// A process that is not shown has ended, is a zombie, or is closed to this user; the last is told by EPERM (kill(2)).
+/// A process that is not shown has ended, is a zombie, or is closed to this user; EPERM identifies the last (kill(2)).
 fn unseen(pid: u32) -> Liveness {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Liveness::Ended };
     match test_kill_process(pid) {
@@ -64,7 +64,7 @@ pub(super) fn set_aside_ports() -> Vec<PortRange> {
     [5000, 7000].into_iter().filter_map(Port::new).map(PortRange::from).collect()
 }
 
-/// Since macOS 10.14 the low ports of the wildcard addresses are for everyone, and those of a single address are not.
+/// Since macOS 10.14 the low ports of the wildcard addresses need no privilege, and those of a single address do.
 pub(super) fn first_unprivileged_port() -> Option<Port> {
     Port::new(1024)
 }

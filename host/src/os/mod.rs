@@ -72,8 +72,8 @@ pub fn now() -> Moment {
     platform::now()
 }
 
-/// The process with this pid, with its start time, so that a later process with the same pid can be told from it; none when
-/// no such process runs or this user may not see it.
+/// The process with this pid, with its start time, so that a later process with the same pid can be distinguished from it; none when no
+/// such process runs or this user may not see it.
 ///
 /// # Errors
 /// It could not be looked at.
@@ -136,7 +136,7 @@ pub const SET_ASIDE_BY: &str = if cfg!(target_os = "macos") {
     "net.ipv4.ip_local_reserved_ports"
 };
 
-/// The lowest port that needs no privilege; none where all ports are for everyone.
+/// The lowest port that needs no privilege; none where no port needs privilege.
 #[must_use]
 pub fn first_unprivileged_port() -> Option<Port> {
     platform::first_unprivileged_port()
@@ -148,9 +148,9 @@ pub fn address_space_is_limited() -> bool {
     platform::address_space_is_limited()
 }
 
-/// How many processors this process can use at once. What its group may use of them in a while (cpu.max, cgroups(7)) is not asked: that
-/// is no reason to do what takes milliseconds one after the other. But where addresses are limited it is one, for each thread takes many
-/// of them (64 MiB for what it allocates, with glibc).
+/// How many processors this process can use in parallel. What its group may use of them in a while (cpu.max, cgroups(7)) is not asked:
+/// that is no reason to do what takes milliseconds one after the other. But where addresses are limited it is one, for each thread takes
+/// many of them (64 MiB for what it allocates, with glibc).
 #[must_use]
 pub fn processors() -> usize {
     if address_space_is_limited() { 1 } else { platform::processors() }

@@ -160,7 +160,7 @@ fn network_of_socket(pid: u32, descriptor: i32) -> io::Result<Option<u64>> {
     // SAFETY: it only makes a system call, whose result is a new descriptor or -1.
     let namespace = match unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) } {
         -1 => return Err(io::Error::last_os_error()),
-        // SAFETY: it is new, so it is nobody else's.
+        // SAFETY: it is new, so nothing else owns it.
         namespace => unsafe { OwnedFd::from_raw_fd(namespace) },
     };
     Ok(Some(fstat(&namespace)?.st_ino))

@@ -18,7 +18,7 @@ fn with<T>(pid: u32, read: impl FnOnce(&Process) -> T) -> Result<Option<T>, Path
 }
 
 pub(super) fn process_id(pid: u32) -> Result<Option<ProcessId>, PathError> {
-    // 0 is what sysinfo gives when the system does not tell.
+    // sysinfo gives 0 when the system does not report it.
     let started = with(pid, Process::start_time)?.filter(|&started| started != 0);
     Ok(started.map(|started| ProcessId { pid, started }))
 }

@@ -77,7 +77,7 @@ pub(super) fn set_aside_ports() -> Vec<PortRange> {
     Vec::new()
 }
 
-/// All ports are for everyone.
+/// No port needs privilege.
 pub(super) fn first_unprivileged_port() -> Option<Port> {
     None
 }

@@ -48,7 +48,7 @@ pub enum ExpandProblem {
          sign that shall stay one is written as $$"
     )]
     NotAVariable(String),
-    /// Defaults in defaults, beyond what anyone would write.
+    /// Defaults in defaults, beyond what a real schema has.
     #[error("defaults are nested more than {DEEPEST} deep")]
     TooDeep,
     /// The values make the text too long.

@@ -24,7 +24,7 @@ pub(super) struct Planned {
     pub(super) old: Option<String>,
     /// What the system knew of the file that was read.
     pub(super) metadata: Option<Metadata>,
-    /// None when nobody has put anything yet.
+    /// None when no text has been put yet.
     pub(super) new: Option<String>,
     pub(super) backup: bool,
     pub(super) sensitive: bool,
@@ -111,7 +111,7 @@ impl FileSet {
 
     /// Writes every file that changes, or none.
     ///
-    /// Each appears whole and at once, and survives a power failure once this returns. Mode and, where the system allows it, owner
+    /// Each appears whole and atomically, and survives a power failure once this returns. Mode and, where the system allows it, owner
     /// and group stay; a symbolic link stays one, because the file that it leads to is written. A hard link ends: the other names keep the
     /// old text, as a copy made by hard links is meant to. Missing directories are made. A file that does not change is not touched.
     ///

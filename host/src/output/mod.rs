@@ -41,9 +41,9 @@
 //!
 //! Several outputs may share a file: [`FileSet::text`] gives each the text of the one before, and the file is written once.
 //!
-//! Two prepares of one project at once: hold a lock of the project (in the user's state directory, named after the project) from the first
-//! [`FileSet::text`] to the end of [`FileSet::write`]. Without one nothing is lost either, because a file that has changed since it was
-//! read is not written; but then one of the two fails.
+//! Two prepares of one project in parallel: hold a lock of the project (in the user's state directory, named after the project) from the
+//! first [`FileSet::text`] to the end of [`FileSet::write`]. Without one nothing is lost either, because a file that has changed since it
+//! was read is not written; but then one of the two fails.
 
 mod diff;
 mod expand;

@@ -21,7 +21,7 @@ const FORMER_PREFIX: &str = ".portkeeper-";
 /// How often to make the directory anew when others remove it.
 const TRIES: usize = 100;
 
-/// What the directory's name begins with, whoever the user is.
+/// What the directory's name begins with, for every user.
 pub(super) const PREFIX: &str = ".portkeeper-tmp";
 
 /// The directory's name. Two users who share a project have one each.

@@ -71,7 +71,7 @@ pub enum Fault {
         #[source]
         error: PathError,
     },
-    /// Someone else has written the file since it was read.
+    /// Another program has written the file since it was read.
     #[error("{}: changed by someone else in the meantime, so it was not written; run the command again", .0.display())]
     Changed(PathBuf),
     /// A file's directory has become a link to somewhere else since it was resolved.
@@ -157,7 +157,7 @@ impl Written {
     }
 
     /// Puts everything back as it was: old files with all that belongs to them; new files, backups and directories are removed.
-    /// A file that someone else has changed since it was written is left alone.
+    /// A file that another program has changed since it was written is left alone.
     ///
     /// # Errors
     /// [`UndoError`] lists what could not be put back; the rest is.
@@ -172,7 +172,7 @@ impl Written {
             errors.extend(directory.sync().at(&path).err());
         }
         for MadeDirectory { parent, name, path } in self.directories.drain(..).rev() {
-            // Someone else may have put a file there, which then keeps its directory.
+            // Another program may have put a file there, which then keeps its directory.
             if let Err(error) = parent.remove_directory(&name).at(&path)
                 && error.source.kind() != io::ErrorKind::DirectoryNotEmpty
             {
@@ -183,7 +183,7 @@ impl Written {
     }
 }
 
-/// How many files or directories are synced at once. A disk empties its cache once for those that ask together.
+/// How many files or directories are synced in parallel. A disk empties its cache once for requests that come together.
 const SYNCS: usize = 3;
 
 /// Stages every change. First all are written and then all are synced: the first sync does most of the work for the others.

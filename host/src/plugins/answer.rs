@@ -1,4 +1,4 @@
-//! Whether a plugin's answers can be used. What cannot is the plugin's fault, and is told as one.
+//! Whether a plugin's answers can be used. What cannot is the plugin's fault, and is reported as one.
 
 use std::collections::HashSet;
 

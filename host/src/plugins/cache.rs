@@ -123,7 +123,7 @@ impl Cache {
         format!("{component}-{}.{EXTENSION}", self.compiler)
     }
 
-    /// Written beside its place and renamed, so that nobody reads half an entry. It need not survive a crash.
+    /// Written beside its place and renamed, so that no reader sees half an entry. It need not survive a crash.
     fn write(&self, name: &str, key: &CacheKey, compiled: &[u8], note: &[u8]) -> io::Result<()> {
         let length = u32::try_from(note.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
         let mut end = note.to_vec();
@@ -151,12 +151,12 @@ impl Cache {
     }
 }
 
-/// What a cache holds, for whoever wants to know or to clear it.
+/// What a cache holds, to show it or to clear it.
 #[derive(Debug, Clone)]
 pub struct Cached {
     /// The directory.
     pub directory: PathBuf,
-    /// The compiled plugins in it, sorted. Other files are nobody's business.
+    /// The compiled plugins in it, sorted. Other files are left out.
     pub entries: Vec<CacheEntry>,
 }
 

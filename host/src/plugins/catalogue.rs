@@ -75,7 +75,7 @@ impl<'a> Catalogue<'a> {
         Self { engine, sources, is_trusted }
     }
 
-    /// The plugin of the type, which has said who it is, just now or when it was compiled.
+    /// The plugin of the type, which has described itself, just now or when it was compiled.
     ///
     /// # Errors
     /// There is none, it may not run, or it is no plugin that renders this type.
@@ -91,8 +91,8 @@ impl<'a> Catalogue<'a> {
         self.resolve(name).map(drop)
     }
 
-    /// The plugins of several types, in their order. None runs before all are there and may run. Each is told to `found` once, as soon as
-    /// it is ready; after that another may still turn out to be none.
+    /// The plugins of several types, in their order. None runs before all are there and may run. Each is passed to `found` once, as soon
+    /// as it is ready; after that another may still turn out to be none.
     ///
     /// # Errors
     /// As for [`find`](Self::find): the first error in the order of the names.

@@ -1,5 +1,5 @@
-//! What a plugin can rely on, the same on every machine. The build script compiles the built-in formats with these settings,
-//! the engine everybody else's plugins.
+//! What a plugin can rely on, the same on every machine. The build script compiles the built-in formats with these settings, the engine
+//! all other plugins.
 
 use wasmtime::{Config, OptLevel};
 
@@ -8,7 +8,7 @@ use super::limits;
 /// What keeps a plugin inside its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fence {
-    /// Nothing that a 32-bit pointer can reach belongs to anybody else: 4 GiB of address space are set aside for each memory, and what
+    /// Nothing that a 32-bit pointer can reach belongs to anything else: 4 GiB of address space are set aside for each memory, and what
     /// the plugin does not have of it traps. No memory is used for that.
     AddressSpace,
     /// A check before each access, for processes whose address space is limited (`ulimit -v`): the code is a third larger.
@@ -36,9 +36,9 @@ pub(super) fn config(for_windows: bool, fence: Fence, meter: Meter) -> Config {
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
-        // Each instance lives for one call: an image of its memory to share would be made for nobody.
+        // Each instance lives for one call: nothing would share an image of its memory.
         .memory_init_cow(false)
-        // Nobody reads backtraces of compiled plugins, and what they need makes up a large part of the code.
+        // Backtraces of compiled plugins are never read, and what they need makes up a large part of the code.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
         .native_unwind_info(for_windows)

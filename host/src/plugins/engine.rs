@@ -25,9 +25,9 @@ use crate::os;
 
 /// The sandbox that plugins run in, with the cache of what was compiled before.
 ///
-/// Making one costs nothing: wasmtime starts when the first plugin is asked for. From then on it handles what the system tells the
-/// process of faults (SIGSEGV, SIGILL and SIGFPE; on Windows and macOS exceptions): those of a plugin's code are the plugin's crashes,
-/// all others go to whoever handled them before. For each memory of a plugin that runs, it sets aside 4 GiB of addresses, which take no
+/// Making one costs nothing: wasmtime starts when the first plugin is asked for. From then on it handles the faults that the system
+/// reports to the process (SIGSEGV, SIGILL and SIGFPE; on Windows and macOS exceptions): those of a plugin's code are the plugin's
+/// crashes, all others go to the previous handler. For each memory of a plugin that runs, it sets aside 4 GiB of addresses, which take no
 /// memory; a process whose addresses are limited (`RLIMIT_AS`) gets larger code instead. Some MiB that calls have used are given back when
 /// the engine is dropped.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Runtime {
         }
     }
 
-    /// Asks a plugin that is new here who it is, and keeps what it says.
+    /// Asks a plugin that is new here to describe itself, and keeps what it says.
     fn meet(&self, component: &Component, digest: &Digest) -> Result<Loaded, Refusal> {
         let caller = self.caller(component)?;
         let description = caller.describe(self.limits.describing)?;

@@ -1,4 +1,4 @@
-//! A plugin's file, looked at from all sides: for its author, and for whoever thinks about using it.
+//! A plugin's file, looked at from all sides: for its author, and for users who consider it.
 
 use std::path::Path;
 use std::time::Duration;

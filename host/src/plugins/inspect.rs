@@ -85,7 +85,7 @@ pub(super) fn component(bytes: &[u8]) -> Result<Interface, Refusal> {
 }
 
 /// Whether the core module may be made a component: it is not too large, and imports nothing from WASI. What it does import would only be
-/// found out by names that tell the user nothing.
+/// found out by names that mean nothing to the user.
 pub(super) fn module(bytes: &[u8]) -> Result<(), Refusal> {
     let mut size = Size::default();
     for payload in Parser::new(0).parse_all(bytes) {

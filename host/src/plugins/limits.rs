@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// What one rendering may take.
     pub rendering: Allowance,
-    /// What a plugin may take to say who it is.
+    /// What a plugin may take to describe itself.
     pub describing: Allowance,
     /// How long compiling a plugin may take, once for each plugin. The default of two minutes is for a whole interpreter of another
     /// language on a loaded machine: those of 20 MB take some ten seconds.
@@ -71,7 +71,7 @@ pub(super) const MEMORIES: usize = 8;
 /// The stack of WebAssembly code, in bytes.
 pub(super) const STACK: usize = 512 * 1024;
 
-/// What a plugin may hand to the host at once, in bytes: its whole answer, or one line of the log.
+/// What a plugin may hand to the host in one piece, in bytes: its whole answer, or one line of the log.
 pub(super) const ANSWER: usize = 16 * MIB;
 
 /// The log of one call, in bytes.

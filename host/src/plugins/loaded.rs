@@ -14,7 +14,7 @@ use super::ticker::Ticker;
 use super::{Allowance, LogLine, Metadata, Rendered, Request, Usage, answer, bindings, limits, text};
 use crate::fs::describe;
 
-/// A plugin that said who it is, and whose code is loaded when it is first wanted. Each call gets a fresh instance.
+/// A plugin that has described itself, and whose code is loaded when it is first needed. Each call gets a fresh instance.
 pub(super) struct Loaded {
     metadata: Metadata,
     caller: LazyLock<Result<Caller, Refusal>, Load>,
@@ -51,7 +51,7 @@ impl Fault {
     }
 }
 
-/// What became of a call, and what there is to tell in either case.
+/// What became of a call, and what there is to report in either case.
 pub(super) struct Outcome<T> {
     pub(super) result: Result<T, Fault>,
     pub(super) log: Vec<LogLine>,
@@ -111,7 +111,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Asks the plugin who it is.
+    /// Asks the plugin to describe itself.
     pub(super) fn describe(&self, allowed: Allowance) -> Result<bindings::Metadata, Refusal> {
         let described = self.call(allowed, |plugin, store| plugin.portkeeper_output_plugin().call_describe(store));
         described.result.map_err(|fault| Refusal::new(fault.reason()))

@@ -6,7 +6,7 @@
 //!
 //! The way of a plugin, one file each: `catalogue` finds its bytes and decides whether they may run, `inspect` looks at what they are
 //! (`size` at how much), `engine` compiles and links them (`cache` remembers), `loaded` calls them in a `sandbox` against a `ticker`, and
-//! `answer` checks what comes back; `over_limit` says what was too much, and `crash` knows whom to blame. `examine` goes that way with a
+//! `answer` checks what comes back; `over_limit` says what was too much, and `crash` knows what to blame. `examine` goes that way with a
 //! plugin that the user asks about, trusted or not.
 //!
 //! How the interface grows, and how a second version of it will stand beside the first, is written in `wit/README.md`.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use wasmparser::{ComponentType, ComponentTypeDeclaration, InstanceTypeDeclaration, Parser, Payload, Result};
 
-/// The sections of wit-bindgen begin with this; what follows tells several of them apart.
+/// The sections of wit-bindgen begin with this; what follows distinguishes several of them.
 const SECTION: &str = "component-type";
 
 /// The packages, as `namespace:name@version`.

@@ -10,8 +10,8 @@ use super::sandbox::Sandbox;
 
 /// The stores of calls that have ended: their memory is given back when the last clone of this goes.
 ///
-/// To give it back at once can take as long as the call: each processor that runs another thread of this process is interrupted to forget
-/// where the memory was. So a little of it is left for the end, which for a command is that of its process.
+/// Giving it back immediately can take as long as the call: each processor that runs another thread of this process is interrupted to
+/// forget where the memory was. So a little of it is left for the end, which for a command is that of its process.
 #[derive(Clone)]
 pub(super) struct MemoryReclaimer {
     stores: Arc<Mutex<Vec<Store<Sandbox>>>>,
@@ -28,7 +28,7 @@ impl MemoryReclaimer {
         Self { stores: Arc::default(), most }
     }
 
-    /// Takes a store that nobody calls any more. What is more than a little is given back now.
+    /// Takes a store that is not called any more. What is more than a little is given back now.
     pub(super) fn take(&self, store: Store<Sandbox>) {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         let used: usize = stores.iter().chain([&store]).map(|store| store.data().memory()).sum();

@@ -72,7 +72,7 @@ pub struct OutFile {
     pub sensitive: bool,
 }
 
-/// Something to tell the user that does not stop the output. Safe to show.
+/// A message for the user that does not stop the output. Safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How much it matters.

@@ -1,4 +1,4 @@
-//! The gaps between ports that somebody has a claim to.
+//! The gaps between ports that are claimed.
 
 use super::iana::{UNASSIGNED_TCP, UNASSIGNED_UDP};
 use super::{BORDER, KernelPorts, LEAST_LENGTH};
@@ -16,7 +16,7 @@ pub(super) fn unassigned(protocol: Protocol) -> impl Iterator<Item = PortRange> 
     table.iter().filter_map(|&(first, last)| range(first, last))
 }
 
-/// The ranges of ports that nobody has a claim to, ascending. (What browsers block is all assigned, as a test makes sure.)
+/// The ranges of ports that are unclaimed, ascending. (What browsers block is all assigned, as a test makes sure.)
 pub(super) fn gaps(protocol: Protocol, kernel: &KernelPorts) -> Vec<PortRange> {
     let claimed = range(1, LAST_PRIVILEGED).into_iter().chain(kernel.ranges());
     let everything = unassigned(protocol).collect();

@@ -25,7 +25,7 @@ pub struct GoodPorts {
 pub fn good_ports(protocol: Protocol, kernel: &KernelPorts, start: u64) -> GoodPorts {
     let strict = good_gaps(protocol, kernel);
     let yielded = strict.is_empty();
-    // Ports that are set aside are somebody's; that the kernel may take a port for a connection is only a risk.
+    // Ports that are set aside belong to something; that the kernel may take a port for a connection is only a risk.
     let ranges = if yielded { good_gaps(protocol, &kernel.without_ephemeral()) } else { strict };
     let left: usize = ranges.iter().map(|range| range.len()).sum();
     let half = left.div_ceil(2).max(1) as u64;
@@ -51,7 +51,7 @@ fn locate(ranges: &[PortRange], mut index: usize) -> (usize, usize) {
 }
 
 impl GoodPorts {
-    /// Whether the kernel's ephemeral range would have left no good port, so that it was not kept clear. Users should be told.
+    /// Whether the kernel's ephemeral range would have left no good port, so that it was not kept clear. Warn users of it.
     #[must_use]
     pub fn ephemeral_range_yielded(&self) -> bool {
         self.yielded

@@ -9,7 +9,7 @@ pub struct KernelPorts {
     /// From here the kernel picks ports for `bind(0)` and for outgoing connections.
     pub ephemeral: Option<PortRange>,
     /// These are set aside for something ([`os::set_aside_ports`]). They are no good ports even where they lie in the ephemeral range and
-    /// so are safe from it, because whoever set them aside meant them for something.
+    /// so are safe from it, because they were set aside for a purpose.
     pub set_aside: Vec<PortRange>,
 }
 

@@ -1,8 +1,8 @@
-//! Which ports are good ones to hand out: those that nobody else has a claim to.
+//! Which ports are good ones to hand out: those that nothing else has a claim to.
 //!
-//! A good port needs no privilege, is assigned to nobody by IANA, is none that the kernel gives to whoever asks for any or that this
-//! machine has set aside, is open to browsers, and has some distance to ports that are assigned, because well-known programs often take the next few as well.
-//! (Ranges and distances are those that the Python package port-for has proven.)
+//! A good port needs no privilege, is not assigned by IANA, is neither one that the kernel picks for `bind(0)` and outgoing connections
+//! nor one that this machine has set aside, is open to browsers, and has some distance to ports that are assigned, because well-known
+//! programs often take the next few as well. (Ranges and distances are those that the Python package port-for has proven.)
 
 mod browsers;
 mod gaps;

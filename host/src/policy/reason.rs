@@ -7,7 +7,7 @@ use super::{BORDER, KernelPorts, LEAST_LENGTH, browsers, service};
 use crate::model::{Port, PortRange, Protocol};
 use crate::os;
 
-/// What speaks against a port. It can be reserved all the same by whoever asks for it.
+/// What speaks against a port. A request for this very port can reserve it all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Reason {
     /// Below 1024.
@@ -53,7 +53,7 @@ pub fn reasons(protocol: Protocol, port: Port, kernel: &KernelPorts) -> Vec<Reas
     if claims.is_empty() { beside_others(protocol, port, kernel).into_iter().collect() } else { claims }
 }
 
-/// What speaks against a port that nobody has a claim to.
+/// What speaks against a port that nothing else has a claim to.
 fn beside_others(protocol: Protocol, port: Port, kernel: &KernelPorts) -> Option<Reason> {
     let gap = gaps(protocol, kernel).into_iter().find(|gap| gap.contains(port))?;
     let edge = (port.get() - gap.first().get()).min(gap.last().get() - port.get());

@@ -8,7 +8,7 @@ use crate::model::{Port, PortRange, Protocol};
 /// the package `portkeeper-tests` from the registry that [`super::iana`] names. Text instead of a table: it is only read to say why.
 static SERVICES: &str = include_str!("services.txt");
 
-/// The lines, read once: only who asks why needs them.
+/// The lines, read once: only a caller that asks why needs them.
 static ASSIGNED: LazyLock<Vec<Assigned>> = LazyLock::new(|| SERVICES.lines().filter_map(Assigned::read).collect());
 
 struct Assigned {

@@ -16,7 +16,7 @@ pub enum ListenError {
     /// The system refuses.
     #[error("cannot listen on the reserved port: {}", crate::fs::describe(.0))]
     Listen(std::io::Error),
-    /// The registry cannot be told that the port is in use.
+    /// The registry cannot record that the port is in use.
     #[error(transparent)]
     Registry(#[from] RegistryError),
 }
@@ -67,8 +67,8 @@ impl<'a> Reserved<'a> {
 
     /// The listener of the first of the port's addresses, for the default host 127.0.0.1. The others are let go.
     ///
-    /// A port that is held has never been free between its choice and this listener. One that is not is bound now, and
-    /// somebody else may have been faster. The reservation lasts for as long as the listener does, as after [`Reserved::keep`].
+    /// A port that is held has never been free between its choice and this listener. One that is not is bound now, and another process may
+    /// have been faster. The reservation lasts for as long as the listener does, as after [`Reserved::keep`].
     ///
     /// # Errors
     /// [`ListenError`]; then the port is released.
@@ -135,7 +135,7 @@ impl Drop for Reserved<'_> {
         // The sockets first: what is released can be bound.
         self.held = None;
         if !self.kept {
-            // Nobody is there to hear of a failure; the lease ends with this process at the latest.
+            // A failure cannot be reported from here; the lease ends with this process at the latest.
             let removed = self.registry.store.transaction(|transaction| Ok(transaction.remove(|other| self.is(other))));
             drop::<Result<_, RegistryError>>(removed);
         }

@@ -49,7 +49,7 @@ impl Selection {
     /// One of the ports from `first` to `last`, ascending.
     ///
     /// # Errors
-    /// [`PortError`] for 0, and for a range that runs backwards.
+    /// [`PortError`] for 0, and for a range that runs backward.
     pub fn range(mut self, first: u16, last: u16) -> Result<Self, PortError> {
         self.range = Some(PortRange::new(first.try_into()?, last.try_into()?)?);
         Ok(self)
@@ -122,7 +122,7 @@ impl Selection {
         addresses: Vec<IpAddr>,
         choice: PortSelector,
     ) -> Result<Request, ReserveError> {
-        // Where the platform tells nothing of our own process, a grace has to do.
+        // Where the platform reports nothing about our own process, a grace has to do.
         let this = os::process_id(std::process::id()).map_err(RegistryError::from)?;
         let lease = this.map_or(Lease::Grace { length: GRACE }, Lease::Process);
         let (protocols, owner) = (self.protocols.unwrap_or_default(), self.owner.clone());

@@ -98,7 +98,7 @@ impl Report {
 
 /// Does a job: all of it, or nothing.
 ///
-/// With `require_free` a port that somebody uses is an error, also when it is the job's own from before.
+/// With `require_free` a port in use is an error, also when it is the job's own from before.
 ///
 /// # Errors
 /// [`PrepareError`]; then the registry and all files are as they were.

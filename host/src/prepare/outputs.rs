@@ -89,8 +89,8 @@ pub(super) fn resolve(job: &Job<'_>, around: &PrepareContext<'_>) -> Result<Outp
 /// Why some files are no output's.
 const OFF_LIMITS: &str = "no output may change what portkeeper itself goes by";
 
-/// All plugins at once, so that those that are not compiled yet are compiled side by side. What is wrong with which, is found
-/// out one by one.
+/// All plugins in parallel, so that those that are not compiled yet are compiled side by side. What is wrong with which, is found out one
+/// by one.
 fn plugins(job: &Job<'_>, catalogue: &Catalogue<'_>) -> Result<Vec<Plugin>, PrepareError> {
     let formats: Vec<_> = job.outputs().iter().map(|output| output.format.as_str()).collect();
     let loader = Loader::default();
@@ -134,7 +134,7 @@ impl Loader {
 }
 
 /// Renders all outputs into the set, in their order: one that shares its file with an earlier one goes on from its text. Those that have
-/// nothing to do with each other are rendered at once.
+/// nothing to do with each other are rendered in parallel.
 pub(super) fn render(
     job: &Job<'_>,
     around: &PrepareContext<'_>,

@@ -44,7 +44,7 @@ pub fn local_addresses(host: &Host) -> Result<Vec<IpAddr>, ProbeError> {
     }
 }
 
-/// Whether the address is one of this machine, as far as can be told.
+/// Whether the address is one of this machine, as far as can be determined.
 #[must_use]
 pub fn is_local(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified() || !matches!(standing(address), Standing::Foreign)
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_address_of_another_machine_is_refused() {
-        // Documentation addresses (RFC 5737, RFC 3849) and a link-local one are nobody's.
+        // No machine has the documentation addresses (RFC 5737, RFC 3849) and this link-local one.
         for foreign in ["198.51.100.7", "2001:db8::7", "fe80::7"] {
             let error = addresses(foreign).unwrap_err();
             assert!(error.starts_with(&format!("{foreign} is not an address of this machine")), "{error}");

@@ -73,8 +73,8 @@ fn share(socket: &Socket, Sharing::Nothing: Sharing) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sockets on all the addresses at once; none when one of them is in use. An address of a family that the machine lacks is
-/// left out: nobody can be there.
+/// Sockets on all the addresses together; none when one of them is in use. An address of a family that the machine lacks is left out: no
+/// socket can be there.
 ///
 /// # Errors
 /// [`ProbeError::Denied`], [`ProbeError::NotLocal`] and [`ProbeError::Failed`].
@@ -114,7 +114,7 @@ pub(crate) fn lacks_family(error: &io::Error) -> bool {
     error.raw_os_error() == Some(code)
 }
 
-/// The fewest addresses to bind that see everyone who is in the way of the given ones.
+/// The fewest addresses to bind that detect every socket that conflicts with the given ones.
 ///
 /// Either wildcard stands for all addresses of the machine; a socket on `::` sees them all, and cannot be bound beside one on
 /// `0.0.0.0` or on a single address. On a machine without IPv6 `0.0.0.0` is all there is.

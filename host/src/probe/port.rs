@@ -12,17 +12,17 @@ use crate::model::{Port, Protocol};
 /// What the kernel says about a port now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortState {
-    /// Anyone may bind it.
+    /// Any process may bind it.
     Free,
-    /// Nobody is there, but connections of an earlier server still fade away (TIME_WAIT, or closing without a process). A server
-    /// that sets `SO_REUSEADDR`, as most do, can bind it; others cannot for about a minute.
+    /// Not in use, but connections of an earlier server still fade away (TIME_WAIT, or closing without a process). A server that sets
+    /// `SO_REUSEADDR`, as most do, can bind it; others cannot for about a minute.
     Lingering,
-    /// Somebody is there: listening, bound without listening, connected, or behind a forwarding rule.
+    /// In use: listening, bound without listening, connected, or behind a forwarding rule.
     Taken,
 }
 
-/// How long to wait for an answer. On the machine itself it comes at once, or with the wake-up of a forwarded server; only a
-/// firewall that drops packets makes us wait, and there nobody answers.
+/// How long to wait for an answer. On the machine itself it comes immediately, or with the wake-up of a forwarded server; only a firewall
+/// that drops packets makes us wait, and there no answer comes.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Whether the port can be had on all of the addresses together. They must be addresses of this machine
@@ -51,14 +51,14 @@ pub fn probe(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<Por
 /// # Errors
 /// As [`probe`].
 pub fn can_bind(protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<bool, ProbeError> {
-    // Most ports are free on every address, which one socket tells.
+    // Most ports are free on every address, which one socket shows.
     if bind(protocol, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port.get()), Sharing::Nothing).is_ok() {
         return Ok(true);
     }
     Ok(bind_all(protocol, port, &covering(addresses), Sharing::Nothing)?.is_some())
 }
 
-/// Whether somebody accepts a connection at the port.
+/// Whether a connection to the port is accepted.
 ///
 /// # Errors
 /// [`ProbeError::Failed`]: there is no socket to ask with, so the state is unknown.
@@ -80,7 +80,7 @@ pub(crate) fn is_answered(port: Port, addresses: &[IpAddr]) -> Result<bool, Prob
     Ok(false)
 }
 
-/// A plain bind has failed: is somebody there, or only what is left of them?
+/// A plain bind has failed: is the port in use, or are there only remnants?
 #[cfg(target_os = "linux")]
 fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
     use super::{SocketState, Sockets};
@@ -88,7 +88,7 @@ fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
     if bind_all(Protocol::Tcp, port, addresses, Sharing::Remnants)?.is_none() {
         return Ok(PortState::Taken);
     }
-    // A socket that is bound with SO_REUSEADDR and does not listen lets us in as well. Only the tables tell it from a remnant.
+    // A socket that is bound with SO_REUSEADDR and does not listen lets us in as well. Only the tables distinguish it from a remnant.
     let sockets = match Sockets::read(Protocol::Tcp) {
         Ok(sockets) => sockets,
         // A sandbox closes them for good. A look that failed for want of files or memory says nothing.
@@ -97,7 +97,7 @@ fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
     };
     let occupants = sockets.occupants(port, addresses);
     if occupants.is_empty() {
-        // The last of them may have gone just now. Otherwise it is someone whom this kernel does not show.
+        // The last of them may have gone just now. Otherwise it is a socket that this kernel does not show.
         let gone = bind_all(Protocol::Tcp, port, addresses, Sharing::Nothing)?.is_some();
         return Ok(if gone { PortState::Free } else { PortState::Taken });
     }
@@ -124,7 +124,7 @@ fn in_use(port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError> {
     Ok(if remnants { PortState::Lingering } else { PortState::Taken })
 }
 
-/// On Windows remnants are in nobody's way.
+/// On Windows remnants do not block a bind.
 #[cfg(windows)]
 fn in_use(_: Port, _: &[IpAddr]) -> Result<PortState, ProbeError> {
     Ok(PortState::Taken)

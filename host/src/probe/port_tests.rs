@@ -184,7 +184,7 @@ fn what_is_bound_for_the_test_does_not_answer_itself() {
 
 #[test]
 fn an_address_of_another_machine_cannot_be_probed() {
-    // TEST-NET-2 (RFC 5737) is nobody's.
+    // No machine has TEST-NET-2 (RFC 5737).
     let error = probe(Protocol::Tcp, free_port(), &["198.51.100.7".parse().unwrap()]).unwrap_err();
     assert!(error.to_string().starts_with("198.51.100.7 is not an address of this machine"), "{error}");
 }

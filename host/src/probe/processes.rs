@@ -29,8 +29,8 @@ impl Processes {
 
     /// The process that people mean when they ask for the one behind the socket; none when this user cannot see it.
     ///
-    /// Of several that share it, the oldest ancestor: the server, not its workers. What only keeps the socket for a server,
-    /// portkeeper itself and service managers, comes after everyone else, and so does who was only sent the socket of `uid`.
+    /// Of several that share it, the oldest ancestor: the server, not its workers. What only keeps the socket for a server, portkeeper
+    /// itself and service managers, comes after all others, and so does a process that was only sent the socket of `uid`.
     #[must_use]
     pub fn of(&self, inode: u64, uid: Option<u32>) -> Option<Process> {
         let sharers = self.sharers(inode);
@@ -56,15 +56,15 @@ impl Processes {
     }
 }
 
-/// Whether a process may be the server behind a socket of the user. A socket belongs to who opened it, and can be sent to anyone: another
-/// user's process that has it has not asked for it. Only root gives its privileges away once its sockets are open.
+/// Whether a process may be the server behind a socket of the user. A socket belongs to the user who opened it, and can be sent to any
+/// process: another user's process that has it has not asked for it. Only root gives its privileges away once its sockets are open.
 #[must_use]
 pub fn may_serve(pid: u32, uid: Option<u32>) -> bool {
     uid.is_none_or(|uid| uid == 0 || inspect::runs_as(pid, uid))
 }
 
 /// Of some processes the one that the others come from. Where there are several (their parent has ended), the one that started
-/// first. Pids don't tell, because they start anew.
+/// first. Pids do not show it, because they start anew.
 fn oldest_ancestor(pids: &[u32]) -> Option<u32> {
     let comes_from_another = |&&pid: &&u32| inspect::ancestors(pid).iter().any(|ancestor| pids.contains(ancestor));
     let roots = pids.iter().filter(|pid| !comes_from_another(pid)).copied();

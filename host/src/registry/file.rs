@@ -159,12 +159,12 @@ impl<'a> FileStore<'a> {
         Ok(staged)
     }
 
-    /// Keeps the file under another name too. What had that name is there until this has it: whoever is killed in between must not
+    /// Keeps the file under another name too. What had that name is there until this has it: a process that is killed in between must not
     /// leave the registry without a former state. A file system without hard links gets a copy.
     fn keep_as(&self, other: &Path) -> Result<(), PathError> {
         let link = beside(&self.path, "link");
         let linked = match std::fs::hard_link(&self.path, &link) {
-            // Left by someone who was killed, or by a rename between two names of one file, which does nothing (rename(2)).
+            // Left by a process that was killed, or by a rename between two names of one file, which does nothing (rename(2)).
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 std::fs::remove_file(&link).at(&link)?;
                 std::fs::hard_link(&self.path, &link)
@@ -242,8 +242,8 @@ impl Store for FileStore<'_> {
             true => Some(self.write(&transaction, state)?),
             false => None,
         };
-        // Whoever waits for the lock need not wait for the directory: they sync it as well. So do those who change nothing, for what they
-        // answer may rest on a change that its maker has not synced yet.
+        // A process that waits for the lock need not wait for the directory: it syncs it as well. So does one that changes nothing, for
+        // what it answers may rest on a change that its maker has not synced yet.
         drop(lock);
         if transaction.is_followed {
             return Ok(answer);

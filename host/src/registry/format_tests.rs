@@ -21,7 +21,7 @@ use crate::model::{
 
 /// Whole numbers that JSON keeps exactly where serde reads them as a double: lengths of leases.
 const EXACT: u64 = 1 << 53;
-/// Twelve days: up to here a double tells seconds apart to the nanosecond, and serde_json's last digit is nowhere near.
+/// Twelve days: up to here a double is exact to the nanosecond, and serde_json's last digit is nowhere near.
 const EXACT_TO_THE_NANOSECOND: u64 = 1 << 20;
 
 /// A file that is written from nothing.

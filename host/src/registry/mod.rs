@@ -30,8 +30,8 @@ pub trait Store {
     /// [`RegistryError`].
     fn snapshot(&self) -> Result<Snapshot, RegistryError>;
 
-    /// Runs `change` on the reservations while nobody else can change them, and commits what it changed; commits nothing when it
-    /// fails. Nothing slow belongs into it: everybody else waits.
+    /// Runs `change` on the reservations while nothing else can change them, and commits what it changed; commits nothing when it fails.
+    /// Nothing slow belongs in it: all other processes wait.
     ///
     /// # Errors
     /// What `change` fails with, or a [`RegistryError`].

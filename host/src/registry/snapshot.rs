@@ -131,7 +131,7 @@ impl Snapshot {
     }
 }
 
-/// Reservations that may be changed, because nobody else can change them now.
+/// Reservations that may be changed, because no other process can change them now.
 #[derive(Debug)]
 pub struct Transaction {
     pub(super) snapshot: Snapshot,

@@ -41,8 +41,8 @@ impl PortSelector {
         Self { first: preferred, then, except: None, allow_in_use: false, everywhere: false }
     }
 
-    /// The same choice for a server that may listen on every address of the machine, as most do unless they are told otherwise: a port
-    /// that somebody has on any of them is not chosen. The one port that will do is taken all the same, and who is there is said.
+    /// The same choice for a server that may listen on every address of the machine, as most do unless they are configured otherwise: a
+    /// port that is in use on any of them is not chosen. The one port that will do is taken all the same, and what is there is said.
     #[must_use]
     pub fn everywhere(self) -> Self {
         Self { everywhere: true, ..self }
@@ -84,7 +84,7 @@ impl PortSelector {
         PortSet::of(self.first.into_iter().chain(range.into_iter().flat_map(PortRange::ports)))
     }
 
-    /// Whether a port that somebody already has would do.
+    /// Whether a port that is already in use would do.
     #[must_use]
     pub fn accepts(&self, port: Port) -> bool {
         let among_the_rest = match self.then {
@@ -95,7 +95,7 @@ impl PortSelector {
         self.except != Some(port) && (self.first == Some(port) || among_the_rest)
     }
 
-    /// Whether a port will do that somebody uses.
+    /// Whether a port in use will do.
     pub(super) fn accepts_used_ports(&self) -> bool {
         self.allow_in_use
     }

@@ -1,8 +1,8 @@
 //! The second half of a reservation whose port is written into files: the files are written between the two.
 //!
-//! Names are reserved provisionally, which lasts as long as a grace. When the files are there the names are confirmed; when
-//! they could not be written the names are abandoned; and when the process dies in between, the grace ends them. A power cut in between
-//! may leave nothing of them, for nobody has been told.
+//! Names are reserved provisionally, which lasts as long as a grace. When the files are there the names are confirmed; when they could not
+//! be written the names are abandoned; and when the process dies in between, the grace ends them. A power cut in between may leave nothing
+//! of them, for they have not been reported to any caller.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::registry::{RegistryError, Snapshot, Store, Transaction};
 /// Makes provisional names lasting, and ends the names that the same config had before and no longer has.
 ///
 /// # Errors
-/// [`ReserveError::NotFree`] when writing took so long that somebody else has a port by now; then nothing has changed.
+/// [`ReserveError::NotFree`] when writing took so long that another process has a port by now; then nothing has changed.
 pub fn confirm(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<Vec<Reservation>, ReserveError> {
     if granted.is_empty() {
         return Ok(Vec::new());

@@ -94,7 +94,7 @@ pub(super) fn grant(
         follow_moved_directory(transaction, world, project);
     }
     let granted = serve(transaction, world, keeper, requests)?;
-    // They are confirmed before anybody hears of them. With none, nobody has anything to confirm.
+    // They are confirmed before they are reported to any caller. With none, there is nothing to confirm.
     if !granted.is_empty() && granted.iter().all(|granted| is_provisional(&granted.reservation)) {
         transaction.defer_sync();
     }
@@ -117,8 +117,8 @@ fn projects(requests: &[Request]) -> Vec<&Arc<Project>> {
     projects
 }
 
-/// The names of a directory that was moved learn where it is now. Otherwise the next collection would take those that nobody asks
-/// for in the new place.
+/// The names of a directory that was moved learn where it is now. Otherwise the next collection would take those that are not asked for in
+/// the new place.
 fn follow_moved_directory(transaction: &mut Transaction, world: &impl World, project: &Arc<Project>) {
     let moved = |old: &Arc<Project>| {
         !Arc::ptr_eq(old, project) && old.has_moved_to(project) && world.presence(old) != Presence::There

@@ -72,7 +72,7 @@ fn what_is_held_as_it_should_be_is_left_alone() {
     assert_eq!(first.reservation.hold, second.reservation.hold);
     assert!(second.held && !second.newly_held);
     assert_eq!(world.keeper.begun.get(), 1);
-    // Whoever does not ask for a hold does not end one.
+    // A request that asks for no hold does not end one.
     let plain = one(&store, &world, &Request { hold: None, ..name("WEB", HoldKind::Gated) });
     assert_eq!((plain.reservation.hold, plain.held), (first.reservation.hold, true));
 }

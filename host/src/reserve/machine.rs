@@ -22,13 +22,13 @@ use crate::probe::{self, Occupant, PortState, ProbeError, Processes, SocketState
 pub struct Machine {
     place: Arc<Place>,
     tables: Tables,
-    /// What tells of listeners only.
+    /// What shows listeners only.
     listeners: Tables,
     processes: OnceCell<Processes>,
     /// All network namespaces; none where not all can be seen.
     networks: OnceCell<Option<HashSet<u64>>>,
     holds: Option<HoldDirectory>,
-    /// One holder may have many ports, and is looked at once.
+    /// One holder may have many ports, and is looked at only once.
     holders: RefCell<HashMap<HoldId, Liveness>>,
     keeper: Option<Rc<dyn HoldBackend>>,
 }
@@ -138,7 +138,7 @@ impl World for Machine {
         let Some(sockets) = self.sockets(protocol) else { return self.probe(protocol, port, addresses) };
         let occupants = sockets.occupants(port, addresses);
         if occupants.is_empty() {
-            // The tables of older kernels lack sockets that are bound and nothing else, and tell nothing of permissions.
+            // The tables of older kernels lack sockets that are bound and nothing else, and do not show permissions.
             let free = probe::can_bind(protocol, port, addresses)?;
             return Ok(if free { PortState::Free } else { PortState::Taken });
         }
@@ -147,7 +147,7 @@ impl World for Machine {
     }
 
     fn is_listening(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> bool {
-        // On another machine's address nobody here can listen, whatever the wildcards say.
+        // Nothing here can listen on another machine's address, whatever the wildcards say.
         let ours = ours(addresses);
         !ours.is_empty() && self.listening_sockets(protocol).is_none_or(|sockets| sockets.listening(port, &ours))
     }
@@ -156,7 +156,7 @@ impl World for Machine {
         let addresses = ours(addresses);
         let mut occupants =
             self.sockets(protocol).map(|sockets| sockets.occupants(port, &addresses)).unwrap_or_default();
-        // Remnants are nobody's. A listener, which people look for, comes first.
+        // Remnants belong to no process. A listener, which people look for, comes first.
         occupants.retain(|occupant| occupant.state != SocketState::Remnant);
         occupants.sort();
         occupants.into_iter().map(|occupant| self.occupied(port, &occupant)).collect()

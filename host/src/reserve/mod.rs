@@ -75,7 +75,7 @@ pub enum ReserveError {
         /// Why the reservations could not be undone.
         undo: Box<RegistryError>,
     },
-    /// The one port that was asked for is somebody's.
+    /// The one port that was asked for is taken.
     #[error("port {port} on {host} is not free{}: {}", for_protocol(.protocol), in_the_way(.by))]
     NotFree {
         /// The port.
@@ -134,7 +134,7 @@ impl ReserveError {
 pub enum Blocker {
     /// A live reservation.
     Reservation(Reservation),
-    /// Sockets of whoever; empty when they are not to be seen from here.
+    /// Sockets of any process; empty when they cannot be seen from here.
     Sockets(Vec<Occupied>),
 }
 

@@ -20,7 +20,7 @@ use crate::registry::{Snapshot, Store, Transaction};
 pub struct NameRequest {
     /// The name.
     pub name: Name,
-    /// Whom it belongs to; none: the user, in every directory.
+    /// The project it belongs to; none: the user, in every directory.
     pub project: Option<Arc<Project>>,
     /// The port: by default a good one.
     pub choice: Option<PortSelector>,
@@ -28,7 +28,7 @@ pub struct NameRequest {
     pub host: Option<(Host, Vec<IpAddr>)>,
     /// The protocols: by default those that the name has, and TCP for a new one.
     pub protocols: Option<Protocols>,
-    /// Whom it is for: by default nobody in particular.
+    /// The owner; by default none.
     pub owner: Option<String>,
     /// What sockets shall keep away from the port: by default none, or those that do already.
     pub hold: Option<HoldKind>,
@@ -41,7 +41,7 @@ pub struct NameOptions {
     pub host: (Host, Vec<IpAddr>),
     /// Whether a name that has a port gets another one.
     pub moves: bool,
-    /// Whether a port that somebody uses is an error.
+    /// Whether a port in use is an error.
     pub require_free: bool,
 }
 
@@ -131,7 +131,7 @@ impl NameRequest {
         LeaseName { name, project, config, provisional: false }
     }
 
-    /// Whether the server may listen on every address, because nobody has said which.
+    /// Whether the server may listen on every address, because none was given.
     fn is_everywhere(&self, host: &Host) -> bool {
         self.host.is_none() && host.is_default()
     }

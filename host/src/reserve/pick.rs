@@ -29,13 +29,13 @@ pub struct Pick<'a> {
     pub protocols: Protocols,
     /// On which addresses.
     pub addresses: &'a [IpAddr],
-    /// Whether a server may listen on every address of the machine: whoever is on any of them is in the way
+    /// Whether a server may listen on every address of the machine: a socket on any of them is in the way
     /// ([`PortSelector::everywhere`](super::PortSelector::everywhere)).
     pub everywhere: bool,
 }
 
 impl Pick<'_> {
-    /// The addresses on which somebody would be in the way.
+    /// The addresses on which a socket would be in the way.
     fn looked_at(&self) -> &[IpAddr] {
         if self.everywhere { &ANYWHERE } else { self.addresses }
     }
@@ -47,7 +47,7 @@ pub enum PickError {
     /// The kernel cannot be asked.
     #[error(transparent)]
     Probe(#[from] ProbeError),
-    /// The one port that would do is somebody's.
+    /// The one port that would do is taken.
     #[error("port {port} is not free{}: {}", for_protocol(.protocol), in_the_way(.by))]
     NotFree {
         /// The port.
@@ -91,8 +91,7 @@ impl PickError {
     }
 }
 
-/// Picks ports that nobody has reserved and nobody uses: all that were asked for, or none. Ports with remnants of old connections come
-/// last.
+/// Picks ports that are neither reserved nor in use: all that were asked for, or none. Ports with remnants of old connections come last.
 ///
 /// # Errors
 /// [`PickError`].

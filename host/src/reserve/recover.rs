@@ -55,7 +55,7 @@ pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<Reco
             }
             Some(_) => continue,
             None => {
-                // The name may have another port by now. Then this one is nobody's but its holder's.
+                // The name may have another port by now. Then this one is only its holder's.
                 if reservations.iter().any(|known| known.disputes_name_of(&held)) {
                     held.lease = Lease::Held;
                 }

@@ -26,7 +26,7 @@ pub struct Release {
     pub released: Vec<Reservation>,
     /// What has not, because its holder did not let go.
     pub refused: Vec<HoldError>,
-    /// Holds have ended, but the registry could not be told.
+    /// Holds have ended, but the registry could not be updated.
     pub registry: Option<RegistryError>,
     /// What the user should know about the registry.
     pub notices: Vec<Notice>,
@@ -41,10 +41,10 @@ pub struct Collected {
     pub notices: Vec<Notice>,
 }
 
-/// Ends the reservations of this place for which `leaves` is true, with their holds, and those of network namespaces that are gone. Those of
-/// other places stay: from here nobody can tell what they keep.
+/// Ends the reservations of this place for which `leaves` is true, with their holds, and those of network namespaces that are gone. Those
+/// of other places stay: what they keep cannot be seen from here.
 ///
-/// Holders are asked without the registry's lock, because one that is stuck must not stop everybody else. They are found even when
+/// Holders are asked without the registry's lock, because one that is stuck must not stop all other processes. They are found even when
 /// the registry is lost.
 ///
 /// # Errors
@@ -90,7 +90,7 @@ fn end_holds(store: &impl Store, world: &impl World, mut held: Vec<Reservation>,
     held.retain(|reservation| !kept.contains(&(reservation.protocol, reservation.port)));
     release.refused = refused;
     if release.registry.is_none() {
-        // Only what was seen: somebody may have been given a port of these since its holder let go.
+        // Only what was seen: another process may have been given a port of these since its holder let go.
         let removed = store.transaction(|transaction| Ok(transaction.remove(|each| held.contains(each))));
         release.registry = removed.err();
     }
@@ -137,7 +137,7 @@ fn why_over(reservation: &Reservation, now: Moment, world: &impl World) -> Optio
     why_stale(reservation, now, world).or_else(|| is_network_gone(reservation, world).then_some(Stale::NetworkGone))
 }
 
-/// Ends the stale ones that are cheap to tell.
+/// Ends the stale ones that are cheap to detect.
 pub(super) fn collect_cheaply(transaction: &mut Transaction, world: &impl World) -> Vec<Released> {
     let now = world.now();
     remove_stale(transaction, |reservation| why_stale_cheaply(reservation, now, world))

@@ -19,7 +19,7 @@ pub struct Request {
     pub protocols: Protocols,
     /// Which ports will do.
     pub choice: PortSelector,
-    /// Whom it is for.
+    /// The owner.
     pub owner: Option<String>,
     /// Why it shall stay alive. A name that has a port already keeps it.
     pub lease: Lease,
@@ -41,7 +41,7 @@ pub struct Granted {
     pub replaced: Vec<Reservation>,
     /// Whether it is held now.
     pub held: bool,
-    /// Whether it was to be held and is not, because somebody uses it already.
+    /// Whether it was to be held and is not, because another process uses it already.
     pub hold_failed: bool,
     /// Whether it is held since now.
     pub newly_held: bool,

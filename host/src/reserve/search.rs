@@ -24,7 +24,7 @@ pub(super) struct PortAllocator<'a, W> {
     own: HashMap<(Protocol, Port), Vec<usize>>,
     stale: HashSet<usize>,
     caller: Option<Caller>,
-    /// Whether somebody has the port that was tried last, on another address than those that were asked for.
+    /// Whether the port that was tried last is in use on another address than those that were asked for.
     used_elsewhere: bool,
     /// The protocol for which the port that was tried last is not free.
     blocked: Option<Protocol>,

@@ -35,7 +35,7 @@ pub(super) fn serve(
     let again = |request| serve_again(transaction, world, keeper, request);
     let mut all = requests.iter().map(again).collect::<Result<Vec<_>, _>>()?;
     let mut seats = PortAllocator::new(transaction, world, keeper);
-    // Ports that requests still to be served prefer: nobody else takes one while there is another. What several prefer, each of
+    // Ports that requests still to be served prefer: no other request takes one while there is another port. What several prefer, each of
     // them may take.
     let claimed: HashSet<_> = all.iter().filter_map(|served| served.open.as_ref()).flat_map(preferred).collect();
     for index in order(&all) {
@@ -105,7 +105,7 @@ fn what_is_missing(snapshot: &Snapshot, request: &Request, staying: &[usize]) ->
     Some(Request { protocols, choice: request.choice.narrowed_to(port), ..request.clone() })
 }
 
-/// What is told of a new reservation.
+/// What is reported of a new reservation.
 fn newly_granted(
     world: &impl World,
     can_hold: bool,
@@ -212,7 +212,7 @@ fn fits(reservation: &Reservation, request: &Request) -> bool {
         && request.choice.accepts(reservation.port)
 }
 
-/// Brings a known reservation up to date. Its port stays, whoever listens there.
+/// Brings a known reservation up to date. Its port stays, whichever process listens there.
 fn renew(
     transaction: &mut Transaction,
     world: &impl World,
@@ -245,7 +245,7 @@ fn renew(
 }
 
 /// Sees to it that a known reservation is held in this way. True when that takes a new hold: false when its hold is as it should be,
-/// when the program that it is for has the sockets itself, and when somebody uses the port.
+/// when the program that it is for has the sockets itself, and when another process uses the port.
 fn rehold(
     world: &impl World,
     keeper: &dyn HoldBackend,
@@ -268,7 +268,7 @@ fn rehold(
     }
 }
 
-/// The addresses on which somebody would be in the way of the request's server.
+/// The addresses on which a socket would be in the way of the request's server.
 fn looked_at(request: &Request) -> &[IpAddr] {
     if request.choice.is_everywhere() { &ANYWHERE } else { &request.addresses }
 }

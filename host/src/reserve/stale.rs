@@ -41,7 +41,7 @@ pub enum Stale {
     },
     /// The network namespace that it was made in is gone, and its ports with it.
     NetworkGone,
-    /// Whoever reserved it died before writing it into any file.
+    /// The process that reserved it died before writing it into any file.
     NeverWritten,
 }
 

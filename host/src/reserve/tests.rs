@@ -359,7 +359,7 @@ mod names {
     }
 }
 
-/// What somebody may do.
+/// What may happen.
 #[derive(Debug, Clone)]
 enum Step {
     Reserve { first: u16, count: usize, seconds: u64, timed: bool },

@@ -25,7 +25,7 @@ pub trait World {
     /// [`ProbeError`], for example when this user may not bind the port.
     fn probe(&self, protocol: Protocol, port: Port, addresses: &[IpAddr]) -> Result<PortState, ProbeError>;
 
-    /// As [`World::probe`], for many ports at once: from one look at all sockets, where that is possible. A port that a firewall forwards
+    /// As [`World::probe`], for many ports together: from one look at all sockets, where that is possible. A port that a firewall forwards
     /// to a container looks free.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ pub struct Occupied {
     pub address: SocketAddr,
     /// What it does there.
     pub state: SocketState,
-    /// The user it belongs to; none where the platform does not tell. It is told of processes that cannot be seen as well.
+    /// The user it belongs to; none where the platform does not report it. It is known for processes that cannot be seen as well.
     pub uid: Option<u32>,
     /// The process; none where this user may not see it.
     pub pid: Option<u32>,

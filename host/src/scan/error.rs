@@ -46,7 +46,7 @@ pub enum ScanError {
         /// What the resolver said.
         reason: String,
     },
-    /// The system does not tell its interfaces.
+    /// The system does not list its interfaces.
     #[error("cannot read the network interfaces: {}", crate::fs::describe(.0))]
     Interfaces(#[source] io::Error),
     /// The system gives no sockets.

@@ -10,9 +10,9 @@ use crate::model::Port;
 /// Something that a scan found out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A host is there; or more has become known of one that was told of before.
+    /// A host is there; or more has become known of one that was reported before.
     Host(Sighting),
-    /// What a port of a host does. Told once for each port of a host.
+    /// What a port of a host does. Reported once for each port of a host.
     Port {
         /// The host's address.
         address: Address,
@@ -43,7 +43,7 @@ pub enum Ending {
 pub struct Sighting {
     /// Where it is.
     pub address: Address,
-    /// Its network card, where this is on the same link and the system tells.
+    /// Its network card, where this is on the same link and the system reports it.
     pub mac: Option<Mac>,
     /// How we know that it is there.
     pub up_by: UpBy,
@@ -77,7 +77,7 @@ pub struct UpBy(u8);
 impl UpBy {
     /// It is this machine.
     pub const OWN: Self = Self(1);
-    /// It answered ARP or Neighbour Discovery, now.
+    /// It answered ARP or Neighbor Discovery, now.
     pub const NEIGHBOUR: Self = Self(2);
     /// It answered an ICMP echo request.
     pub const ICMP: Self = Self(4);

@@ -1,8 +1,7 @@
 //! The look around the local network: which hosts are there, and what their ports do.
 //!
-//! What is seen from here is one thing, what is true another. An RST says that nobody listens where we asked: the port is *closed*, and
-//! probably free. An ICMP error or silence says nothing. The one mistake that must never happen is to call a port closed without an
-//! RST.
+//! What is seen from here is one thing, what is true another. An RST says that nothing listens where we asked: the port is *closed*, and
+//! probably free. An ICMP error or silence says nothing. The one mistake that must never happen is to call a port closed without an RST.
 //!
 //! [`Wanted`] becomes [`Targets`]; [`scan`] makes a stream of [`Event`]s of them, and [`Report`] collects these. What is sent when is
 //! decided in `strategy`, without any network; `net` has the sockets.

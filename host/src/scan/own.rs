@@ -1,5 +1,5 @@
-//! Addresses of this machine. Binding tells more about their ports than connecting, and cannot mistake itself for a server: a
-//! connection to an ephemeral port of one's own may come out of that very port.
+//! Addresses of this machine. Binding shows more about their ports than connecting, and cannot mistake itself for a server: a connection
+//! to an ephemeral port of one's own may come out of that very port.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl OwnPorts {
     fn state(&mut self, port: Port) -> PortState {
         match probe::probe(Protocol::Tcp, port, &[self.address.ip]) {
             Ok(probe::PortState::Free | probe::PortState::Lingering) => PortState::Closed,
-            // Without a socket of its own the port is forwarded to someone who answers.
+            // Without a socket of its own the port is forwarded to a server that answers.
             Ok(probe::PortState::Taken) => self.by_tables(port).unwrap_or(PortState::Open),
             Err(ProbeError::Denied { .. }) if self.has_tables() => self.by_tables(port).unwrap_or(PortState::Closed),
             Err(_) => PortState::Filtered,

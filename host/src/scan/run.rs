@@ -224,7 +224,7 @@ impl Scan {
         self.finished = true;
     }
 
-    /// One round: hear, do, tell. Pending when there is nothing to do until something happens.
+    /// One round: hear, do, report. Pending when there is nothing to do until something happens.
     fn go_on(&mut self, context: &mut Context<'_>) -> Result<Poll<()>, ScanError> {
         self.look_at_own();
         self.listen(context)?;

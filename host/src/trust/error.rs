@@ -15,7 +15,7 @@ pub enum TrustError {
     /// A path that JSON cannot hold.
     #[error("{} cannot be trusted: its path is not valid Unicode", .0.display())]
     NotText(PathBuf),
-    /// Somebody else is changing it.
+    /// Another process is changing it.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The file is not what portkeeper writes.

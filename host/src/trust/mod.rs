@@ -1,7 +1,7 @@
 //! What the user has said may be trusted: plugins that came with a repository, and targets outside of a project.
 //!
-//! It is kept in the user's own state, never in a project, because a project that could vouch for itself would be trusted by
-//! nobody's word. A plugin is trusted by its path and its content: changed, it must be looked at anew.
+//! It is kept in the user's own state, never in a project, because a project that could vouch for itself would be trusted on its own word.
+//! A plugin is trusted by its path and its content: changed, it must be looked at anew.
 
 mod error;
 mod format;
@@ -110,8 +110,8 @@ impl Trust {
         Ok(removed)
     }
 
-    /// Reads the file anew, changes what it says and writes it, with nobody else in between. Nothing is written when nothing
-    /// changes.
+    /// Reads the file anew, changes what it says and writes it, and no other process can change it in between. Nothing is written when
+    /// nothing changes.
     fn change(&mut self, patience: &LockOptions<'_>, change: impl FnOnce(&mut Document)) -> Result<(), TrustError> {
         if let Some(directory) = self.path.parent() {
             create_private_dir(directory)?;

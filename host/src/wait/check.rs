@@ -10,7 +10,7 @@ use super::{Condition, State, Target, Why};
 use crate::model::Protocol;
 use crate::probe::{PortState, ProbeError, Processes, SocketState, Sockets, probe};
 
-/// The longest wait for a connection to be taken. Where packets are dropped nobody ever answers.
+/// The longest wait for a connection to be accepted. Where packets are dropped no answer ever comes.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// The shortest: a look that has no time left is a look all the same.
@@ -32,7 +32,7 @@ impl<'a> Check<'a> {
         Self { condition, deadline, sockets: OnceCell::new() }
     }
 
-    /// Whether the target is as wished.
+    /// Whether the target is in the requested state.
     pub(super) fn at(&self, target: &Target) -> Result<(), Why> {
         if let Some(reason) = target.why_unresolved() {
             return Err(Why::Unresolved(reason.to_owned()));

@@ -21,10 +21,10 @@ use thiserror::Error;
 
 use check::Check;
 
-/// How long to wait between two looks, if nobody says otherwise.
+/// How long to wait between two looks, by default.
 pub const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The first pause. Each is twice the one before, up to the interval: what is about to happen is seen at once.
+/// The first pause. Each is twice the one before, up to the interval: what is about to happen is seen immediately.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long a name's addresses are good for: a container may appear, or come back with another one.
@@ -33,9 +33,9 @@ const RESOLVE_AGAIN: Duration = Duration::from_millis(500);
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Somebody takes connections.
+    /// A server accepts connections.
     Occupied,
-    /// Nobody does, and nobody has bound the port.
+    /// No server does, and no socket is bound to the port.
     Free,
 }
 
@@ -74,12 +74,12 @@ pub enum WaitError {
     /// The target cannot be understood or found.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// These were not as wished when the time was up.
+    /// These were not in the requested state when the time was up.
     #[error("{}", lines(.0))]
     Timeout(Vec<Unmet>),
 }
 
-/// A target that is not as wished.
+/// A target that is not in the requested state.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct Unmet {
     /// The host, as it was asked for.
@@ -90,12 +90,12 @@ pub struct Unmet {
     pub why: Why,
 }
 
-/// Why a target is not as wished.
+/// Why a target is not in the requested state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    /// Nobody takes connections.
+    /// No server accepts connections.
     NotBound,
-    /// Somebody has the port.
+    /// The port is in use.
     NotFree,
     /// The server answers the path with something else, or not at all.
     Http {
@@ -104,11 +104,11 @@ pub enum Why {
         /// What it answered.
         answer: Answer,
     },
-    /// Somebody listens, and no connection gets through.
+    /// A server listens, and no connection gets through.
     Full,
     /// The resolver does not know the host.
     Unresolved(String),
-    /// Somebody takes connections, but a demand is not met.
+    /// A server accepts connections, but a demand is not met.
     Refused(String),
 }
 
@@ -145,8 +145,8 @@ fn lines(misses: &[Unmet]) -> String {
     misses.iter().map(Unmet::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Waits until every target was as wished once. Looks at least once, however short the timeout; without one it waits for ever. The names of
-/// hosts are resolved again and again meanwhile.
+/// Waits until every target was in the requested state once. Looks at least once, however short the timeout; without one it waits forever.
+/// The names of hosts are resolved again and again meanwhile.
 ///
 /// # Errors
 /// [`WaitError::Timeout`].

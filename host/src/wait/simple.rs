@@ -8,7 +8,7 @@ use crate::policy::{KernelPorts, good_ports};
 use crate::probe::{ANYWHERE, PortState, ProbeError, probe};
 
 /// Waits until the port is free: no address of the host takes a connection, and on this machine nothing is bound. What is left of
-/// closed connections does not count. Looks at least once; without a timeout it waits for ever.
+/// closed connections does not count. Looks at least once; without a timeout it waits forever.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), portkeeper::wait::WaitError> {
@@ -23,7 +23,7 @@ pub fn wait_free(host: &str, port: u16, timeout: Option<Duration>) -> Result<(),
     wait(&[target(host, port, timeout)?], &Condition::new(State::Free), timeout, INTERVAL)
 }
 
-/// Waits until any address of the host takes a connection at the port. Looks at least once; without a timeout it waits for ever.
+/// Waits until any address of the host takes a connection at the port. Looks at least once; without a timeout it waits forever.
 ///
 /// # Errors
 /// [`WaitError::Timeout`], and [`WaitError::Target`] for a host that cannot be resolved.

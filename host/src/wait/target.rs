@@ -32,7 +32,7 @@ pub enum Asked {
     Name(String),
 }
 
-/// A URL, as far as it says whom to ask for what.
+/// A URL, as far as it says which server to ask for what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
     /// The host.
@@ -65,7 +65,7 @@ pub enum TargetError {
         /// What is wrong.
         source: HostError,
     },
-    /// An IPv6 address without brackets: nobody can tell where its port begins.
+    /// An IPv6 address without brackets: it is unclear where its port begins.
     #[error("`{0}`: put an IPv6 address into brackets: [::1]:80")]
     Brackets(String),
     /// The port is missing.
@@ -175,7 +175,7 @@ impl Target {
         Ok(Self::new(host.to_string(), port, addresses))
     }
 
-    /// A host that the resolver does not know yet. It is asked again while somebody waits.
+    /// A host that the resolver does not know yet. It is asked again during the wait.
     #[must_use]
     pub fn unresolved(host: &Host, port: Port, reason: String) -> Self {
         let target = Self::new(host.to_string(), port, Vec::new());

@@ -1,7 +1,7 @@
 //! Who is behind a port: the sockets on it, the processes that have them, and whose those are.
 //!
-//! [`sockets_on`] answers for a port, [`ProcessInfo`] tells of a process what people and agents want to know of it, and
-//! [`ownership`] says whether a process is the one that a reservation was made for.
+//! [`sockets_on`] answers for a port, [`ProcessInfo`] says of a process what people and agents want to know of it, and [`ownership`] says
+//! whether a process is the one that a reservation was made for.
 
 mod ownership;
 mod process_info;

@@ -22,7 +22,7 @@ pub enum Ownership {
 /// Whether the process `pid` of this place is the one that the reservation was made for.
 ///
 /// A process lease: it is that process or comes from it. A name: it works in the name's project, or was started from there.
-/// Other reservations know only who asked for them: what comes from that process is theirs, and nothing is foreign.
+/// Other reservations know only the process that asked for them: what comes from that process is theirs, and nothing is foreign.
 ///
 /// Another user's socket (`uid`) is a stranger's wherever that user works, root's aside, unless the running command that the port is for
 /// has opened it. What speaks for containers works in the engine's directory, which proves nothing: on the port of a name it is what the
@@ -75,7 +75,7 @@ fn of_project(project: &Project, pid: u32) -> Ownership {
         // Started from the root of a repository, for a part of it that has names of its own.
         Some(theirs) if project.path.starts_with(&theirs) => Ownership::Unknown,
         Some(_) => Ownership::Stranger,
-        // A server may change its directory, to `/` as a rule. Whoever started it has not.
+        // A server may change its directory, to `/` as a rule. The process that started it has not.
         None if started_from(project, pid) => Ownership::Own,
         None => Ownership::Unknown,
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::{PathContext, PathError, is_there, is_worktree_root};
 use crate::model::Project;
 
-/// The project that the directory belongs to: the nearest directory upwards with a config, or that is the root of a version-control
+/// The project that the directory belongs to: the nearest directory upward with a config, or that is the root of a version-control
 /// worktree; none when there is neither, or when it cannot be seen. Nothing is opened, so it says nothing about whether a config can be
 /// trusted.
 #[must_use]
@@ -18,13 +18,13 @@ pub fn project_directory(start: &Path) -> Option<PathBuf> {
     None
 }
 
-/// The directories whose names someone in a directory means: that directory, and those above it up to the first that is a project of its
+/// The directories whose names a user in a directory means: that directory, and those above it up to the first that is a project of its
 /// own. (A name belongs to the directory of the file that it was written to, which may lie inside of a project.)
 #[derive(Debug, Clone)]
 pub struct Reach(Vec<Project>);
 
 impl Reach {
-    /// From the directory upwards.
+    /// From the directory upward.
     #[must_use]
     pub fn of(directory: &Path) -> Self {
         // Above a directory that cannot be looked at, names may be another project's.

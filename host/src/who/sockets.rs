@@ -15,7 +15,7 @@ pub struct OnPort {
     pub address: SocketAddr,
     /// What it does there.
     pub state: SocketState,
-    /// The user it belongs to; told of processes that cannot be seen as well.
+    /// The user it belongs to; known for processes that cannot be seen as well.
     pub uid: Option<u32>,
     /// Its inode.
     pub inode: Option<u64>,

@@ -100,8 +100,8 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
 
 /// A compiler for WebAssembly.
 ///
-/// It builds the standard library too, from its source: for size, and without what tells about a panic. A plugin that panics traps
-/// in either case, and nobody would read the message. With the one that comes compiled, the components are a fifth larger.
+/// It builds the standard library too, from its source: for size, and without what reports a panic. A plugin that panics traps in either
+/// case, and the message would not be read. With the one that comes compiled, the components are a fifth larger.
 struct Toolchain {
     cargo: PathBuf,
     rustc: PathBuf,
@@ -144,7 +144,7 @@ impl Toolchain {
         for format in formats {
             cargo.args(["--package", &format!("portkeeper-plugin-{format}")]);
         }
-        // To build the standard library is not stable yet, so a stable compiler wants to be told that this is meant.
+        // To build the standard library is not stable yet, so a stable compiler needs an explicit request.
         cargo
             .args(["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
             .env("RUSTC_BOOTSTRAP", "1");

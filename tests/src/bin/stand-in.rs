@@ -3,16 +3,16 @@
 //! `stand-in live`, `stand-in listen ADDRESS:PORT...`, `stand-in bind ADDRESS:PORT...` (bound, not listening),
 //! `stand-in udp ADDRESS:PORT...`. IPv6 sockets take no IPv4 connections, but in the mode `dual`. In the mode `reuseport` others
 //! may listen beside it. In the mode `fork` two processes more have its sockets, and say nothing; they outlive it by a minute.
-//! In the mode `accept` it takes every client, and lets it go at once.
+//! In the mode `accept` it takes every client, and lets it go immediately.
 //! `stand-in http STATUS ADDRESS:PORT` answers every request with that status.
 //!
 //! `stand-in say SOCKET MESSAGE` says one message to a Unix socket (SEQPACKET) and prints the answer; nothing where the other side hangs up.
 //!
 //! `as UID` before the mode makes it another user's once its sockets are open, or before it says something.
 //!
-//! Servers, which tell each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes
-//! the sockets that it was started with. `stand-in cost ADDRESS:PORT` prints what binding the address takes, binding any other port,
-//! and a call that has nothing to do with it, in nanoseconds each.
+//! Servers, which send each client their pid: `stand-in serve ADDRESS:PORT...` binds as any Rust server does, `stand-in fds` takes the
+//! sockets that it was started with. `stand-in cost ADDRESS:PORT` prints what binding the address takes, binding any other port, and a
+//! call that has nothing to do with it, in nanoseconds each.
 //!
 //! `stand-in storm COUNT ADDRESS:PORT` asks the kernel for any port, COUNT times by bind(0) and COUNT times by connecting to the address,
 //! where it listens itself, and says which ports it was given.
@@ -32,7 +32,7 @@ use socket2::{Domain, Socket, Type};
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1).peekable();
     let user = arguments.next_if(|word| word == "as").and_then(|_| arguments.next()).and_then(|uid| uid.parse().ok());
-    // What `conmon` is told of its container.
+    // What `conmon` is given about its container.
     let _ = arguments.next_if(|word| word == "-c").and_then(|_| arguments.next());
     let mode = arguments.next().unwrap_or_default();
     if mode == "storm" {
@@ -78,7 +78,7 @@ fn become_user(uid: Option<u32>) -> std::io::Result<()> {
 fn said(path: &str, message: &str) -> std::io::Result<String> {
     let socket = Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
     socket.connect(&socket2::SockAddr::unix(path)?)?;
-    // Whoever does not want to hear it may have hung up by now: that is an answer, too.
+    // A peer that does not want to hear it may have hung up by now: that is an answer, too.
     let _ = socket.send(message.as_bytes());
     let mut answer = [0; 4096];
     let length = (&socket).read(&mut answer).unwrap_or_default();
@@ -129,7 +129,7 @@ fn share(sockets: &[Socket]) -> std::io::Result<()> {
 fn answer(listener: &TcpListener, status: &str) -> std::io::Result<()> {
     for stream in listener.incoming() {
         let mut stream = stream?;
-        // Whoever only looks whether somebody is there has gone already.
+        // A client that only looks whether a server is there has gone already.
         if stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
             let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }

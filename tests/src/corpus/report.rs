@@ -21,7 +21,7 @@ pub(super) enum Outcome {
     Broken(String),
 }
 
-/// A file that somebody should look at.
+/// A file to look at by hand.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// `refused`, `wrong`, `broken` or `unread and written`.

@@ -160,7 +160,7 @@ impl Check<'_> {
         self.promise(!self.is_ok() || is_new == Some(true), "the port is in the file");
     }
 
-    /// The same command works afterwards, and leaves nothing behind that it does not leave by itself.
+    /// The same command works afterward, and leaves nothing behind that it does not leave by itself.
     fn again(&mut self) {
         let second = self.world.run(self.case).run();
         let is_gone = matches!(self.case.does, Does::Release(_)) && second.code() == Some(1);

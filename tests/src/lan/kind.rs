@@ -13,13 +13,13 @@ pub enum Kind {
     Filtered,
     /// No echo; attempts at closed ports are dropped.
     Stealth,
-    /// Everything but ARP and Neighbour Discovery is dropped.
+    /// Everything but ARP and Neighbor Discovery is dropped.
     Silent,
     /// Closed ports are rejected by ICMP: port unreachable.
     RejectsPort,
     /// Closed ports are rejected by ICMP: host prohibited.
     RejectsHost,
-    /// RSTs are limited to ten at once and 100 a second.
+    /// RSTs are limited to bursts of ten and 100 a second.
     RstLimited,
     /// One packet in twenty is lost.
     Lossy,

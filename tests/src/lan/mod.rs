@@ -19,7 +19,7 @@ pub struct Lan<'a> {
     running: Vec<StandIn>,
 }
 
-/// The scanner's side. Addresses are usable at once, without a second of duplicate address detection.
+/// The scanner's side. Addresses are usable immediately, without a second of duplicate address detection.
 const SCANNER: &str = "echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad
     ip addr add 10.77.0.253/24 dev eth0
     ip addr add fd77::fd/64 dev eth0 nodad

@@ -1,4 +1,4 @@
-//! Files and answers that nobody thought of: whatever they are, there is an answer or a reason, and never a crash.
+//! Files and answers that no author thought of: whatever they are, there is an answer or a reason, and never a crash.
 
 use std::cell::Cell;
 use std::path::Path;

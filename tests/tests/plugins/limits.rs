@@ -86,7 +86,7 @@ fn the_clock_ends_what_fuel_does_not() {
     assert!(over.to_string().ends_with("it did not finish within 0.2 s, the limit"), "{over}");
 }
 
-/// Both before anything is known of the plugin: when it is asked who it is, and when its instance starts.
+/// Both before anything is known of the plugin: when it is asked to describe itself, and when its instance starts.
 #[test]
 fn a_description_has_limits_of_its_own() {
     let home = Home::new();

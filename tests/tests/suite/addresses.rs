@@ -1,4 +1,4 @@
-//! A port that some process has on another address of the machine: servers listen on all of them, unless they are told otherwise.
+//! A port that some process has on another address of the machine: servers listen on all of them, unless they are configured otherwise.
 
 use portkeeper_tests::{Namespace, Own, Run, Sandbox, StandIn};
 use serde_json::json;

@@ -133,7 +133,7 @@ fn hosts_that_are_none() {
 
 #[test]
 fn a_host_of_another_machine_is_refused() {
-    // TEST-NET-1 (RFC 5737) and the documentation prefix (RFC 3849) are nobody's.
+    // No machine has TEST-NET-1 (RFC 5737) and the documentation prefix (RFC 3849).
     assert_refused(2, &[("reserve --host 192.0.2.1", "192.0.2.1"), ("reserve --host 2001:db8::1", "2001:db8::1")]);
 }
 

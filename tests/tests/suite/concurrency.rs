@@ -1,4 +1,4 @@
-//! Many callers at once, some of them killed.
+//! Many callers in parallel, some of them killed.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::sandbox;
 
-/// `count` callers at once, each in a directory of its own.
+/// `count` callers in parallel, each in a directory of its own.
 fn crowd(sandbox: &Sandbox, ports: &Ports, count: usize) -> Vec<Outcome> {
     let caller = |number| {
         let directory = sandbox.directory(format!("caller-{number}"));

@@ -154,7 +154,7 @@ fn a_server_that_forks_is_the_server_and_not_its_workers() {
     assert_eq!(pids(&explained), [server.pid()], "{explained}");
     assert_eq!(explained["sockets"][0]["process"]["sharers"], 3);
     assert!(text(&sandbox, ports.first()).contains("by 3 processes"));
-    // Its workers are left behind with the port, and belong to somebody, too.
+    // Its workers are left behind with the port, and have to be ended, too.
     let _ = sandbox.portkeeper(format!("kill {} --force --yes", ports.first())).ok();
 }
 

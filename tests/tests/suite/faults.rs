@@ -31,7 +31,7 @@ fn f05_two_reserves_in_a_row_give_two_ports_and_a_range_does_not_leak() {
     assert_ne!(held.ok().port(), held.ok().port());
     let _ = sandbox.portkeeper("release --all").ok();
     for _ in 0..5 {
-        // Nobody ever listened and nobody released: the range is there again all the same.
+        // Nothing ever listened and nothing released: the range is there again all the same.
         assert_eq!(reserve.ok().port(), ports.first());
     }
 }
@@ -215,6 +215,6 @@ fn f19_two_thousand_entries_do_not_make_it_slow() {
         let _ = reserve.ok();
         start.elapsed()
     });
-    // The Python tool takes 5.5 s. Even an unoptimised build on a busy machine stays far below one.
+    // The Python tool takes 5.5 s. Even an unoptimized build on a busy machine stays far below one.
     assert!(fastest.min().unwrap() < Duration::from_secs(1));
 }

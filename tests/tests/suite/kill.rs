@@ -46,7 +46,7 @@ fn a_strangers_listener_needs_force() {
     let other = sandbox.directory("other/.git").parent().unwrap().to_owned();
     let start =
         |port: u16| StandIn::start(sandbox.stand_in_run(&format!("listen 127.0.0.1:{port}")).within(&other).command());
-    // On the port of the project, on one that nobody has reserved, and on one of another project.
+    // On the port of the project, on one that is not reserved, and on one of another project.
     let _ = sandbox.portkeeper(format!("port --write-env=web --range {0}-{0}", ports.at(2))).within(&other).ok();
     for (port, reason) in
         [(ports.at(0), "works elsewhere"), (ports.at(1), "not reserved"), (ports.at(2), "reserved for")]
@@ -427,7 +427,7 @@ sys.stdin.read()
     outcome.says("another user has only sent it the socket");
     assert!(!outcome.stderr.contains("starts it again"), "nothing has: {outcome}");
     assert!(is_alive(&daemon), "the daemon was only sent the socket");
-    // Now nobody else has it.
+    // Now no other process has it.
     kill(&sandbox, port, "--force --yes").refused(1).says("another user has only sent it the socket");
     assert!(is_alive(&daemon));
 }

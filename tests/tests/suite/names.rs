@@ -371,7 +371,7 @@ fn ten_thousand_names_of_a_hundred_projects_never_collide_and_end_with_their_dir
 
     // A directory that is gone: exactly its names are collected.
     std::fs::remove_dir_all(sandbox.work().join("disk-0/project-0")).unwrap();
-    // An unmounted disk: another directory is in its place. An unreadable one: nobody can tell.
+    // An unmounted disk: another directory is in its place. An unreadable one: there is no way to find out.
     std::fs::rename(sandbox.work().join("disk-1"), sandbox.work().join("unmounted")).unwrap();
     sandbox.directory("disk-1");
     let closed = sandbox.work().join("disk-2");

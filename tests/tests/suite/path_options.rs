@@ -305,7 +305,7 @@ fn try_all(is_meant: impl Fn(&str, &str) -> bool) {
 /// Where a command has an answer of its own.
 fn exceptions(command: &str, option: &str, kind: Kind) -> Option<Answer> {
     Some(match (command, option, kind) {
-        // A directory that is not there is made, one that is there belongs to someone else.
+        // A directory that is not there is made, one that is there belongs to another user.
         ("plugin new" | "man", "DIRECTORY", Kind::Nothing) => Taken,
         ("plugin new", "DIRECTORY", Kind::Directory) => Refused,
         // An empty directory is no SDK, no crate, and has no fixtures.

@@ -109,7 +109,7 @@ fn a_process_in_another_pid_namespace_is_never_collected_from_here() {
     let Some(there) = Namespace::or_skip(Own::Processes) else { return };
     let Some(elsewhere) = Namespace::or_skip(Own::Processes) else { return };
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    // Its pid in there is a small number, which is another process's here and nobody's elsewhere.
+    // Its pid in there is a small number, which is another process's here and no process's elsewhere.
     let process = sandbox.program("sh").words("-c").arg("echo $$ && exec cat >/dev/null").inside(&there).command();
     let process = StandIn::start(process);
     let reserve = format!("reserve --port {} --for-pid {}", ports.first(), process.said());

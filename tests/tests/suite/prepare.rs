@@ -64,7 +64,7 @@ fn the_config_of_the_readme_in_an_empty_directory() {
 
 #[test]
 fn the_config_as_the_readme_has_it_gets_the_preferred_ports() {
-    // In a network of its own, because somebody may use 8888 in this one.
+    // In a network of its own, because another process may use 8888 in this one.
     let Some(network) = Namespace::or_skip(Own::Network) else { return };
     let sandbox = sandbox();
     sandbox.write("pk.config.json", README_JSON);

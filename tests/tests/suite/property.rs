@@ -15,7 +15,7 @@ const PORTS: u16 = 5;
 enum Lease {
     /// A grace of a minute or a lease of an hour: alive for the whole test.
     Lasting,
-    /// A grace that is over at once: alive while something listens.
+    /// A grace that is over immediately: alive while something listens.
     WhileListening,
     /// As long as the process that the model keeps for the port.
     Process,

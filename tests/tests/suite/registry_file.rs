@@ -433,7 +433,7 @@ fn a_read_that_fails_ends_no_hold_and_gives_no_port_twice() {
     let _ = sandbox.portkeeper("release --all").ok();
 }
 
-/// A sandbox hides what tells machines and boots apart: what is unknown may be the same.
+/// A sandbox hides what distinguishes machines and boots: what is unknown may be the same.
 #[test]
 fn with_hidden_identities_three_reserves_give_three_ports() {
     let Some(strace) = program_or_skip("strace") else { return };

@@ -116,7 +116,7 @@ fn haste_and_thoroughness_make_no_port_closed() {
 fn hosts_of_ipv6_are_found_without_asking_every_address() {
     let sandbox = sandbox();
     let Some(lan) = lan_of_all_kinds(&sandbox) else { return };
-    // An address that nobody would guess answers the call to all.
+    // An address that a scan would not guess answers the call to all.
     lan.at_hosts("ip addr add fd77::5:6:7:8/64 dev br0 nodad");
     let outcome = sandbox.portkeeper(format!("scan -6 {PORTS}")).inside(lan.scanner()).ok();
     assert_all_kinds(&outcome, |number| format!("fd77::{number:x}"));

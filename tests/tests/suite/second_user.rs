@@ -17,7 +17,7 @@ const OWNER: u32 = 4_002;
 /// What a prepare does to files: it is killed before the first of each, before the second, and so on.
 const STEPS: &str = "write,fchmod,fchown,fsync,sync_file_range,flock,mkdirat,linkat,renameat,renameat2,unlinkat";
 
-/// A project in git with a private `.env` that everyone may walk to.
+/// A project in git with a private `.env` that every user may walk to.
 fn project(sandbox: &Sandbox, ports: &Ports) {
     let config = json!({
         "ports": [{ "key": "WEB_PORT", "range": [ports.first(), ports.last()] }],

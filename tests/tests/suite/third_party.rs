@@ -80,7 +80,7 @@ fn assert_refused(sandbox: &Sandbox, words: &[&str]) {
 #[test]
 fn it_is_a_plain_core_module() {
     let Some(plugin) = plugin_or_skip() else { return };
-    // The layer after the version tells a module (0) from a component (1).
+    // The layer after the version distinguishes a module (0) from a component (1).
     assert_eq!(plugin[..8], *b"\0asm\x01\0\0\0", "what cargo builds, and no further tool");
 }
 

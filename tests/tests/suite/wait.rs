@@ -47,7 +47,7 @@ fn what_is_not_so_in_time_is_said_in_portends_words() {
     late(format!("{free} --occupied --timeout 50ms"), format!("Port {free} not bound on localhost."));
     late(format!("{taken} --free -t 0.05"), format!("Port {taken} not free on localhost."));
     late(format!("[::1]:{taken} --occupied -t 0"), format!("Port {taken} not bound on ::1."));
-    // Each of several is told of, and only if it is not as wished.
+    // Each of several is reported, and only if it is not in the requested state.
     late(
         format!("{taken} {free} 127.0.0.1:{free} --occupied -t 0"),
         format!("Port {free} not bound on localhost.\nPort {free} not bound on 127.0.0.1."),
@@ -322,7 +322,7 @@ fn an_interrupted_wait_ends_by_the_signal() {
     use rustix::process::{Pid, Signal, kill_process};
 
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    // Whoever starts the tests may have SIGINT ignored, as a shell does for what it puts into the background.
+    // The process that starts the tests may have SIGINT ignored, as a shell does for what it puts into the background.
     let run = sandbox.program("env").words("--default-signal=INT").arg(sandbox.portkeeper_path());
     let mut waiting = run.words(&format!("wait {} --occupied --timeout 60s", ports.first())).command().spawn().unwrap();
     // The first one may come before `env` has run.

@@ -76,7 +76,7 @@ fn not_more_is_read_of_an_answer_than_an_answer_has() {
     let (sender, receiver): (_, Receiver<u64>) = channel();
     let sender = std::sync::Mutex::new(sender);
     let _peer = Peer::start(&ports, move |mut client, goes_on| {
-        // A line without end, for as long as anyone reads it.
+        // A line without end, for as long as the client reads it.
         client.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
         let mut sent = 0;
         while goes_on() {

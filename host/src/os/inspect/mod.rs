@@ -1,6 +1,6 @@
-//! What can be told about a process, fact by fact: each call reads what it is asked for and no more.
+//! What can be found out about a process, fact by fact: each call reads what it is asked for and no more.
 //!
-//! A process may end between two calls, and one of another user tells little. So every answer may be none.
+//! A process may end between two calls, and one of another user reveals little. So every answer may be none.
 
 mod container;
 

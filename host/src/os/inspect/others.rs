@@ -1,4 +1,4 @@
-//! macOS and Windows, through sysinfo. Containers are not told: there they run in a virtual machine.
+//! macOS and Windows, through sysinfo. Containers are not reported: there they run in a virtual machine.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub(super) fn user(_: u32) -> Option<u32> {
     None
 }
 
-/// Nothing but Linux knows who has a port, so nobody asks.
+/// Only on Linux is it known which process has a port, so nothing asks.
 pub(super) fn children(_: u32) -> Vec<u32> {
     Vec::new()
 }
@@ -53,7 +53,7 @@ pub(super) fn program(pid: u32) -> Option<String> {
     with(pid, what, |process| Some(process.exe()?.file_name()?.to_string_lossy().into_owned()))
 }
 
-/// In whole seconds of the wall clock; 0 is what sysinfo gives when the system does not tell.
+/// In whole seconds of the wall clock; sysinfo gives 0 when the system does not report it.
 pub(super) fn started(pid: u32) -> Option<Timestamp> {
     let seconds = with(pid, ProcessRefreshKind::nothing(), |process| Some(process.start_time()))?;
     i64::try_from(seconds).ok().filter(|&seconds| seconds != 0).and_then(|seconds| Timestamp::from_second(seconds).ok())

@@ -29,7 +29,7 @@ impl Sockets {
         Self::read(protocol)
     }
 
-    /// Whether someone listens at the port: a TCP listener answers, a UDP socket keeps us from binding. What cannot be asked may listen.
+    /// Whether a socket listens on the port: a TCP listener answers, a UDP socket keeps us from binding. What cannot be asked may listen.
     #[must_use]
     pub fn listening(&self, port: Port, addresses: &[IpAddr]) -> bool {
         match self.0 {

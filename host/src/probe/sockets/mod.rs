@@ -28,10 +28,10 @@ pub struct Occupant {
     pub state: SocketState,
     /// Its own address, IPv4-mapped ones as IPv4.
     pub address: IpAddr,
-    /// Its inode, by which [`Processes`](super::Processes) finds its programs; none for a remnant, which has no program, and
-    /// where the platform does not tell.
+    /// Its inode, by which [`Processes`](super::Processes) finds its programs; none for a remnant, which has no program, and where the
+    /// platform does not report it.
     pub inode: Option<u64>,
-    /// The user it belongs to; none where the platform does not tell.
+    /// The user it belongs to; none where the platform does not report it.
     pub uid: Option<u32>,
 }
 

@@ -31,7 +31,7 @@ pub(super) fn read(protocol: Protocol) -> io::Result<Vec<Row>> {
     read_states(protocol, ALL_STATES)
 }
 
-/// Those that take whoever comes. UDP has one small table for all.
+/// Those that accept any peer. UDP has one small table for all.
 ///
 /// # Errors
 /// As for [`read`].

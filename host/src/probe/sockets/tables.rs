@@ -43,7 +43,7 @@ impl Sockets {
         Self::of(protocol, netlink::read(protocol))
     }
 
-    /// Reads no more than what it takes to know who listens: for TCP, that is several times as fast. Sockets that don't listen may be
+    /// Reads no more than what it takes to know what listens: for TCP, that is several times as fast. Sockets that don't listen may be
     /// missing.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Sockets {
         Self(sockets)
     }
 
-    /// Whether someone listens at the port, on an address that overlaps one of these.
+    /// Whether a socket listens on the port, on an address that overlaps one of these.
     #[must_use]
     pub fn listening(&self, port: Port, addresses: &[IpAddr]) -> bool {
         self.on(port, addresses).any(|occupant| occupant.state == SocketState::Listening)

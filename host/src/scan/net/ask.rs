@@ -1,5 +1,5 @@
-//! Makes the system ask for addresses: an empty datagram to an address on a link has to wait until ARP or Neighbour Discovery has
-//! resolved it. Who answers, [`super::neighbours`] tells.
+//! Makes the system ask for addresses: an empty datagram to an address on a link has to wait until ARP or Neighbor Discovery has resolved
+//! it. Which of them answer, [`super::neighbours`] reports.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::model::Port;
 use crate::scan::Address;
 use crate::scan::strategy::Sent;
 
-/// The discard service (RFC 863): whoever has it throws the datagram away.
+/// The discard service (RFC 863): a host that has it throws the datagram away.
 const DISCARD: Port = Port::new(9).expect("not zero");
 
 /// How many datagrams may wait on one socket. They are charged to its send buffer, which holds about 260 (socket(7), `wmem_default`).
@@ -80,7 +80,7 @@ fn bind_to_interface(_socket: &Socket, _ipv6: bool, _interface: NonZeroU32) -> i
     Ok(())
 }
 
-/// EAGAIN and ENOBUFS: the send buffer or the neighbour table is full. EMFILE: no descriptor is free.
+/// EAGAIN and ENOBUFS: the send buffer or the neighbor table is full. EMFILE: no descriptor is free.
 fn is_lack_of_room(error: &io::Error) -> bool {
     #[cfg(unix)]
     let room = [rustix::io::Errno::NOBUFS, rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]

@@ -4,7 +4,7 @@
 #[cfg(unix)]
 const OTHERS: usize = 64;
 
-/// More attempts at once gain nothing.
+/// More attempts in parallel gain nothing.
 const MOST: usize = 4096;
 
 /// Raises the limit of open files as far as this user may, and says how many sockets that leaves (getrlimit(2)).

@@ -19,7 +19,7 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 const REQUEST: u8 = 128;
 const REPLY: u8 = 129;
 
-/// How often the request is sent, since many answers at once may get lost.
+/// How often the request is sent, since many simultaneous answers may get lost.
 const TIMES: u8 = 3;
 
 /// How long between two requests.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Target;
 use crate::scan::Address;
 
-/// How many addresses may be unresolved at once. The kernel's table has room for 1,024 of all programs together, in all
+/// How many addresses may be unresolved at the same time. The kernel's table has room for 1,024 of all programs together, in all
 /// namespaces (`gc_thresh3`, arp(7)), and an unresolved entry cannot be cleared away for others.
 const WINDOW: usize = 768;
 
@@ -33,7 +33,7 @@ struct Question {
 pub(super) struct Asking {
     /// How long after the last question an answer is waited for, at least and at most.
     patience: (Duration, Duration),
-    /// The longest that anyone took to answer the first time that the system asked.
+    /// The longest that any host took to answer the first time that the system asked.
     slowest: Option<Duration>,
     questions: HashMap<Address, Question>,
     in_order: VecDeque<(Duration, Address)>,
@@ -90,14 +90,14 @@ impl Asking {
         Some((target, since))
     }
 
-    /// The same where it is known without an answer, which tells nothing of distances.
+    /// The same where it is known without an answer, which says nothing about distances.
     pub(super) fn settled(&mut self, address: Address) -> Option<(Target, Duration)> {
         self.freed(address);
         self.questions.remove(&address).map(|question| (question.target, question.since))
     }
 
-    /// How long after the last question an answer is waited for. In a network where everybody is near nobody is waited for who might
-    /// be far away; one that nobody has answered yet gets the most.
+    /// How long after the last question an answer is waited for. In a network where all hosts are near, there is no wait for hosts that
+    /// might be far away; one that no host has answered yet gets the most.
     fn patience(&self) -> Duration {
         let (least, most) = self.patience;
         // What the system's further questions take is no matter of distance.

@@ -23,8 +23,7 @@ pub(super) struct Underway {
     pub(super) since: Duration,
 }
 
-/// All attempts under way. Places are used again, the lowest free one first to be free: whoever has the sockets can keep one in
-/// each place.
+/// All attempts under way. Places are used again, the most recently freed first: the owner of the sockets can keep one in each place.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     places: Vec<(u32, Option<Underway>)>,

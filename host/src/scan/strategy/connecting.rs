@@ -1,4 +1,4 @@
-//! Trying the ports of the hosts that were found: attempts, their ends, and what they tell.
+//! Trying the ports of the hosts that were found: attempts, their ends, and what they show.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ impl<T: Iterator<Item = Target>> Strategy<T> {
         if verdict != Verdict::Unreachable {
             host.answered(probe, verdict);
         }
-        // An ICMP error may come from a firewall in front of nobody.
+        // An ICMP error may come from a firewall with no host behind it.
         if matches!(verdict, Verdict::Open | Verdict::Closed) {
             // Karn's rule: whose answer it is, is certain only for the first attempt.
             let rtt = (probe.tries == 0).then(|| now.saturating_sub(since));

@@ -1,4 +1,4 @@
-//! Finding hosts: with whom a scan begins, and what becomes of what is heard of them.
+//! Finding hosts: which ones a scan begins with, and what becomes of what is heard of them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::host::Host;
 use super::{Network, ROOM, Sent, Strategy, Target};
 use crate::scan::{Address, Event, Mac, UpBy};
 
-/// How many addresses that nobody vouches for are tried at once.
+/// How many addresses without a sign of a host are tried in parallel.
 const GUESSES: usize = 256;
 
 impl<T: Iterator<Item = Target>> Strategy<T> {

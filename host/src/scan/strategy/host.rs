@@ -8,13 +8,13 @@ use super::attempts::Probe;
 use super::network::Verdict;
 use crate::scan::{Mac, PortState, Sighting, UpBy};
 
-/// How many of a host's ports are tried at once. Hosts that limit their RSTs (BSD and macOS: 250 a second) answered every one.
+/// How many of a host's ports are tried in parallel. Hosts that limit their RSTs (BSD and macOS: 250 a second) answered every one.
 const WINDOW: usize = 64;
 
-/// How many of a host's ports are tried at once when it has never answered any: a packet filter loses nothing by it.
+/// How many of a host's ports are tried in parallel when it has never answered any: a packet filter loses nothing by it.
 const SILENT_WINDOW: usize = 1024;
 
-/// How many ports of an address are tried before anything shows that somebody is there.
+/// How many ports of an address are tried before anything shows that a host is there.
 pub(super) const FIRST_TRIES: usize = 4;
 
 /// The longest pause between two attempts at a host that limits its answers.
@@ -65,7 +65,7 @@ pub(super) struct Host {
     pub(super) not_before: Duration,
     next: u32,
     ports: u32,
-    /// Told when the host is proven, since ports of nobody are nothing to tell.
+    /// Reported when the host is proven, since ports without a host are nothing to report.
     pub(super) untold: Vec<(u32, PortState)>,
     pub(super) told: u32,
     retries: VecDeque<Probe>,
@@ -111,12 +111,12 @@ impl Host {
         Sighting { address: target.address, mac, up_by, rtt: self.rtt.smooth(), own: false }
     }
 
-    /// Whether its ports are worth telling: somebody is there, or was.
+    /// Whether its ports are worth reporting: a host is there, or was.
     pub(super) fn is_told(&self) -> bool {
         self.up_by != UpBy::default()
     }
 
-    /// The ports to try as things stand: all, unless nothing shows that anybody is there and nobody named the address.
+    /// The ports to try as things stand: all, unless nothing shows that a host is there and the user has not named the address.
     fn worth_trying(&self) -> u32 {
         let all = self.is_told() || self.target.named;
         if all { self.ports } else { self.ports.min(FIRST_TRIES as u32) }
@@ -194,7 +194,7 @@ impl Host {
         } else {
             self.widen();
         }
-        // Whoever says `closed` to one port and nothing to another may have lost an answer to a limit.
+        // A host that says `closed` to one port and nothing to another may have lost an answer to a limit.
         let again = !self.is_lost && probe.tries < retries + u8::from(limited);
         if again {
             self.retries.push_back(Probe { tries: probe.tries + 1, ..probe });

@@ -1,11 +1,11 @@
 //! What a scan does next: a pure function of what the network has said so far and of the time.
 //!
-//! Nothing here opens a socket or reads a clock. The strategy is told the time and what was heard ([`Strategy::hear`]), does what is
+//! Nothing here opens a socket or reads a clock. The strategy is given the time and what was heard ([`Strategy::hear`]), does what is
 //! due to a [`Network`] ([`Strategy::act`]), and says when it wants to be woken. So the same code runs on real sockets, and in tests
 //! on a simulated network with a clock of its own.
 //!
-//! Three things go on at once. Addresses are asked for, within a window that leaves room in the system's neighbour table. Whoever
-//! answers is a host, and its ports are tried from that moment on. An attempt that nobody answers is repeated, later each time.
+//! Three things go on in parallel. Addresses are asked for, within a window that leaves room in the system's neighbor table. An address
+//! that answers is a host, and its ports are tried from that moment on. An attempt that gets no answer is repeated, later each time.
 
 mod asking;
 mod attempts;
@@ -42,7 +42,7 @@ use crate::model::Port;
 pub(in crate::scan) struct Target {
     /// The address.
     pub(in crate::scan) address: Address,
-    /// Whether it is on a link of this machine, where everyone answers ARP or Neighbour Discovery.
+    /// Whether it is on a link of this machine, where every host answers ARP or Neighbor Discovery.
     pub(in crate::scan) on_link: bool,
     /// Whether the user named this very address: then all of its ports are tried, though it may seem absent.
     pub(in crate::scan) named: bool,

@@ -7,10 +7,10 @@ use crate::model::Port;
 
 /// What a scan can do to a network. None of it waits: answers arrive as [`Signal`]s.
 pub(in crate::scan) trait Network {
-    /// Whether the system tells who answers ARP and Neighbour Discovery. Without that, hosts are found by ICMP and TCP.
+    /// Whether the system reports which hosts answer ARP and Neighbor Discovery. Without that, hosts are found by ICMP and TCP.
     fn sees_neighbours(&self) -> bool;
 
-    /// How many connection attempts may be open at once.
+    /// How many connection attempts may be open at the same time.
     fn capacity(&self) -> usize;
 
     /// Makes the system ask for the address on its link.
@@ -31,7 +31,7 @@ pub(in crate::scan) trait Network {
 pub(in crate::scan) enum Sent {
     /// It is on its way.
     Yes,
-    /// The system has no room for it just now: descriptors, ports, or the neighbour table.
+    /// The system has no room for it just now: descriptors, ports, or the neighbor table.
     NotNow,
     /// It cannot be sent there at all.
     Never,
@@ -50,9 +50,9 @@ pub(in crate::scan) struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what only Linux tells"))]
 pub(in crate::scan) enum Signal {
-    /// The system knows the address' card. Whoever was asked has answered, then; of others it proves nothing.
+    /// The system knows the address' card. A host that was asked has answered, then; of others it proves nothing.
     Cached(Address, Option<Mac>),
-    /// The address answered ARP or Neighbour Discovery.
+    /// The address answered ARP or Neighbor Discovery.
     Neighbour(Address, Option<Mac>),
     /// The system has given up on the address.
     NoNeighbour(Address),
@@ -60,7 +60,7 @@ pub(in crate::scan) enum Signal {
     Echo(Address, Duration),
     /// It did not.
     NoEcho(Address),
-    /// An address that nobody asked for answered an echo request to all.
+    /// An address that was not asked answered an echo request to all.
     Volunteer(Address),
     /// How an attempt ended.
     Verdict(Attempt, Verdict),
@@ -78,6 +78,6 @@ pub(in crate::scan) enum Verdict {
     Closed,
     /// An ICMP error.
     Rejected,
-    /// This machine could not reach the address: nobody answers for it on the link, or there is no way.
+    /// This machine could not reach the address: no host answers for it on the link, or there is no way.
     Unreachable,
 }

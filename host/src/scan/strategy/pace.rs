@@ -14,11 +14,11 @@ pub enum Pace {
     Thorough,
 }
 
-/// What is sent in a second as long as nobody answers. More has overrun the receive queues of hosts that are reached without any
-/// delay (Linux: `net.core.netdev_max_backlog`, 1,000 packets).
+/// What is sent in a second as long as no answer comes. More has overrun the receive queues of hosts that are reached without any delay
+/// (Linux: `net.core.netdev_max_backlog`, 1,000 packets).
 const UNANSWERED_PER_SECOND: f64 = 20_000.0;
 
-/// How much of that may be sent at once.
+/// How much of that may be sent in one burst.
 const BURST: f64 = 256.0;
 
 impl Pace {
@@ -56,8 +56,8 @@ impl Pace {
 /// A token that is all but there is there: times are whole nanoseconds.
 const ROUNDING: f64 = 0.001;
 
-/// A token bucket. Tokens stand for packets that nobody has answered yet: an answer shows that there is room for another one, so
-/// it gives the token back, and a network that answers is scanned as fast as it answers.
+/// A token bucket. Tokens stand for packets that have no answer yet: an answer shows that there is room for another one, so it gives the
+/// token back, and a network that answers is scanned as fast as it answers.
 #[derive(Debug)]
 pub(super) struct Bucket {
     tokens: f64,

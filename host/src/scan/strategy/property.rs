@@ -60,7 +60,7 @@ proptest! {
             let told = found.ports.keys().filter(|(host, _)| host == address).count();
             prop_assert_eq!(told, PORTS.len());
         }
-        // Every attempt at most five times, everybody asked and greeted once.
+        // Every attempt at most five times, every host asked and greeted once.
         prop_assert!(found.probes <= 40 * 2 + 40 * 5 * FIRST_TRIES as u64 + count * 5 * PORTS.len() as u64);
         prop_assert!(found.took < Duration::from_secs(600), "{:?}", found.took);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::scan::{Ending, PortState};
 
-/// What a host does with a connection to a port on which nobody listens.
+/// What a host does with a connection to a port on which nothing listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     Rst,

@@ -44,7 +44,7 @@ fn nobody_waits_longer_than_for_one_late_answer() {
         let found = scan_link(&mut simulation, 254, pace);
         assert!(found.took < Duration::from_millis(most), "{pace:?}: {:?}", found.took);
     }
-    // Everybody is there: nothing to wait for.
+    // All hosts are there: nothing to wait for.
     let mut simulation = Simulation::new((1..=254).map(|number| (number, Simulated::new(Manner::Rst))), 1);
     let found = scan_link(&mut simulation, 254, Pace::Normal);
     assert_eq!(found.ports.len(), 254 * PORTS.len());

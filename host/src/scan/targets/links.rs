@@ -18,7 +18,7 @@ pub(in crate::scan) struct Link {
     pub(in crate::scan) own: IpAddr,
     /// The network around it.
     pub(in crate::scan) network: IpNet,
-    /// Whether everybody in that network answers ARP or Neighbour Discovery.
+    /// Whether every host in that network answers ARP or Neighbor Discovery.
     pub(in crate::scan) has_neighbours: bool,
     pub(in crate::scan) is_loopback: bool,
     pub(in crate::scan) is_up: bool,
@@ -48,7 +48,7 @@ impl Link {
         })
     }
 
-    /// Whether a look around takes this one in without being told to: no loopback, no tunnel, no network of containers.
+    /// Whether a look around takes this one in without an explicit request: no loopback, no tunnel, no network of containers.
     pub(in crate::scan) fn is_usual(&self) -> bool {
         self.is_up && self.has_neighbours && !is_of_containers(&self.name)
     }

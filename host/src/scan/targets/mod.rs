@@ -14,7 +14,7 @@ pub use wanted::{Family, Wanted};
 use super::strategy::Target;
 use super::{Address, Mac};
 
-/// The largest network that is asked in full without being told to: a /22 has 1,024 addresses.
+/// The largest network that is asked in full without an explicit request: a /22 has 1,024 addresses.
 const LARGEST: u128 = 1 << 10;
 
 /// What is left of a larger one: the 256 addresses around our own.
@@ -87,7 +87,7 @@ impl Targets {
         Address { ip, zone: self.through }
     }
 
-    /// None for addresses of this machine: nobody asks them over the network.
+    /// None for addresses of this machine: they are not asked over the network.
     fn target(&self, address: Address, named: bool) -> Option<Target> {
         if self.own.contains(&address.ip) {
             return None;
@@ -98,7 +98,7 @@ impl Targets {
         Some(Target { address, on_link: link.is_some(), named, interface: link.map_or(0, |link| link.interface) })
     }
 
-    /// A neighbour that the system knew before, if it belongs to a network of which not every address is asked.
+    /// A neighbor that the system knew before, if it belongs to a network of which not every address is asked.
     pub(super) fn known_neighbour(&self, address: Address) -> Option<Target> {
         let mut incomplete = self.networks.iter().filter(|network| is_sparse(network)).chain(&self.narrowed);
         incomplete.any(|network| network.contains(&address.ip)).then(|| self.target(address, false)).flatten()
@@ -129,8 +129,8 @@ impl Targets {
         links.filter(|link| link.network.prefix_len() == 64).filter_map(address).collect()
     }
 
-    /// The address as it is asked, of a neighbour that was seen behind the interface that its zone names; none when that is not where
-    /// we look.
+    /// The address as it is asked, of a neighbor that was seen behind the interface that its zone names; none when that is not where we
+    /// look.
     pub(super) fn as_asked(&self, seen: Address) -> Option<Address> {
         let link_local = matches!(seen.ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
         let zone = if link_local { seen.zone } else { self.through };
@@ -148,7 +148,7 @@ impl Targets {
         (ips().any(|ip| ip.is_ipv4()), ips().any(|ip| ip.is_ipv6()))
     }
 
-    /// The number of the interface that leads to a neighbour; 0: none does.
+    /// The number of the interface that leads to a neighbor; 0: none does.
     pub(super) fn interface_of(&self, address: Address) -> u32 {
         self.target(address, false).map_or(0, |target| target.interface)
     }

@@ -1,4 +1,4 @@
-//! Holds under fire: nobody is given a port that somebody holds, and in the end nothing is left.
+//! Holds under fire: no caller is given a port that another process holds, and in the end nothing is left.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ enum Act {
     TruncateRegistry,
 }
 
-/// What the test knows of the ports. Whoever is killed in the middle may have got further than anybody knows.
+/// What the test knows of the ports. A process that is killed in the middle may have got further than the test knows.
 struct Chaos<'a> {
     sandbox: &'a Sandbox,
     ports: &'a Ports,

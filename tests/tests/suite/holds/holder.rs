@@ -31,7 +31,7 @@ fn the_holder_is_a_small_process_of_its_own() {
 #[test]
 fn what_a_shell_has_open_does_not_stay_open() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
-    // The substitution waits until everyone has closed its pipe, and so does the pipeline; the lock is the shell's.
+    // The substitution waits until every process has closed its pipe, and so does the pipeline; the lock is the shell's.
     let script = format!(
         "exec 9>lock && flock 9 && answer=$(portkeeper reserve --hold --port {}) && echo \"$answer\" | cat && exec 9>&- && flock -n lock true",
         ports.first()

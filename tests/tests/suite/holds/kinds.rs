@@ -1,4 +1,4 @@
-//! What each kind of hold keeps out, and whom it lets in.
+//! What each kind of hold keeps out, and what it lets in.
 
 use portkeeper_tests::{Ports, ipv6_or_skip, listen_when_free, program_or_skip};
 use serde_json::json;
@@ -88,7 +88,7 @@ fn a_port_that_is_held_is_reserved_by_nobody_else() {
     let refusal = sandbox.portkeeper(format!("reserve --port {}", ports.first())).refused(1);
     refusal.says(format!("while process {} holds it", holder.pid()));
     assert_eq!(sandbox.portkeeper(format!("port --range {ports}")).ok().port(), ports.at(1));
-    // Whoever uses another registry sees it through the kernel.
+    // A caller with another registry sees it through the kernel.
     let other = sandbox.portkeeper(format!("--registry other.json reserve --port {}", ports.first()));
     other.refused(1).says(holder.pid().to_string());
 }

@@ -1,4 +1,4 @@
-//! `--hold`: the kernel keeps the port, and gives it back when it is told to.
+//! `--hold`: the kernel keeps the port, and gives it back on request.
 
 use portkeeper_tests::{HolderProcess, Sandbox, has_ipv6};
 use serde_json::Value;

@@ -11,7 +11,7 @@ fn the_kernel_itself_gives_a_held_port_to_nobody() {
     for kind in ["soft", "gated"] {
         let Some(there) = Namespace::or_skip(Own::Network) else { return };
         let sandbox = sandbox();
-        // Five ports for everybody, and the middle one is held.
+        // Five ports for all processes, and the middle one is held.
         let narrow = "echo 20000 20004 > /proc/sys/net/ipv4/ip_local_port_range";
         let _ = sandbox.program("sh").words("-c").arg(narrow).inside(&there).ok();
         let words = format!("reserve --hold={kind} --port 20002");
@@ -54,7 +54,7 @@ fn a_hold_in_another_pid_namespace_is_seen_by_its_lock() {
     assert!(is_bindable(&sandbox, ports.first()));
     let _ = sandbox.portkeeper(format!("reserve --hold --port {}", ports.first())).inside(&there).ok();
     drop(there);
-    // With its first process a pid namespace ends, and everyone in it.
+    // With its first process a pid namespace ends, and every process in it.
     let gone = || sandbox.portkeeper("gc").ok().json()["released"][0]["port"] == ports.first();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !gone() {

@@ -1,4 +1,4 @@
-//! What the command is told, and what comes of it.
+//! What the command is given, and what comes of it.
 
 use std::fs;
 
@@ -139,7 +139,7 @@ fn a_server_that_does_not_come_is_told_of_and_its_clients_are_refused() {
     while !sandbox.has("started") {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    // As long as somebody would listen there, a client gets in.
+    // As long as a socket listens there, a client gets in.
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {}
     sandbox.write("refused", "");
     let outcome = running.finish();

@@ -109,7 +109,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
     run("--handover gated").ok().says("no gated here");
 }
 
-/// Someone without any privilege: the usual user.
+/// A user without any privilege: the usual user.
 #[test]
 fn an_ordinary_users_server_is_adopted_and_a_set_user_id_one_is_not() {
     if !rustix::process::geteuid().is_root() || program_or_skip("setpriv").is_none() {
@@ -161,7 +161,7 @@ fn a_server_of_32_bits_binds_through_the_open_gate() {
     let _client = std::net::TcpStream::connect(address("127.0.0.1", &ports)).unwrap();
     let _ = server.stop(Signal::TERM);
 
-    // Started by a program that is watched, it finds the port taken: nobody binds past a hold.
+    // Started by a program that is watched, it finds the port taken: no process binds past a hold.
     let within = sandbox.portkeeper(format!("run --port {port} -- sh -c")).arg("./server; echo it ended with $?");
     let (outcome, in_use) = (within.ok(), rustix::io::Errno::ADDRINUSE.raw_os_error());
     assert!(outcome.stdout.contains(&format!("it ended with {in_use}")), "{outcome}");

@@ -1,4 +1,4 @@
-//! `portkeeper run`: what the command is told, what it gets, and who stays outside.
+//! `portkeeper run`: what the command is given, what it gets, and who stays outside.
 
 mod binds;
 mod command;

@@ -1,4 +1,4 @@
-//! While a server starts, runs, is killed and starts again, nobody else gets its port.
+//! While a server starts, runs, is killed and starts again, no other process gets its port.
 
 use std::net::TcpStream;
 
@@ -10,7 +10,7 @@ use crate::sandbox;
 
 const RESTARTS: usize = 10;
 
-/// A server that is told its address, through ten restarts, under load: clients are refused before its first bind, and never after.
+/// A server that is given its address, through ten restarts, under load: clients are refused before its first bind, and never after.
 #[test]
 fn adopted_it_is_never_free_and_clients_are_refused_only_before_its_first_bind() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
@@ -73,7 +73,7 @@ fn through_the_gate_it_is_never_free_for_others() {
 fn passed_it_is_never_free_and_no_client_is_refused() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let words = format!("--port {} --handover fds", ports.first());
-    // Each of the servers is the process that the sockets are meant for only if it is told so.
+    // Each of the servers is the process that the sockets are meant for only if its environment says so.
     let script = format!("until sh -c 'LISTEN_PID=$$ exec {} fds'; do :; done", sandbox.stand_in_path());
     let server = Server::prepare(&sandbox, &words, &script);
     let clients = Loop::of_clients(address("127.0.0.1", &ports));
@@ -106,7 +106,7 @@ fn a_hold_is_taken_over_without_a_gap() {
     let _ = sandbox.portkeeper(format!("reserve --port {}", ports.first())).ok();
 }
 
-/// Fault 22: `run` released the port before exec, and whoever was faster had it.
+/// Fault 22: `run` released the port before exec, and a faster process had it.
 #[test]
 fn f22_the_port_is_not_let_go_before_the_server_starts() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::address;
 use crate::sandbox;
 
-/// Looks whether anyone answers on the port, and stays connected for a moment before it says so.
+/// Looks whether a server answers on the port, and stays connected for a moment before it says so.
 const LOOK_FIRST: &str = "
 import os, socket, sys, time
 address = (os.environ['HOST'], int(os.environ['PORT']))

@@ -31,7 +31,7 @@ fn answer(ports: &Ports, question: &str) -> String {
     String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
-/// A server that binds the very address that it is told: clients that may queue early wait while it starts, and starts again.
+/// A server that binds the very address that it is given: clients that may queue early wait while it starts, and starts again.
 #[track_caller]
 fn is_adopted(name: &str, sandbox: &Sandbox, script: &str, question: &str, expected: &str) {
     let ports = Ports::take(1);
@@ -47,7 +47,7 @@ fn is_adopted(name: &str, sandbox: &Sandbox, script: &str, question: &str, expec
     assert!(answer.starts_with(expected), "{name}: {answer}");
 }
 
-/// A server that binds more than the reservation has: it gets in, and nobody else does.
+/// A server that binds more than the reservation has: it gets in, and no other process does.
 #[track_caller]
 fn gets_through_the_gate(name: &str, sandbox: &Sandbox, script: &str, question: &str, expected: &str) {
     let ports = Ports::take(1);

@@ -116,7 +116,7 @@ fn each_signal_is_passed_on_once() {
     server.signal(Signal::TSTP);
     expected += "SIGTSTP\n";
     wait_for(&sandbox, &expected);
-    // Whoever lets it go on knows from its parent that it has stopped.
+    // The process that continues it knows from its parent that it has stopped.
     wait_until("T", || state_of(server.pid()));
     server.signal(Signal::CONT);
     expected += "SIGCONT\n";

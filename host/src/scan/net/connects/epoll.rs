@@ -106,7 +106,7 @@ impl Connects {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.epoll.poll_read_ready(context))?.clear_ready();
-            // What came before the readiness was cleared would not be told again.
+            // What came before the readiness was cleared would not be reported again.
             self.collect(verdicts)?;
         }
     }
@@ -178,7 +178,7 @@ fn has_icmp_error(socket: &Socket) -> bool {
 /// What it means that an attempt cannot even begin.
 fn refusal(error: Errno) -> Started {
     match error {
-        // Descriptors, memory, local ports, the neighbour table.
+        // Descriptors, memory, local ports, the neighbor table.
         Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS | Errno::AGAIN | Errno::ADDRNOTAVAIL => {
             Started::NotNow
         }
@@ -189,7 +189,7 @@ fn refusal(error: Errno) -> Started {
 fn open(kind: Kind, epoll: &AsyncFd<OwnedFd>, place: u32) -> io::Result<Socket> {
     let domain = if kind.ipv6 { Domain::IPV6 } else { Domain::IPV4 };
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
-    // Whatever opens is ended with RST at once, and leaves nothing behind here (socket(7)).
+    // Whatever opens is ended with RST immediately, and leaves nothing behind here (socket(7)).
     socket.set_linger(Some(Duration::ZERO))?;
     tell_icmp_errors(&socket, kind.ipv6)?;
     if let Some(interface) = std::num::NonZeroU32::new(kind.interface) {

@@ -1,7 +1,7 @@
 //! Elsewhere: what the runtime has.
 //!
-//! These systems don't tell an RST from an ICMP error that means the same to a program, so a host whose firewall rejects looks closed
-//! here; the scan notes it. Windows, moreover, repeats a refused connection for two seconds by itself, so most of its closed ports
+//! These systems do not distinguish an RST from an ICMP error that means the same to a program, so a host whose firewall rejects looks
+//! closed here; the scan notes it. Windows, moreover, repeats a refused connection for two seconds by itself, so most of its closed ports
 //! look filtered.
 
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ impl Connects {
     pub(in crate::scan) fn start(&mut self, to: SocketAddr, _interface: u32, attempt: Attempt) -> Started {
         let socket = if to.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() };
         let Ok(socket) = socket else { return Started::NotNow };
-        // Whatever opens is ended with RST at once, and leaves nothing behind here.
+        // Whatever opens is ended with RST immediately, and leaves nothing behind here.
         let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
         let ending: Ending = Box::pin(async move { (attempt, verdict(socket.connect(to).await)) });
         let (task, handle) = futures_util::future::abortable(ending);

@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 use super::{Connects, Started};
 use crate::scan::strategy::{Attempt, Verdict};
 
-/// A port on which nobody listens, and which nobody else can get.
+/// A port on which nothing listens, and which no other process can get.
 pub(super) fn closed(address: &str) -> (Socket, SocketAddr) {
     let address: SocketAddr = address.parse().unwrap();
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();

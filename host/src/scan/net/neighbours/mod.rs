@@ -1,4 +1,4 @@
-//! Who answers on the links of this machine, as far as the system tells.
+//! Which hosts answer on the links of this machine, as far as the system reports it.
 
 #[cfg(target_os = "linux")]
 mod netlink;

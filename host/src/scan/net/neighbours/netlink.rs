@@ -1,4 +1,4 @@
-//! Linux: the neighbour table and its changes, by netlink (rtnetlink(7)). Anyone may read them.
+//! Linux: the neighbor table and its changes, by netlink (rtnetlink(7)). Any process may read them.
 
 use std::io;
 use std::net::IpAddr;
@@ -19,10 +19,10 @@ use crate::scan::net::watch::watch;
 use crate::scan::strategy::Signal;
 use crate::scan::{Address, Mac};
 
-/// The groups of news about links and neighbours (`RTMGRP_LINK`, `RTMGRP_NEIGH`, linux/rtnetlink.h).
+/// The groups of news about links and neighbors (`RTMGRP_LINK`, `RTMGRP_NEIGH`, linux/rtnetlink.h).
 const NEWS: u32 = 1 | 4;
 
-/// A /22 in which every address fails at once still fits.
+/// A /22 in which all addresses fail at the same time still fits.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
 /// The kernel fills at most so much at a time (netlink(7)).
@@ -37,7 +37,7 @@ const NEW_NEIGHBOUR: u16 = 28;
 /// A message that belongs to the answer to a question, and is no news (`NLM_F_MULTI`, netlink(7)).
 const PART_OF_ANSWER: u16 = 2;
 
-/// RunEvent of the neighbour table.
+/// Changes of the neighbor table.
 #[derive(Debug)]
 pub(in crate::scan) struct Neighbours {
     kernel: AsyncFd<OwnedFd>,
@@ -45,7 +45,7 @@ pub(in crate::scan) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Listens for news, and tells who is known before anything is asked.
+    /// Listens for news, and reports the neighbors that are known before anything is asked.
     ///
     /// # Errors
     /// What the kernel says, in sandboxes without netlink.
@@ -84,7 +84,7 @@ impl Neighbours {
                         Ok(mut readiness) => readiness.clear_ready(),
                         Err(_) => return Poll::Pending,
                     }
-                    // What came before the readiness was cleared would not be told again.
+                    // What came before the readiness was cleared would not be reported again.
                     let _ = self.read(news);
                     if !news.is_empty() {
                         return Poll::Ready(());
@@ -145,7 +145,7 @@ fn neighbour(message: &NeighbourMessage, is_answer: bool) -> Option<Signal> {
     }
 }
 
-/// The neighbour's address, and the interface that it is behind.
+/// The neighbor's address, and the interface that it is behind.
 fn address_of(message: &NeighbourMessage) -> Option<Address> {
     let ip = message.attributes.iter().find_map(|attribute| match attribute {
         NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(IpAddr::V4(*ip)),

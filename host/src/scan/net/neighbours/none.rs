@@ -1,4 +1,4 @@
-//! Elsewhere the system does not tell as it happens. Hosts are found by ICMP and TCP.
+//! Elsewhere the system does not report it as it happens. Hosts are found by ICMP and TCP.
 
 use std::convert::Infallible;
 use std::io;
@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::scan::strategy::Signal;
 
-/// Nobody.
+/// No neighbors.
 #[derive(Debug)]
 pub(in crate::scan) struct Neighbours(Infallible);
 
