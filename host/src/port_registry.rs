@@ -18,8 +18,8 @@ use crate::model::{Host, LeaseName, Name, Port, PortSpec, Project, Protocols, Re
 use crate::probe::local_addresses;
 use crate::registry::{FileStore, RegistryError, Store};
 use crate::reserve::{
-    Granted, Machine, NameOptions, Outcome, Pick, PickError, ReserveError, Stale, collect, names_of, pick, release,
-    reserve, reserve_names,
+    Granted, Machine, NameOptions, Outcome, Pick, PickError, ReserveError, Stale, collect, let_go, names_of, pick,
+    release, reserve, reserve_names,
 };
 use crate::settings::Settings;
 
@@ -167,7 +167,10 @@ impl PortRegistry {
         let addresses = local_addresses(&host)?;
         let rules = NameOptions { host: (host, addresses), moves: false, require_free: false };
         let namings = [selection.naming(name, of)?];
-        let mut outcome = reserve_names(&self.store, &self.machine()?, &namings, &rules)?;
+        let machine = self.machine()?;
+        let mut outcome = reserve_names(&self.store, &machine, &namings, &rules)?;
+        // What does not let go now is found again by its hold file.
+        let _ = let_go(&mut outcome.granted, &machine);
         Ok(outcome.granted.remove(0).reservation)
     }
 

@@ -203,6 +203,7 @@ fn foreground(context: &Context, args: &ReserveArgs) -> CommandResult {
         context.answered(&granted, args.selection.env_file(), answer)?;
         return Err(CommandError::no("the port cannot be held now, because a process uses it"));
     };
+    context.answered(&granted, args.selection.env_file(), Ok(()))?;
     context.printer.note("holding until this command is interrupted, or the port is released");
     let end = holder.serve();
     // What another process took over belongs to that process.

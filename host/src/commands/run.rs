@@ -2,6 +2,7 @@
 
 mod ports;
 mod report;
+mod taking;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -15,19 +15,12 @@ use crate::os::{self, Liveness};
 /// A port, as holders know it.
 type What = (Protocol, Port);
 
-/// Takes the sockets of these ports from their holder, which forgets them, and ends if they were its last. There is no moment in
-/// which no process has them.
+/// Copies of the sockets of these ports, which their holder keeps until it is asked to [`forget`] them: there is no moment in which no
+/// process has them.
 ///
 /// # Errors
 /// [`HoldError`]: the holder is a program that holds for itself, is gone, or does not answer.
-pub fn take_over(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
-    let copies = share(directory, hold, ports)?;
-    forget(directory, hold, ports)?;
-    Ok(copies)
-}
-
-/// Copies of the sockets of these ports.
-pub(super) fn share(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
+pub fn share(directory: &HoldDirectory, hold: &Hold, ports: &[What]) -> Result<Vec<HeldPort>, HoldError> {
     let id = file_of(hold, ports)?;
     let copy = || {
         let holder = Channel::call(&directory.socket(id))?;

@@ -6,7 +6,7 @@
 //! (`SCM_RIGHTS`, unix(7)), so there is no moment in which no process has them.
 //!
 //! Holders that other processes need to find have a [hold file](HoldDirectory) and a control socket, by which they are asked to share
-//! ([`take_over`]) and to let go ([`forget`]).
+//! ([`share`]) and to let go ([`forget`]).
 //!
 //! Holders of their own are Linux's. Elsewhere a program still holds ports for itself, exclusively.
 
@@ -39,7 +39,7 @@ pub use backend::{Claims, HoldBackend};
 #[cfg(target_os = "linux")]
 pub use background::Background;
 #[cfg(target_os = "linux")]
-pub use client::{forget, take_over};
+pub use client::{forget, share};
 pub use directory::{HeldByFiles, HoldDirectory};
 pub use error::HoldError;
 #[cfg(target_os = "linux")]

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::ReserveError;
-use super::recover::release_hold;
+use super::recover::{Refusal, release_hold};
 use super::request::Granted;
 use super::world::World;
 use super::{Blocker, stale::why_stale};
@@ -84,6 +84,15 @@ pub fn abandon(store: &impl Store, world: &impl World, granted: &[Granted]) -> R
 /// [`RegistryError`].
 pub fn give_back(store: &impl Store, world: &impl World, granted: &[Granted]) -> Result<(), RegistryError> {
     undo(store, world, granted, |_| true)
+}
+
+/// Ends the holds of what names gave up of their ports, once there is no way back: [`give_back`] gives it back without them.
+pub fn let_go(granted: &mut [Granted], world: &impl World) -> Vec<Refusal> {
+    let mut given_up: Vec<_> = granted.iter_mut().flat_map(Granted::given_up).collect();
+    let refused = release_hold(given_up.iter().map(|old| &**old), world);
+    let still_held = |old: &Reservation| refused.iter().any(|(ports, _)| ports.contains(&(old.protocol, old.port)));
+    given_up.iter_mut().filter(|old| !still_held(old)).for_each(|old| old.hold = None);
+    refused
 }
 
 fn undo(

@@ -6,7 +6,7 @@ use super::ReserveError;
 use super::confirm::{is_provisional, withdraw};
 use super::recover::{recover, release_hold};
 use super::release::collect_cheaply;
-use super::request::{Granted, Outcome, Request, ports};
+use super::request::{Outcome, Request, ports};
 use super::serve::serve;
 use super::unkept::unkept_once;
 use super::world::{Presence, World};
@@ -14,7 +14,8 @@ use crate::hold::HoldBackend;
 use crate::model::{Lease, LeaseName, Port, Project, Reservation};
 use crate::registry::{RegistryError, Store, Transaction};
 
-/// Reserves a port for each request, or none at all.
+/// Reserves a port for each request, or none at all. What a name gives up for it stays held until [`let_go`](super::let_go): only the
+/// caller knows when there is no way back.
 ///
 /// # Errors
 /// [`ReserveError`]; then nothing has changed.
@@ -44,20 +45,10 @@ pub(super) fn hold_through<W: World>(
     };
     match &outcome {
         // What does not let go now is found again by its hold file.
-        Ok(outcome) => drop(release_hold(given_up(outcome), world)),
+        Ok(outcome) => drop(release_hold(outcome.collected.iter().map(|collected| &collected.reservation), world)),
         Err(_) => keeper.into_iter().for_each(HoldBackend::cancel),
     }
     outcome
-}
-
-/// What has no reservation any more: what was collected, and the protocols that a port is no longer wanted for.
-fn given_up(outcome: &Outcome) -> impl Iterator<Item = &Reservation> {
-    let no_longer_wanted = |granted: &Granted, old: &Reservation| old.port == granted.reservation.port;
-    let narrowed = outcome
-        .granted
-        .iter()
-        .flat_map(move |granted| granted.replaced.iter().filter(move |old| no_longer_wanted(granted, old)));
-    outcome.collected.iter().map(|collected| &collected.reservation).chain(narrowed)
 }
 
 /// Says what [`reserve`] would do now, and changes nothing.

@@ -31,7 +31,7 @@ mod twins_tests;
 
 pub use adopt::{Adopted, adopt};
 pub use choice::PortSelector;
-pub use confirm::{abandon, confirm, give_back, orphans};
+pub use confirm::{abandon, confirm, give_back, let_go, orphans};
 pub use grant::{dry_run, reserve};
 pub use machine::Machine;
 pub use naming::{NameOptions, NameRequest, names_of, reserve_names};

@@ -72,6 +72,12 @@ impl Granted {
         protocols.into_iter().find(|&protocol| protocol != self.reservation.protocol)
     }
 
+    /// What the name had of this very port, and gives up.
+    pub(super) fn given_up(&mut self) -> impl Iterator<Item = &mut Reservation> {
+        let port = self.reservation.port;
+        self.replaced.iter_mut().filter(move |old| old.port == port)
+    }
+
     /// Another port that the name had before.
     #[must_use]
     pub fn moved_from(&self) -> Option<Port> {

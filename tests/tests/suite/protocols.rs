@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use portkeeper_tests::{HolderProcess, Ports, Sandbox, program_or_skip};
+use portkeeper_tests::{HolderProcess, Ports, Sandbox, StandIn, program_or_skip};
 use serde_json::{Value, json};
 
 use crate::sandbox;
@@ -340,6 +340,80 @@ fn a_prepare_that_fails_leaves_both_protocols_as_they_were() {
     let _ = config("udp", json!({ "A": "${NOWHERE}" }));
     let _ = sandbox.portkeeper("prepare").refused(2);
     assert_eq!(protocols(&sandbox), both_of(&[ports.first()]), "what it gave up is given back");
+}
+
+#[test]
+fn a_prepare_that_fails_keeps_the_holds_of_both_protocols() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let prepare = |protocol: &str, value: &str| {
+        let port = json!({ "key": "DNS_PORT", "preferred": ports.first(), "protocol": protocol, "hold": "exclusive" });
+        let output = json!({ "type": "env", "map": { "A": value } });
+        let _ = sandbox.write("pk.config.json", json!({ "ports": [port], "outputs": [output] }).to_string());
+        sandbox.portkeeper("prepare")
+    };
+    let _ = prepare("tcp,udp", "${DNS_PORT}").ok();
+    let before = sandbox.status();
+    let _ = prepare("tcp", "${NOWHERE}").refused(2);
+    assert_eq!(bindable(ports.first()), (false, false), "nothing has let go");
+    let view = |status: &[Value]| -> Vec<Value> {
+        status.iter().map(|one| json!([one["protocol"], one["held"], one["holder"]])).collect()
+    };
+    assert_eq!(view(&sandbox.status()), view(&before));
+    let _ = prepare("tcp", "${DNS_PORT}").ok();
+    assert_eq!(bindable(ports.first()), (false, true), "what succeeds lets go");
+}
+
+#[test]
+fn a_protocol_is_given_up_only_with_an_answer() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let _ = both(&sandbox, &format!("reserve --global dns --hold --port {}", ports.first()));
+    for (command, output) in [("port", ">&-"), ("port", "> /dev/full"), ("reserve --foreground --hold", "> /dev/full")]
+    {
+        let failed = sandbox.shell(&format!("portkeeper {command} --global dns --protocol tcp {output}")).exits(3);
+        failed.says("nothing is given up");
+        assert_eq!(protocols(&sandbox), both_of(&[ports.first()]), "{command} {output}");
+        assert_eq!(bindable(ports.first()), (false, false), "{command} {output}");
+    }
+}
+
+/// A global name with one port for both protocols, of which TCP is held and UDP is another program's.
+fn half_held(sandbox: &Sandbox, ports: &Ports, name: &str) -> (StandIn, HolderProcess) {
+    let _ = both(sandbox, &format!("port --global {name} --port {}", ports.first()));
+    let udp = sandbox.stand_in("udp", "127.0.0.1", ports.first());
+    let _ = sandbox.portkeeper(format!("port --global {name} --hold")).ok();
+    let status = sandbox.status();
+    let tcp = status.iter().find(|one| one["name"] == name && one["protocol"] == "tcp");
+    (udp, HolderProcess::of(tcp.unwrap()))
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_holds_that_it_would_have_taken_over() {
+    let (sandbox, ports, others) = (sandbox(), Ports::take(1), Ports::take(2));
+    let (_udp, holder) = half_held(&sandbox, &ports, "dns");
+    sandbox.portkeeper("run --global dns -- true").refused(125).says("is in use: stand-in");
+    // Nor does a port of another name end the hold of one that came before it; be it for as long as the holder lives.
+    let _ = sandbox.portkeeper(format!("reserve --global a --hold --port {}", others.at(0))).ok();
+    let _ = sandbox.portkeeper(format!("reserve --global b --port {}", others.at(1))).ok();
+    let _tcp = sandbox.listener("127.0.0.1", others.at(1));
+    sandbox.portkeeper("run --global a b -- true").refused(125).says("of b is in use: stand-in");
+    assert!(holder.runs());
+    assert_eq!((bindable(ports.first()).0, bindable(others.at(0)).0), (false, false));
+    let held = |port: u16| sandbox.status().iter().find(|one| one["port"] == port).unwrap()["held"].clone();
+    assert_eq!((held(ports.first()), held(others.at(0))), (json!(true), json!(true)));
+}
+
+#[test]
+fn a_run_for_one_protocol_ends_the_hold_of_the_other() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let _ = both(&sandbox, &format!("reserve --global dns --hold --port {}", ports.first()));
+    let _ = sandbox.portkeeper("run --global dns --protocol tcp -- true").ok();
+    assert_eq!(bindable(ports.first()), (true, true));
+    let _ = both(&sandbox, "reserve --global dns --hold");
+    let failed = sandbox.portkeeper("run --global dns --protocol tcp -- ./nothing-{PORT}").run();
+    let _ = failed.expect_code(127);
+    assert_eq!(protocols(&sandbox), both_of(&[ports.first()]), "what was given up is given back");
+    assert_eq!(bindable(ports.first()), (true, true));
+    assert!(sandbox.status().iter().all(|one| one["held"] == false), "and the truth is said of its hold");
 }
 
 #[test]

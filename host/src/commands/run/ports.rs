@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use super::super::prepare::tell;
 use super::super::reserve::{by_name, tell_users, write_env};
-use crate::app::{About, CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key, typed};
+use super::taking::held_now;
+use crate::app::{CommandError, Context, HoldArgs, NameArgs, PrepareEnv, SelectionArgs, env_key, typed};
 use crate::config::Config;
 use crate::handover::RunPort;
-use crate::hold::{Claim, HeldPort, InProcess, claim};
+use crate::hold::{HeldPort, InProcess};
 use crate::model::{Guarantee, Hold, HoldId, HoldKind, Lease, Port, Protocol, Reservation};
 use crate::os::{self, Liveness};
 use crate::prepare::{Job, Mode, prepare};
@@ -58,10 +59,10 @@ pub(super) struct RunningPort {
 }
 
 /// A port that this process holds now.
-struct HeldNow {
-    reservation: Reservation,
-    held: HeldPort,
-    was_held: Option<HoldKind>,
+pub(super) struct HeldNow {
+    pub(super) reservation: Reservation,
+    pub(super) held: HeldPort,
+    pub(super) was_held: Option<HoldKind>,
 }
 
 impl HeldNow {
@@ -110,8 +111,12 @@ impl<'a> Ports<'a> {
         env_keys: &[String],
     ) -> Result<Self, CommandError> {
         let keys = keys(env_keys, None, selection.key(), names.names.len())?;
-        let granted = by_name(context, names, selection, &HoldArgs::default(), store, &context.machine(store)?)?;
+        let machine = context.machine(store)?;
+        let mut granted = by_name(context, names, selection, &HoldArgs::default(), store, &machine)?;
         let reserved = held_now(store, reservations(&granted));
+        if reserved.is_ok() {
+            context.let_go(&mut granted, &machine);
+        }
         let origin = Origin::Names(granted);
         let mut ports = running(reserved.map_err(|error| origin.without_run(context, error))?, keys);
         for RunningPort { keys, reservation, .. } in &mut ports {
@@ -339,7 +344,7 @@ fn new(
 }
 
 /// How a port is held that is about to be handed over.
-fn kind(protocol: Protocol) -> HoldKind {
+pub(super) fn kind(protocol: Protocol) -> HoldKind {
     match protocol {
         Protocol::Tcp if cfg!(target_os = "linux") => HoldKind::Gated,
         _ => HoldKind::Exclusive,
@@ -388,70 +393,4 @@ fn held_by_holder(
         .hint(format_args!("run it with --protocol {}, or release {port} first", first.protocol))),
         None => Ok(wanted),
     }
-}
-
-/// Holds ports that are reserved: takes them over from their holders, or binds them.
-fn held_now(
-    store: &FileStore<'static>,
-    reservations: impl IntoIterator<Item = Reservation>,
-) -> Result<Vec<HeldNow>, CommandError> {
-    reservations.into_iter().map(|reservation| taken_over(store, reservation)).collect()
-}
-
-/// Takes the sockets of a reservation from its holder; binds them if there is none.
-fn taken_over(store: &FileStore<'static>, reservation: Reservation) -> Result<HeldNow, CommandError> {
-    if let Some(held) = from_holder(store, &reservation)? {
-        let was_held = reservation.hold.map(|hold| hold.kind);
-        return Ok(HeldNow { reservation, held, was_held });
-    }
-    let Reservation { protocol, port, addresses, .. } = &reservation;
-    match claim(kind(*protocol), *protocol, *port, addresses, true)? {
-        Claim::Held(held) => Ok(HeldNow { reservation, held, was_held: None }),
-        Claim::NotHeld(_) => {
-            let users = Machine::here()?.occupied_by(*protocol, *port, addresses);
-            let user = users
-                .first()
-                .map_or_else(|| "something that cannot be seen from here uses it".to_owned(), ToString::to_string);
-            let name = reservation.name().map(|name| format!(" of {}", name.name)).unwrap_or_default();
-            let in_use = CommandError::no(format_args!("port {port}{name} is in use: {user}"));
-            Err(in_use.about(About::Taken(*port, Some(*protocol))))
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn from_holder(store: &FileStore<'static>, reservation: &Reservation) -> Result<Option<HeldPort>, CommandError> {
-    use std::io;
-
-    use crate::hold::{HoldDirectory, take_over};
-
-    let directory = HoldDirectory::beside(store.path());
-    let Some(hold) = reservation.hold.as_ref() else { return Ok(None) };
-    if hold.file.as_ref().is_none_or(|file| directory.liveness(*file) != Liveness::Alive) {
-        return Ok(None);
-    }
-    // The lease must not end with the holder.
-    let this = os::process_id(std::process::id())?.ok_or_else(|| io::Error::other("this process cannot see itself"))?;
-    let lease = |lease: Lease| {
-        store.transaction(|transaction| {
-            transaction.update(reservation.id, |known| known.lease = lease.clone());
-            Ok::<_, RegistryError>(())
-        })
-    };
-    if reservation.lease == Lease::Held {
-        lease(Lease::Process(this))?;
-    }
-    match take_over(&directory, hold, &[(reservation.protocol, reservation.port)]) {
-        Ok(mut held) => Ok(held.pop()),
-        Err(error) => {
-            lease(reservation.lease.clone())?;
-            Err(error.into())
-        }
-    }
-}
-
-/// There are no holders to take anything from.
-#[cfg(not(target_os = "linux"))]
-fn from_holder(_: &FileStore<'static>, _: &Reservation) -> Result<Option<HeldPort>, CommandError> {
-    Ok(None)
 }
