@@ -210,7 +210,7 @@ fn report<'a>(context: &Context, args: &KillArgs, answers: &'a [Answer]) -> io::
                 if *processes > 1 { format!(", with {} that shared its socket", processes - 1) } else { String::new() };
             printer.line(format_args!("ended {command} (pid {pid}){others}"))
         }),
-        (Format::Jsonl, _) => all().try_for_each(|ended| printer.json(ended)),
+        (Format::Jsonl, _) => answers.iter().try_for_each(|answer| printer.json(&object(answer))),
         (Format::Json, [one]) if args.ports.len() == 1 => printer.json(&object(one)),
         (Format::Json, several) => printer.json(&several.iter().map(object).collect::<Vec<_>>()),
     }

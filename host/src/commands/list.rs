@@ -34,7 +34,8 @@ impl Documented for ListArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
-    let (snapshot, machine) = (context.store()?.snapshot()?, Machine::here()?);
+    let store = context.store()?;
+    let (snapshot, machine) = (store.snapshot()?, context.machine(&store)?);
     context.tell_notices(snapshot.notices());
     let names = if args.all { every_name(&snapshot) } else { of_scope(context, args, &snapshot, &machine)? };
     let printer = &context.printer;
@@ -43,7 +44,7 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> CommandResult {
     match printer.format_or_text() {
         Format::Table => names.iter().try_for_each(|twins| printer.line(line(twins[0], args.all, machine.place())))?,
         format => {
-            let views: Vec<_> = names.iter().map(|twins| NameView::new(twins, machine.place())).collect();
+            let views: Vec<_> = names.iter().map(|twins| NameView::new(twins, &machine)).collect();
             printer.json_list(format, &views)?;
         }
     }

@@ -301,8 +301,8 @@ fn encode(value: &str, old: Option<&str>) -> Option<String> {
 /// even without a blank before it, `#` for git and MySQL, and an apostrophe that no other one closes makes PHP read on to the file's end.
 fn has_no_new_sign(value: &str, old: &str) -> bool {
     let is_open = |text: &str| outside_of_quotes(text).filter(|&c| c == '\'').count() % 2 == 1;
-    [';', '#'].into_iter().all(|sign| !outside_of_quotes(value).any(|c| c == sign) || old.contains(sign))
-        && (!is_open(value) || is_open(old))
+    let has = |text: &str, sign| outside_of_quotes(text).any(|c| c == sign);
+    [';', '#'].into_iter().all(|sign| !has(value, sign) || has(old, sign)) && (!is_open(value) || is_open(old))
 }
 
 /// What stands between no double quotes.

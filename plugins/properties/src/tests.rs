@@ -141,6 +141,8 @@ fn a_sign_that_some_readers_end_a_value_at_is_new_to_no_key() {
         let quoted = format!("\"{value}\"");
         assert_eq!(set("ini", "[s]\nport = \"80\"\n", &map(value)), format!("[s]\nport = {quoted}\n"));
         assert_eq!(set("ini", "[s]\nport = 80\n", &map(&quoted)), format!("[s]\nport = {quoted}\n"));
+        // What stands between quotes shows nothing of what stands outside.
+        refused("ini", &format!("[s]\nport = x {quoted}\n"), &map(value));
     }
 }
 

@@ -78,6 +78,26 @@ impl Checked<'_> {
 }
 
 #[test]
+fn a_line_is_an_item_of_the_list_that_the_schema_names() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _ = sandbox.portkeeper(format!("reserve --port {}", ports.at(0))).ok();
+    let _ = sandbox.portkeeper(format!("reserve --port {} --grace 0s", ports.at(1))).ok();
+    for (command, words) in [("doctor", "doctor"), ("gc", "gc --dry-run"), ("release", "release --all --yes")] {
+        let whole = strict(schema(&sandbox, command));
+        let list = whole["$comment"].as_str().unwrap().split('`').nth(1).unwrap();
+        let name = whole["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let item =
+            json!({ "$ref": whole["$defs"][name]["properties"][list]["items"]["$ref"], "$defs": whole["$defs"] });
+        let validator = jsonschema::validator_for(&item).unwrap();
+        let lines = sandbox.portkeeper(format!("{words} --format jsonl")).run().stdout;
+        assert!(
+            !lines.is_empty() && lines.lines().all(|line| validator.is_valid(&serde_json::from_str(line).unwrap())),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
 fn every_answer_is_what_its_schema_says() {
     let (sandbox, ports) = (sandbox(), Ports::take(10));
     let mut checked = Checked { sandbox: &sandbox, commands: BTreeSet::new() };
@@ -215,6 +235,7 @@ fn page(sandbox: &Sandbox) -> String {
             (.., "scan-stream") => "A line of JSON each.",
             _ => "One object.",
         };
+        let lines = schema["$comment"].as_str().unwrap_or_default();
         let element = match (&schema["items"], &schema["anyOf"]) {
             (Value::Null, Value::Array(kinds)) => &kinds[0],
             (Value::Null, _) => &schema,
@@ -223,8 +244,12 @@ fn page(sandbox: &Sandbox) -> String {
         let name = element["$ref"].as_str().map(|path| path.rsplit('/').next().unwrap().to_owned());
         types.extend(schema["$defs"].as_object().into_iter().flatten().map(|(name, one)| (name.clone(), one.clone())));
         let element = name.as_ref().map_or(element, |name| &schema["$defs"][name]);
-        let _ =
-            writeln!(text, "## {}\n\n{}\n", command.replace('-', " "), format!("{} {form}", one_line(element)).trim());
+        let _ = writeln!(
+            text,
+            "## {}\n\n{}\n",
+            command.replace('-', " "),
+            format!("{} {form} {lines}", one_line(element)).trim()
+        );
         body(&mut text, element);
     }
     let is_nested = |name: &str| text.contains(&format!("](#{})", type_name(name).to_lowercase()));

@@ -12,7 +12,7 @@ use crate::explain::Claim;
 use crate::model::{Guarantee, Hold, Host, Lease, Place, Port, Protocol, Reservation};
 use crate::os::Liveness;
 use crate::probe::SocketState;
-use crate::reserve::{Granted, Occupied};
+use crate::reserve::{Granted, Occupied, World, holder_of};
 use crate::reserve_network::Established;
 use crate::who::{Ownership, ownership};
 
@@ -167,11 +167,14 @@ pub(crate) struct NameView<'a> {
 }
 
 impl<'a> NameView<'a> {
-    /// The reservations of a name, one for each of its protocols.
-    pub(crate) fn new(twins: &[&'a Reservation], place: &Place) -> Self {
-        let reservation = twins[0];
+    /// The reservations of a name, one for each of its protocols. It is held if all of them are.
+    pub(crate) fn new(twins: &[&'a Reservation], world: &impl World) -> Self {
+        let (reservation, place) = (twins[0], world.place());
+        let has_hold = |twin: &&Reservation| twin.hold.is_some() && holder_of(twin, world) != Some(Liveness::Ended);
+        let held = twins.iter().all(has_hold);
+        let weakest = twins.iter().filter_map(|twin| twin.hold.as_ref()).min_by_key(|hold| Guarantee::from(hold.kind));
         Self {
-            reservation: ReservationView::new(reservation, reservation.hold.as_ref()),
+            reservation: ReservationView::new(reservation, weakest.filter(|_| held)),
             protocols: twins.iter().map(|twin| twin.protocol).collect(),
             config: reservation.name().and_then(|name| name.config.as_deref()),
             here: place.shares_ports_with(&reservation.place),

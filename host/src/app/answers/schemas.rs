@@ -17,6 +17,8 @@ type Answer = (&'static str, Form, fn(&mut SchemaGenerator) -> Schema);
 pub(crate) enum Form {
     /// One object.
     Object,
+    /// One object; with `--format jsonl` a line for each item of its most important list.
+    Of(&'static str),
     /// A list of them; with `--format jsonl` a line each.
     List,
     /// One where one was asked for, a list of them where several were.
@@ -35,15 +37,15 @@ pub(crate) const ANSWERS: [Answer; 26] = [
     ("list", Form::List, of::<NameView<'_>>),
     ("status", Form::List, of::<StatusView<'_>>),
     ("explain", Form::OneOrList, of::<Explained<'_>>),
-    ("release", Form::Object, of::<Released<'_>>),
-    ("gc", Form::Object, of::<Released<'_>>),
+    ("release", Form::Of("released"), of::<Released<'_>>),
+    ("gc", Form::Of("released"), of::<Released<'_>>),
     ("kill", Form::OneOrList, of::<Killed<'_>>),
-    ("doctor", Form::Object, of::<Diagnosis<'_>>),
+    ("doctor", Form::Of("findings"), of::<Diagnosis<'_>>),
     ("prepare", Form::Object, of::<Prepared<'_>>),
     ("run-report", Form::Object, of::<RunReport<'_>>),
-    ("import", Form::Object, of::<Imported<'_>>),
+    ("import", Form::Of("imported"), of::<Imported<'_>>),
     ("trust", Form::Object, of::<TrustedView<'_>>),
-    ("scan", Form::Object, of::<Report>),
+    ("scan", Form::Of("hosts"), of::<Report>),
     ("scan-stream", Form::Lines, of::<ScanLine<'_>>),
     ("plugin-list", Form::List, of::<TypeView>),
     ("plugin-inspect", Form::Object, of::<InspectedPlugin<'_>>),
@@ -65,10 +67,14 @@ pub(crate) fn schema_of(command: &str) -> Option<Schema> {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let element = element(&mut generator);
     let mut schema = match form {
-        Form::Object | Form::Lines => element,
+        Form::Object | Form::Of(_) | Form::Lines => element,
         Form::List => json_schema!({ "type": "array", "items": element }),
         Form::OneOrList => json_schema!({ "anyOf": [element, { "type": "array", "items": element }] }),
     };
+    if let Form::Of(list) = form {
+        let lines = format!("With --format jsonl there is a line for each of `{list}`.");
+        schema.insert("$comment".to_owned(), lines.into());
+    }
     let definitions = generator.take_definitions(true);
     schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     schema.insert("title".to_owned(), format!("The answer of portkeeper {}", command.replace('-', " ")).into());

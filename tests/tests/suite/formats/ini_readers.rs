@@ -14,12 +14,13 @@ use crate::sandbox;
 /// Sections with their keys, as a reader sees them; none where it refuses the file.
 type Sections = Option<BTreeMap<String, BTreeMap<String, String>>>;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "; head\n[a]\nx = 1\nport = 80\n\n[b]\ny = 2\n",
     "[a]\nx = \"1\"\nport = \"80\"\n[b]\ny = \"2\"\n",
     "[a]\nport = '80'\ny = 2\n[b]\nz = 3\n",
     "[a]\n\tport = 80 ; c\n\ty = 2\n",
     "[b]\ny = 2\n[a]\n",
+    "[a]\nport = ab \"x#y;z\"\ny = 2\n",
 ];
 
 const VALUES: [&str; 40] = [

@@ -202,3 +202,19 @@ fn what_holds_a_named_port_says_how_a_server_gets_it() {
     global.says("`portkeeper run db --global -- COMMAND`");
     let _ = sandbox.portkeeper("run db --global -- true").ok();
 }
+
+#[test]
+fn a_name_whose_holder_was_killed_is_listed_without_a_hold() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let held = sandbox.portkeeper(format!("reserve web --global --hold --port {}", ports.first())).ok().json();
+    let listed = || sandbox.portkeeper("list --global --json").ok().json()[0].clone();
+    assert_eq!((&listed()["held"], &listed()["holder"]), (&json!(true), &held["holder"]));
+    let holder = HolderProcess::of(&held);
+    holder.kill();
+    holder.ends();
+    let after = listed();
+    assert_eq!(
+        (&after["held"], &after["holder"], &after["guarantee"]),
+        (&json!(false), &json!(null), &json!("advisory"))
+    );
+}
