@@ -91,7 +91,7 @@ fn what_could_be_several_places_is_refused_with_its_line() {
         assert!(failure.message.contains(word), "{map}: {failure}");
     }
     let failure = failure("l:\n- n: a\n  p: 1\n", r#"{"l[n=a].n": "b"}"#);
-    assert!(failure.code == "bad-map" && failure.message.contains("select by"), "{failure}");
+    assert!(failure.code == "bad-map" && failure.message.contains("selects an item by a value"), "{failure}");
 }
 
 #[test]
