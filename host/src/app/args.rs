@@ -294,7 +294,6 @@ impl SelectionArgs {
             Some(port) => Some(PortSelector::allow_in_use(port)),
             None => says_which.then(|| self.choice()),
         };
-        let hold = hold.kind_for(self.protocols())?;
         let naming = |name: &Name| NameRequest {
             name: name.clone(),
             project: project.cloned(),
@@ -302,7 +301,7 @@ impl SelectionArgs {
             host: host.clone(),
             protocols: self.protocol,
             owner: self.owner.clone(),
-            hold,
+            hold: hold.kind(),
         };
         Ok(names.names.iter().map(naming).collect())
     }

@@ -197,6 +197,7 @@ impl From<ReserveError> for CommandError {
             ReserveError::Registry(error) => error.into(),
             ReserveError::Probe(error) => error.into(),
             ReserveError::Hold(error) => error.into(),
+            ReserveError::NotOverUdp(_) => Self::usage(error),
             ReserveError::NotUndone { ref ports, .. } => Self::environment(&error).hint_release(ports),
             ReserveError::NotFree { port, .. } => {
                 let protocol = error.reserved_by().map(|reservation| reservation.protocol);

@@ -9,7 +9,7 @@ use crate::fs::describe;
 use crate::hold::HoldDirectory;
 use crate::model::{HoldKind, Protocols, Reservation};
 use crate::registry::FileStore;
-use crate::reserve::{Granted, Machine};
+use crate::reserve::{Granted, Machine, ReserveError};
 use crate::who::Reach;
 
 /// Whether the port is held by sockets.
@@ -31,9 +31,9 @@ impl HoldArgs {
     /// The kind, if all of the protocols can be held in that way.
     pub(crate) fn kind_for(&self, protocols: Protocols) -> Result<Option<HoldKind>, CommandError> {
         match self.hold {
-            Some(kind) if protocols.iter().any(|protocol| kind.over(protocol) != kind) => Err(CommandError::usage(
-                format_args!("UDP ports cannot be held in the way `{kind}`: use --hold=exclusive"),
-            )),
+            Some(kind) if protocols.iter().any(|protocol| kind.over(protocol) != kind) => {
+                Err(ReserveError::NotOverUdp(kind).into())
+            }
             kind => Ok(kind),
         }
     }
@@ -84,20 +84,46 @@ impl Context {
         self.printer.note(format_args!("{name} has {port} for {protocol} now, and no longer for {old}"));
     }
 
+    /// Reports a port that was to be held and cannot be, and what uses it. False when there is nothing to report.
+    pub(crate) fn tell_not_held(&self, granted: &Granted, all: &[Granted]) -> bool {
+        if !granted.hold_failed {
+            return false;
+        }
+        let Reservation { port, protocol, .. } = granted.reservation;
+        let what = match granted.reservation.name() {
+            Some(name) => format!("{} keeps {port}", name.name),
+            None => format!("{port} stays reserved"),
+        };
+        let half = other_half(granted, all).map(|_| format!(" for {protocol}")).unwrap_or_default();
+        let user = granted.occupied_by.first();
+        let user =
+            user.map_or_else(|| "something that cannot be seen from here uses it".to_owned(), ToString::to_string);
+        self.printer.warn(format_args!("{what}, but it cannot be held{half} now: {user}"));
+        true
+    }
+
     /// Reports what holds the ports now, and what to do next.
-    pub(crate) fn tell_holds(&self, granted: &[Granted]) {
+    pub(crate) fn tell_holds(&self, all: &[Granted]) {
         // A port for both protocols is named once.
         let mut firsts: Vec<&Granted> = Vec::new();
-        for held in granted.iter().filter(|granted| granted.newly_held) {
+        for held in all.iter().filter(|granted| granted.newly_held) {
             if firsts.iter().all(|first| Some(first.reservation.id) != held.twin_of) {
                 firsts.push(held);
             }
         }
         let Some(hold) = firsts.first().and_then(|granted| granted.reservation.hold.as_ref()) else { return };
-        let ports: Vec<_> = firsts.iter().map(|granted| granted.reservation.port.to_string()).collect();
-        let (pid, ports) = (hold.holder.pid, ports.join(" "));
+        let (pid, ports) = (hold.holder.pid, listed(&firsts, |granted| granted.reservation.port.to_string()));
         let release =
             format!("`portkeeper release {ports}` gives {} back", if firsts.len() == 1 { "it" } else { "them" });
+        // A port whose other half is in use can be handed to no server.
+        let is_half = |granted: &&Granted| other_half(granted, all).is_some_and(|other| !other.held);
+        if firsts.iter().any(is_half) {
+            let held = listed(&firsts, |granted| {
+                let Reservation { port, protocol, .. } = granted.reservation;
+                if is_half(&granted) { format!("{port} ({protocol})") } else { port.to_string() }
+            });
+            return self.printer.note(format_args!("process {pid} holds {held}: {release}"));
+        }
         self.printer.note(match hold.kind {
             HoldKind::Soft => format!(
                 "process {pid} holds {ports} softly: your server can bind it if it sets SO_REUSEADDR, as most do, and so can \
@@ -122,6 +148,17 @@ impl Context {
             _ => "`portkeeper run --port PORT -- COMMAND` hands each to a server".to_owned(),
         }
     }
+}
+
+/// The same port for the other protocol, if it was asked for with both.
+fn other_half<'a>(half: &Granted, all: &'a [Granted]) -> Option<&'a Granted> {
+    let is_it =
+        |other: &&Granted| half.twin_of == Some(other.reservation.id) || other.twin_of == Some(half.reservation.id);
+    all.iter().find(is_it)
+}
+
+fn listed(granted: &[&Granted], text: impl Fn(&Granted) -> String) -> String {
+    granted.iter().map(|granted| text(granted)).collect::<Vec<_>>().join(" ")
 }
 
 /// The command that a holder is started as. Not for users.

@@ -138,7 +138,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
     context.tell_notices(&report.notices);
     let printer = &context.printer;
     for granted in &report.granted {
-        let Granted { reservation, occupied_by, hold_failed, .. } = granted;
+        let Granted { reservation, .. } = granted;
         let name = reservation.name().map_or("", |name| &name.name);
         if let Some(old) = granted.moved_from() {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
@@ -146,13 +146,11 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
         }
         context.tell_narrowed(granted);
         let port = reservation.port;
-        match occupied_by.first() {
-            Some(occupied) if *hold_failed => {
-                printer.warn(format_args!("{name} keeps {port}, but it cannot be held now: {occupied}"));
-            }
-            _ => other_user(granted)
-                .iter()
-                .for_each(|occupied| printer.note(format_args!("{name} keeps {port}: {occupied}"))),
+        if context.tell_not_held(granted, &report.granted) {
+            continue;
+        }
+        if let Some(occupied) = other_user(granted) {
+            printer.note(format_args!("{name} keeps {port}: {occupied}"));
         }
     }
     for orphan in &report.orphans {

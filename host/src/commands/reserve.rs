@@ -135,10 +135,13 @@ pub(super) fn grant(
 
 /// Reports what uses the very ports that were asked for, on other addresses.
 pub(super) fn tell_users(context: &Context, granted: &[Granted]) {
-    for granted in granted {
-        if let Some(occupied) = other_user(granted) {
-            let port = granted.reservation.port;
-            context.printer.note(format_args!("{port} is yours on {}, but {occupied}", granted.reservation.host));
+    for each in granted {
+        if context.tell_not_held(each, granted) {
+            continue;
+        }
+        if let Some(occupied) = other_user(each) {
+            let port = each.reservation.port;
+            context.printer.note(format_args!("{port} is yours on {}, but {occupied}", each.reservation.host));
         }
     }
 }
@@ -169,6 +172,9 @@ pub(super) fn by_name(
             context.printer.note(format_args!("{name} moved from {old} to {}", reservation.port));
         }
         context.tell_narrowed(granted);
+        if context.tell_not_held(granted, &outcome.granted) {
+            continue;
+        }
         if let Some(occupied) = other_user(granted) {
             context.printer.note(format_args!("{name} has {}, and {occupied}", reservation.port));
         }

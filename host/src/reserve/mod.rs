@@ -46,7 +46,7 @@ pub use world::{Occupied, Presence, World, presence};
 use thiserror::Error;
 
 use crate::hold::HoldError;
-use crate::model::{Host, Port, Protocol, Protocols, Reservation};
+use crate::model::{HoldKind, Host, Port, Protocol, Protocols, Reservation};
 use crate::probe::ProbeError;
 use crate::registry::{RegistryError, reserved};
 
@@ -65,6 +65,9 @@ pub enum ReserveError {
     /// The port cannot be held.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// UDP ports cannot be held in that way.
+    #[error("UDP ports cannot be held in the way `{0}`: use --hold=exclusive")]
+    NotOverUdp(HoldKind),
     /// The port cannot be held, and what was reserved for it could not be undone.
     #[error("{}, but not held ({error}), and this could not be undone ({undo})", reserved(.ports))]
     NotUndone {

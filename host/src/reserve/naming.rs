@@ -59,7 +59,7 @@ pub fn reserve_names(
     let is_settled = |naming: &NameRequest| naming.hold.is_none() && is_settled(&snapshot, world, naming);
     if !rules.moves && namings.iter().all(is_settled) {
         let mut rehearsal = Transaction::dry_run(snapshot);
-        let requests = requests(&rehearsal, world, namings, rules);
+        let requests = requests(&rehearsal, world, namings, rules)?;
         let granted = serve(&mut rehearsal, world, None, &requests)?;
         let outcome = Outcome { granted, collected: Vec::new(), notices: rehearsal.notices().to_vec() };
         if !rehearsal.changed() {
@@ -67,7 +67,7 @@ pub fn reserve_names(
         }
     }
     hold_through(store, world, |transaction, keeper| {
-        let requests = requests(transaction, world, namings, rules);
+        let requests = requests(transaction, world, namings, rules)?;
         let outcome = grant(transaction, world, keeper, &requests)?;
         if rules.require_free { all_free(world, namings, outcome) } else { Ok(outcome) }
     })
@@ -98,7 +98,12 @@ fn existing<'a>(snapshot: &'a Snapshot, world: &impl World, naming: &NameRequest
     find_name(snapshot, world, &name).map(|index| &snapshot.reservations()[index]).collect()
 }
 
-fn requests(snapshot: &Snapshot, world: &impl World, namings: &[NameRequest], rules: &NameOptions) -> Vec<Request> {
+fn requests(
+    snapshot: &Snapshot,
+    world: &impl World,
+    namings: &[NameRequest],
+    rules: &NameOptions,
+) -> Result<Vec<Request>, ReserveError> {
     namings.iter().map(|naming| naming.request(&existing(snapshot, world, naming), rules)).collect()
 }
 
@@ -136,9 +141,13 @@ impl NameRequest {
         self.host.is_none() && host.is_default()
     }
 
-    fn request(&self, existing: &[&Reservation], rules: &NameOptions) -> Request {
+    fn request(&self, existing: &[&Reservation], rules: &NameOptions) -> Result<Request, ReserveError> {
         let protocols = existing.iter().map(|reservation| reservation.protocol.into());
         let protocols = protocols.reduce(|all: Protocols, one: Protocols| all.with(one.first()));
+        let protocols = self.protocols.or(protocols).unwrap_or_default();
+        if let Some(kind) = self.hold.filter(|kind| protocols.iter().any(|protocol| kind.over(protocol) != *kind)) {
+            return Err(ReserveError::NotOverUdp(kind));
+        }
         let existing = existing.first().copied();
         let had = |reservation: &Reservation| (reservation.host.clone(), reservation.addresses.clone());
         let (host, addresses) = self.host.clone().or_else(|| existing.map(had)).unwrap_or_else(|| rules.host.clone());
@@ -146,15 +155,15 @@ impl NameRequest {
         let moves_from = existing.filter(|_| rules.moves).map(|existing| existing.port);
         let choice = if self.is_everywhere(&host) { choice.everywhere() } else { choice };
         let config = existing.and_then(Reservation::name).and_then(|name| name.config.clone());
-        Request {
+        Ok(Request {
             host,
             addresses,
-            protocols: self.protocols.or(protocols).unwrap_or_default(),
+            protocols,
             choice: moves_from.map_or(choice, |port| choice.except(port)),
             owner: self.owner.clone().or_else(|| existing?.owner.clone()),
             lease: Lease::Named(self.lease_name(config)),
             hold: self.hold,
-        }
+        })
     }
 }
 

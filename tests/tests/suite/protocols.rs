@@ -387,6 +387,35 @@ fn half_held(sandbox: &Sandbox, ports: &Ports, name: &str) -> (StandIn, HolderPr
 }
 
 #[test]
+fn what_cannot_be_held_is_said() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _ = sandbox.portkeeper(format!("port --global web --port {}", ports.at(0))).ok();
+    let server = sandbox.listener("127.0.0.1", ports.at(0));
+    let held = sandbox.portkeeper("port --global web --hold").ok();
+    held.says(format!("web keeps {}, but it cannot be held now: stand-in (pid {})", ports.at(0), server.pid()));
+    let _ = both(&sandbox, &format!("reserve --global dns --port {}", ports.at(1)));
+    let udp = sandbox.stand_in("udp", "127.0.0.1", ports.at(1));
+    let half = sandbox.portkeeper("port --global dns --hold").ok();
+    half.says(format!("dns keeps {}, but it cannot be held for udp now: stand-in (pid {})", ports.at(1), udp.pid()));
+    half.says(format!("holds {} (tcp): `portkeeper release {}`", ports.at(1), ports.at(1)));
+    assert!(!half.stderr.contains("hands it to a server"), "{}", half.stderr);
+    assert!(!sandbox.portkeeper("port --global dns").ok().stderr.contains("cannot be held"), "none was asked for");
+}
+
+#[test]
+fn a_name_with_udp_is_held_in_no_other_way() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let _ = both(&sandbox, &format!("port --global dns --port {}", ports.first()));
+    for kind in ["soft", "gated"] {
+        let refused = sandbox.portkeeper(format!("port --global dns --hold={kind}")).refused(2);
+        refused.says(format!("UDP ports cannot be held in the way `{kind}`: use --hold=exclusive"));
+    }
+    assert!(sandbox.status().iter().all(|one| one["held"] == false));
+    let _ = sandbox.portkeeper("port --global dns --hold=soft --protocol tcp").ok();
+    assert_eq!(sandbox.status()[0]["guarantee"], "soft", "what is asked for counts, not what the name had");
+}
+
+#[test]
 fn a_run_that_fails_leaves_the_holds_that_it_would_have_taken_over() {
     let (sandbox, ports, others) = (sandbox(), Ports::take(1), Ports::take(2));
     let (_udp, holder) = half_held(&sandbox, &ports, "dns");
