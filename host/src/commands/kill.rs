@@ -231,6 +231,10 @@ impl From<Refusal> for CommandError {
                 let instead = instead.clone();
                 Self::no(refusal).hint(instead)
             }
+            Refusal::Unclear { pid, .. } => {
+                let pid = *pid;
+                Self::no(refusal).hint(format_args!("`kill {pid}` ends the command, and the portkeeper that runs it"))
+            }
             Refusal::StopInstead { .. } | Refusal::Keeper { .. } | Refusal::Ourselves { .. } => Self::no(refusal),
             Refusal::Unknown { .. } => {
                 Self::environment(refusal).hint("`portkeeper doctor` says what helps against closed socket tables")

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::model::{Port, PortRange, Protocol, Reservation, addresses_overlap};
+use crate::model::{Lease, Port, PortRange, ProcessId, Protocol, Reservation, addresses_overlap};
 use crate::os::{self, inspect};
 use crate::policy::{KernelPorts, Reason, why_not};
 use crate::probe::{PortState, SocketState, may_serve, probe};
@@ -154,6 +154,18 @@ impl Explanation {
     pub fn keep_to_protocol(&mut self, protocol: Option<Protocol>) {
         self.asked = protocol;
         self.verdict = Verdict::of(self);
+    }
+
+    /// The process that the port of this socket is reserved for, where the socket's own process holds the port for it.
+    #[must_use]
+    pub fn command_of(&self, seat: &Seat) -> Option<ProcessId> {
+        let pid = seat.process.as_ref()?.pid;
+        let is_holder = |claim: &&Claim| claim.reservation.hold.is_some_and(|hold| hold.holder.pid == pid);
+        let claim = self.claims.iter().filter(|claim| claim.is_live() && claim.covers(&seat.socket)).find(is_holder)?;
+        match claim.reservation.lease {
+            Lease::Process(process) => Some(process),
+            _ => None,
+        }
     }
 
     /// Leaves out the sockets on other addresses than these, if some were named.

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, getpgid, getpgrp, getsid, test_kill_process, waitid};
 
-use super::MARK;
-use crate::os::{self, ProcView, inspect, view_of_processes};
+use super::{MARK, mark_of};
+use crate::os::{ProcView, inspect, view_of_processes};
 
 /// The process group and the session that a command was in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,10 +101,9 @@ pub(crate) fn mark_unless_alone() -> Option<(OsString, OsString)> {
     if !has_children() {
         return None;
     }
-    let me = std::process::id();
-    let started = os::process_id(me).ok().flatten()?.started;
+    let mark = mark_of(std::process::id())?;
     let processes = || all().iter().map(|member| (member.pid, member.started)).collect();
-    let earlier = EARLIER.get_or_init(|| Earlier { processes: processes(), mark: format!("{me}.{started}").into() });
+    let earlier = EARLIER.get_or_init(|| Earlier { processes: processes(), mark });
     Some((MARK.into(), earlier.mark.clone()))
 }
 

@@ -55,6 +55,7 @@ use thiserror::Error;
 use crate::fs::describe;
 use crate::hold::HeldPort;
 use crate::model::{Guarantee, Port, Protocol};
+use crate::os;
 
 #[cfg(unix)]
 use driver::HandoverDriver;
@@ -64,6 +65,12 @@ pub use method::{Method, MethodError};
 
 /// The environment variable that distinguishes the processes of a command from others that the process that runs it had before.
 pub(crate) const MARK: &str = "PORTKEEPER_RUN";
+
+/// What the variable is for the command that this process runs; none where the process is not to be seen.
+pub(crate) fn mark_of(keeper: u32) -> Option<OsString> {
+    let started = os::process_id(keeper).ok().flatten()?.started;
+    Some(format!("{keeper}.{started}").into())
+}
 
 /// A command to run, and the ports that it is to have.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use thiserror::Error;
 
 use crate::explain::{Decision, Doubt, Explanation, Seat, Whose};
 use crate::fs::describe;
-use crate::handover::MARK;
-use crate::model::{Port, Protocol};
+use crate::handover::{MARK, mark_of};
+use crate::model::{Port, ProcessId, Protocol};
 use crate::os;
 use crate::os::inspect::{self, user_text};
 use crate::probe::{Process, Processes, may_serve};
@@ -67,6 +67,14 @@ pub enum Refusal {
         who: Box<ProcessInfo>,
         /// What does.
         instead: String,
+    },
+    /// It runs a command that cannot be distinguished from its other children.
+    #[error("{who} has several children, and which of them is its command cannot be seen")]
+    Unclear {
+        /// The process.
+        who: Box<ProcessInfo>,
+        /// Its pid.
+        pid: u32,
     },
     /// It is the process that asks, or the one that it depends on.
     #[error("{who} is what this command runs in")]
@@ -164,7 +172,7 @@ pub fn plan(explained: &Explanation, protocol: Protocol, force: bool) -> Result<
             return Err(Refusal::Unseen { protocol, port, uid: seat.socket.uid, instead: seat.way_out(port) });
         };
         obey(seat, portrait, port, force)?;
-        let handles = take_hold(seat, portrait, port)?;
+        let handles = take_hold(seat, portrait, explained.command_of(seat), port)?;
         // Behind portkeeper it is the command that ends.
         let behind = handles.first().map(|first| first.id().pid).filter(|&pid| pid != portrait.pid);
         let behind = behind.map(|pid| {
@@ -221,10 +229,15 @@ fn doubt_text(doubt: Doubt, seat: &Seat) -> String {
 /// Opens a handle to each process that has the socket, then checks that each still has it: those that do are the ones that were meant. A
 /// process that only keeps the socket for the server, one of another user that was only sent it, and what this command runs in, are left
 /// alone.
-fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::Handle>, Refusal> {
+fn take_hold(
+    seat: &Seat,
+    portrait: &ProcessInfo,
+    recorded: Option<ProcessId>,
+    port: Port,
+) -> Result<Vec<os::Handle>, Refusal> {
     let inode = seat.socket.inode.unwrap_or_default();
     if portrait.keeper {
-        return behind_the_keeper(portrait);
+        return behind_the_keeper(portrait, recorded);
     }
     let spared = |pid: u32| {
         pid == portrait.pid
@@ -247,18 +260,36 @@ fn take_hold(seat: &Seat, portrait: &ProcessInfo, port: Port) -> Result<Vec<os::
     }
 }
 
-/// Where portkeeper alone has the port: the command that it runs, whose end is its own as well, or the holder itself. What it has started
-/// of its own program watches over it, and ends with it.
-fn behind_the_keeper(portrait: &ProcessInfo) -> Result<Vec<os::Handle>, Refusal> {
-    let failed = |source| Refusal::Failed { who: Box::new(portrait.clone()), source };
-    let mut children = inspect::children(portrait.pid);
-    children.retain(|&child| !is_keeper(child));
-    // Where it had children before it ran the command, the command is marked, and only that is meant.
-    let inherited = inspect::variable(portrait.pid, MARK);
-    let marked = |&child: &u32| inspect::variable(child, MARK).is_some_and(|mark| Some(mark) != inherited);
-    if children.iter().any(marked) {
-        children.retain(marked);
-    }
-    let meant = if children.is_empty() { vec![portrait.pid] } else { children };
+/// Where portkeeper alone has the port: the command that it runs, whose end is its own as well, or the holder itself.
+fn behind_the_keeper(portrait: &ProcessInfo, recorded: Option<ProcessId>) -> Result<Vec<os::Handle>, Refusal> {
+    let who = || Box::new(portrait.clone());
+    let commands = commands_of(portrait.pid, recorded);
+    let commands = commands.ok_or_else(|| Refusal::Unclear { who: who(), pid: portrait.pid })?;
+    let meant = if commands.is_empty() { vec![portrait.pid] } else { commands };
+    let failed = |source| Refusal::Failed { who: who(), source };
     meant.into_iter().map(|pid| os::Handle::open(pid).map_err(failed)).collect()
+}
+
+/// The processes of the command that a portkeeper runs: the one in the registry, else those that bear its mark, else its only child. It may
+/// have had children before (`sleep 60 & exec portkeeper run ...`), and take over those of others: where there are several, none can be told
+/// from them, and there is no answer. What it has started of its own program watches over it, and ends with it.
+fn commands_of(keeper: u32, recorded: Option<ProcessId>) -> Option<Vec<u32>> {
+    let mut children = inspect::children(keeper);
+    let is_there = |process: ProcessId| os::process_id(process.pid).is_ok_and(|found| found == Some(process));
+    if let Some(command) = recorded.filter(|&process| is_there(process)).map(|process| process.pid) {
+        if command == keeper {
+            return Some(Vec::new());
+        }
+        if children.contains(&command) {
+            return Some(vec![command]);
+        }
+    }
+    let mark = mark_of(keeper);
+    let is_marked = |&child: &u32| mark.is_some() && inspect::variable(child, MARK) == mark;
+    if children.iter().any(is_marked) {
+        children.retain(is_marked);
+        return Some(children);
+    }
+    children.retain(|&child| !is_keeper(child));
+    (children.len() < 2).then_some(children)
 }

@@ -1,6 +1,10 @@
 //! `kill`: ends what has a port, if it may.
 
-use portkeeper_tests::{Ports, Run, Sandbox, Server, StandIn, copy_program, ipv6_or_skip, program_or_skip, skipped};
+use std::time::{Duration, Instant};
+
+use portkeeper_tests::{
+    HolderProcess, Ports, Run, Sandbox, Server, StandIn, copy_program, ipv6_or_skip, program_or_skip, skipped,
+};
 use serde_json::json;
 
 use crate::sandbox;
@@ -285,6 +289,55 @@ fn a_run_without_a_server_is_ended_by_its_command() {
     let ended = sandbox.portkeeper(format!("{advised} --yes --json")).ok().json();
     assert_eq!(ended["ended"][0]["command"], "sleep", "{ended}");
     let _ = run.ends();
+}
+
+/// The process whose pid is in the file, as soon as it is.
+fn process_in(sandbox: &Sandbox, file: &str) -> HolderProcess {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if sandbox.has(file)
+            && let Some(pid) = sandbox.read(file).strip_suffix('\n')
+        {
+            return HolderProcess::with_pid(pid.parse().expect("a pid")).expect("a process");
+        }
+        assert!(Instant::now() < deadline, "no {file}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn of_a_runs_children_only_its_command_is_ended() {
+    let unmarked = "env -i sh -c 'echo $$ >command; exec sleep 600'";
+    let marked = "sh -c 'echo $$ >command; exec sleep 600'";
+    // What the shell had before it became portkeeper, perhaps with the mark of another; the command; whether it can be seen which it is.
+    for (before, of_name, command, is_seen) in [
+        ("", false, unmarked, true),
+        ("PORTKEEPER_RUN=1.2 ", true, marked, true),
+        ("PORTKEEPER_RUN=1.2 ", true, unmarked, false),
+    ] {
+        let case = format!("{before}{command}, named: {of_name}");
+        let (sandbox, ports) = (sandbox(), Ports::take(1));
+        let port = ports.first();
+        let what = if of_name { format!("web --global --range {port}-{port}") } else { format!("--port {port}") };
+        let script = format!(
+            "{before}sleep 600 </dev/null >/dev/null 2>&1 & echo $! >child
+             exec portkeeper run {what} -- {command} >/dev/null 2>&1"
+        );
+        let run = sandbox.shell(&script).start();
+        let (child, server) = (process_in(&sandbox, "child"), process_in(&sandbox, "command"));
+        let outcome = kill(&sandbox, port, "--yes --force --json").run();
+        assert!(child.runs(), "{case}: {outcome}");
+        if is_seen {
+            let pid = &outcome.expect_code(0).json()["ended"][0]["pid"];
+            assert_eq!(*pid, server.pid(), "{case}");
+        } else {
+            outcome.expect_code(1).says("which of them is its command cannot be seen");
+            assert!(server.runs(), "{case}");
+            server.kill();
+        }
+        let _ = run.finish();
+        child.kill();
+    }
 }
 
 #[test]
