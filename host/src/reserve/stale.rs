@@ -90,14 +90,31 @@ pub fn why_stale(reservation: &Reservation, now: Moment, world: &impl World) -> 
 
 /// Whether the reservation's ports are provably no more, so that nothing can live on them: it was made in a network namespace of an earlier
 /// boot of this machine, or in one that no process is in and nothing refers to. That can be a long look at all processes.
+///
+/// Copies of a machine may share its identity. What was made since this boot began, or has a holder that lives, is not of an earlier one.
 pub(super) fn is_network_gone(reservation: &Reservation, world: &impl World) -> bool {
     let (here, there) = (world.place(), &reservation.place);
     let NetworkNamespace::Inode(inode) = there.network else { return false };
     match here.boots(there) {
         Boots::Same => here.network != there.network && world.is_network_gone(inode),
-        Boots::Different => !here.machine.is_empty() && here.machine == there.machine,
+        Boots::Different => {
+            let same_machine = !here.machine.is_empty() && here.machine == there.machine;
+            same_machine && is_from_before_this_boot(reservation, world) && !is_locked(reservation, world)
+        }
         Boots::Unknown => false,
     }
+}
+
+fn is_from_before_this_boot(reservation: &Reservation, world: &impl World) -> bool {
+    let Moment { wall, since_boot } = world.now();
+    // A clock that shows a time before the boot began at 0 proves nothing.
+    wall.checked_sub(since_boot).is_ok_and(|boot| reservation.created < boot)
+}
+
+/// Whether the lock of the reservation's hold file proves that its holder lives.
+fn is_locked(reservation: &Reservation, world: &impl World) -> bool {
+    let file = reservation.hold.and_then(|hold| hold.file);
+    file.is_some_and(|file| world.hold_file(file) == Liveness::Alive)
 }
 
 /// Whether the sockets of the reservation's hold are still there; none when it has no hold.

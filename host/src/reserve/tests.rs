@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::simulation::{Memory, Simulation, grace, named, place, port, range, request, timed};
 use super::*;
-use crate::model::{Lease, NetworkNamespace, Place, ProcessId};
+use crate::model::{Hold, HoldId, HoldKind, Lease, Moment, NetworkNamespace, Place, ProcessId};
 use crate::probe::PortState;
-use crate::registry::Store;
+use crate::registry::{RegistryError, Store, Transaction};
 
 fn reserve_one(store: &Memory, world: &Simulation, choice: PortSelector, lease: Lease) -> Result<u16, ReserveError> {
     let outcome = reserve(store, world, &[request(choice, lease)])?;
@@ -170,6 +170,7 @@ mod networks {
     #[test]
     fn no_network_namespace_but_the_first_outlives_its_boot() {
         let (store, mut world) = outside();
+        world.pass(60);
         world.reboot();
         let here = Arc::clone(&world.place);
         for unknown in ["", "another"] {
@@ -179,6 +180,29 @@ mod networks {
         world.place = Arc::new(Place { boot: String::new(), ..(*here).clone() });
         assert_eq!(collected(&store, &world), [], "the boot is hidden");
         world.place = here;
+        let now = world.now.get();
+        world.now.set(Moment { since_boot: now.since_boot + std::time::Duration::from_secs(60), ..now });
+        assert_eq!(collected(&store, &world), [], "a copy of the machine has made it since this boot began");
+        world.now.set(now);
+        assert_eq!(collected(&store, &world), [Stale::NetworkGone]);
+    }
+
+    #[test]
+    fn a_holder_that_lives_is_not_of_an_earlier_boot() {
+        let (store, mut world) = outside();
+        let file = HoldId::new(1);
+        let hold = Hold { kind: HoldKind::Exclusive, holder: ProcessId { pid: 5, started: 1 }, file: Some(file) };
+        let held = Reservation { hold: Some(hold), ..store.snapshot().unwrap().reservations()[0].clone() };
+        let change = |transaction: &mut Transaction| {
+            transaction.replace(0, held.clone());
+            Ok::<_, RegistryError>(())
+        };
+        store.transaction(change).unwrap();
+        world.keeper.files.borrow_mut().insert(file, vec![held.clone()]);
+        world.pass(60);
+        world.reboot();
+        assert_eq!(collected(&store, &world), []);
+        world.keeper.files.borrow_mut().clear();
         assert_eq!(collected(&store, &world), [Stale::NetworkGone]);
     }
 

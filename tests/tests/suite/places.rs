@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use portkeeper_tests::{Namespace, Own, Ports, StandIn, all_at_once, program_or_skip, skipped};
+use portkeeper_tests::{HolderProcess, Namespace, Own, Ports, StandIn, all_at_once, program_or_skip, skipped};
 
 use crate::sandbox;
 
@@ -41,6 +41,26 @@ fn what_is_reserved_in_another_network_namespace_is_never_collected_from_here() 
     assert_eq!(sandbox.portkeeper("status --here --json").ok().json(), serde_json::json!([]));
     assert_eq!(gc.inside(&there).ok().json()["released"][0]["port"], ports.first());
     assert!(sandbox.reserved().is_empty());
+}
+
+/// Copies of a machine have its identity, and a home directory on a file server in common.
+#[test]
+fn what_was_reserved_since_this_boot_began_is_not_of_an_earlier_one() {
+    let Some(there) = Namespace::or_skip(Own::Network) else { return };
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let reserve = sandbox.portkeeper(format!("reserve --port {} --hold", ports.first()));
+    let holder = HolderProcess::of(&reserve.inside(&there).ok().json());
+    let text = std::fs::read_to_string(sandbox.registry()).expect("a registry");
+    let mut registry: serde_json::Value = serde_json::from_str(&text).expect("json");
+    registry.as_object_mut().expect("an object").remove("crc32");
+    for place in registry["places"].as_array_mut().expect("places") {
+        place["boot"] = "00000000-0000-4000-8000-000000000000".into();
+    }
+    std::fs::write(sandbox.registry(), registry.to_string()).expect("a registry");
+    assert_eq!(sandbox.portkeeper("gc").ok().json()["released"], serde_json::json!([]));
+    assert!(holder.runs());
+    holder.kill();
+    assert_eq!(sandbox.portkeeper("gc").ok().json()["released"], serde_json::json!([]), "its holder may have ended");
 }
 
 /// Whether all network namespaces of the machine can be seen here: by root, and not from within a container.
