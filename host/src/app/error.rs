@@ -199,8 +199,8 @@ impl From<ReserveError> for CommandError {
             ReserveError::Hold(error) => error.into(),
             ReserveError::NotOverUdp(_) => Self::usage(error),
             ReserveError::NotUndone { ref ports, .. } => Self::environment(&error).hint_release(ports),
-            ReserveError::NotFree { port, .. } => {
-                let protocol = error.reserved_by().map(|reservation| reservation.protocol);
+            ReserveError::NotFree { port, protocol, .. } => {
+                let protocol = error.reserved_by().map(|reservation| reservation.protocol).or(protocol);
                 Self::no(&error).about(About::Taken(port, protocol))
             }
             ReserveError::NoneFree { .. } => Self::no(error),
@@ -212,8 +212,8 @@ impl From<PickError> for CommandError {
     fn from(error: PickError) -> Self {
         match error {
             PickError::Probe(error) => error.into(),
-            PickError::NotFree { port, .. } => {
-                let protocol = error.reserved_by().map(|reservation| reservation.protocol);
+            PickError::NotFree { port, protocol, .. } => {
+                let protocol = error.reserved_by().map(|reservation| reservation.protocol).or(protocol);
                 Self::no(&error).about(About::Taken(port, protocol))
             }
             PickError::TooFew { .. } => Self::no(error),

@@ -201,6 +201,20 @@ fn a_name_keeps_its_port_whoever_listens() {
 }
 
 #[test]
+fn the_hint_is_about_the_protocol_that_is_in_use() {
+    let (sandbox, ports) = (sandbox(), Ports::take(1));
+    let both = format!("port web --global --protocol tcp,udp --port {}", ports.first());
+    let _ = sandbox.portkeeper(&both).ok();
+    let _udp = sandbox.stand_in("udp", "127.0.0.1", ports.first());
+    let refused = sandbox.portkeeper("port web --global --require-free").refused(1);
+    refused
+        .says("not free for udp: stand-in")
+        .says(format!("portkeeper kill {}", ports.first()))
+        .says("--protocol udp");
+    assert!(!refused.stderr.contains("start your server"), "{refused}");
+}
+
+#[test]
 fn the_projects_own_server_on_its_name_needs_no_word() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let config = json!({ "ports": [{ "key": "WEB", "preferred": ports.first() }], "outputs": [{ "type": "env" }] });
