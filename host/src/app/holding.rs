@@ -8,6 +8,7 @@ use crate::explain::{Whose, run_line};
 use crate::fs::describe;
 use crate::hold::HoldDirectory;
 use crate::model::{HoldKind, Protocols, Reservation};
+use crate::prepare::Mode;
 use crate::registry::FileStore;
 use crate::reserve::{Granted, Machine, ReserveError};
 use crate::who::Reach;
@@ -76,12 +77,15 @@ impl Context {
         Err(CommandError::usage("on this system portkeeper has no holders yet: holds work on Linux"))
     }
 
-    /// Reports that a name has its port for one protocol less.
-    pub(crate) fn tell_narrowed(&self, granted: &Granted) {
+    /// Reports that a name has its port for one protocol less, or would have.
+    pub(crate) fn tell_narrowed(&self, granted: &Granted, mode: Mode) {
         let Some(old) = granted.narrowed_from() else { return };
         let Reservation { port, protocol, .. } = granted.reservation;
         let name = granted.reservation.name().map_or("", |name| &name.name);
-        self.printer.note(format_args!("{name} has {port} for {protocol} now, and no longer for {old}"));
+        self.printer.note(match mode {
+            Mode::Write => format!("{name} has {port} for {protocol} now, and no longer for {old}"),
+            Mode::DryRun => format!("{name} would have {port} for {protocol}, and no longer for {old}"),
+        });
     }
 
     /// Reports a port that was to be held and cannot be, and what uses it. False when there is nothing to report.

@@ -9,7 +9,7 @@ use crate::app::answers::{Prepared, PreparedOutput, other_user};
 use crate::app::{CommandError, CommandResult, Context, Documented, Format, Help, PrepareEnv, Table};
 use crate::config::{self, Config};
 use crate::fs::worktree_root;
-use crate::model::{Guarantee, Project};
+use crate::model::{Guarantee, LeaseName, Project, Reservation};
 use crate::plugins::{Diagnostic, Severity};
 use crate::prepare::{Job, Mode, OutputReport, Report, prepare};
 use crate::registry::reserved;
@@ -90,13 +90,17 @@ pub(crate) fn run(context: &Context, args: &PrepareArgs) -> CommandResult {
 
 /// What a prepare would change.
 fn outdated(report: &Report) -> Vec<String> {
-    let new = report.granted.iter().filter(|granted| !granted.existed);
-    let names = new.filter_map(|granted| Some(granted.reservation.name()?.name.clone()));
-    let orphans = report.orphans.iter().filter_map(|orphan| Some(orphan.name()?.name.clone()));
-    names
-        .chain(orphans)
-        .chain(report.outputs.iter().filter(|output| output.changed).map(|output| output.path.clone()))
-        .collect()
+    let changing = report.granted.iter().filter(|granted| !granted.existed || !granted.replaced.is_empty());
+    let reservations = changing.map(|granted| &granted.reservation).chain(&report.orphans);
+    let mut outdated: Vec<String> = Vec::new();
+    for LeaseName { name, .. } in reservations.filter_map(Reservation::name) {
+        // One with both protocols is named once.
+        if !outdated.contains(name) {
+            outdated.push(name.clone());
+        }
+    }
+    outdated.extend(report.outputs.iter().filter(|output| output.changed).map(|output| output.path.clone()));
+    outdated
 }
 
 fn config(context: &Context, args: &PrepareArgs) -> Result<Config, CommandError> {
@@ -144,7 +148,7 @@ pub(super) fn tell(context: &Context, report: &Report, mode: Mode) {
             let verb = if mode == Mode::Write { "moved" } else { "would move" };
             printer.note(format_args!("{name} {verb} from {old} to {}: the old port no longer fits", reservation.port));
         }
-        context.tell_narrowed(granted);
+        context.tell_narrowed(granted, mode);
         let port = reservation.port;
         if context.tell_not_held(granted, &report.granted) {
             continue;

@@ -171,7 +171,7 @@ pub(super) fn by_name(
         if let Some(old) = granted.moved_from() {
             context.printer.note(format_args!("{name} moved from {old} to {}", reservation.port));
         }
-        context.tell_narrowed(granted);
+        context.tell_narrowed(granted, Mode::Write);
         if context.tell_not_held(granted, &outcome.granted) {
             continue;
         }

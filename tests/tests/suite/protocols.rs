@@ -300,8 +300,12 @@ fn a_config_reserves_both_protocols_and_docker_compose_publishes_both() {
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][0]["status"], "unchanged");
     // One protocol less, and the port stays.
     let _ = config("TCP");
-    let check = sandbox.portkeeper("prepare --check").exits(1);
-    check.says(format!("DNS_PORT has {dns} for tcp now, and no longer for udp"));
+    for words in ["--check", "--dry-run", "--diff"] {
+        let outcome = sandbox.portkeeper(format!("prepare {words}")).run();
+        outcome.says(format!("DNS_PORT would have {dns} for tcp, and no longer for udp"));
+    }
+    sandbox.portkeeper("prepare --check").exits(1).says("out of date: DNS_PORT");
+    assert_eq!(sandbox.status().len(), 3, "nothing has changed");
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["reserved"]["DNS_PORT"], dns);
     assert_eq!(sandbox.status().len(), 2);
     assert!(!sandbox.read("compose.override.yaml").contains("/udp"));
