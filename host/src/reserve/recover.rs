@@ -9,7 +9,7 @@ use crate::fs::PathError;
 use crate::hold::{HeldByFiles, HoldError};
 use crate::model::{Hold, HoldId, Lease, Port, ProcessId, Protocol, Reservation};
 use crate::os::Liveness;
-use crate::registry::{Notice, Transaction};
+use crate::registry::{Notice, Snapshot, Transaction};
 
 /// What [`recover`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +39,9 @@ impl Recovered {
 /// # Errors
 /// The hold files could not be read.
 pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<Recovered, PathError> {
+    if is_former_state(transaction) {
+        forget_given_back(transaction, world)?;
+    }
     let known = transaction.reservations().iter().filter_map(file_of);
     let HeldByFiles { reservations: held, unclear } = world.held(&known.collect::<HashSet<_>>())?;
     let mut recovered = Recovered { reservations: 0, unclear };
@@ -65,6 +68,32 @@ pub fn recover(transaction: &mut Transaction, world: &impl World) -> Result<Reco
         recovered.reservations += 1;
     }
     Ok(recovered)
+}
+
+/// Whether the registry's last change is lost, so that it may know of holds that were given back since.
+fn is_former_state(snapshot: &Snapshot) -> bool {
+    snapshot.notices().iter().any(|notice| matches!(notice, Notice::Recovered { .. } | Notice::Missing { .. }))
+}
+
+/// Forgets the holds that holders which live have let go of: their files list others, and not these. What was only held is no more.
+fn forget_given_back(transaction: &mut Transaction, world: &impl World) -> Result<(), PathError> {
+    let HeldByFiles { reservations: held, unclear } = world.held(&HashSet::new())?;
+    if !unclear.is_empty() {
+        return Ok(());
+    }
+    let is_given_back = |known: &Reservation| {
+        let mut of_file =
+            held.iter().filter(|held| file_of(known).is_some() && file_of(held) == file_of(known)).peekable();
+        let is_listed = |held: &Reservation| (held.protocol, held.port) == (known.protocol, known.port);
+        of_file.peek().is_some() && !of_file.any(is_listed)
+    };
+    transaction.remove(|known| known.lease == Lease::Held && is_given_back(known));
+    let given_back: Vec<_> =
+        transaction.reservations().iter().filter(|known| is_given_back(known)).map(|known| known.id).collect();
+    for id in given_back {
+        transaction.update(id, |known| known.hold = None);
+    }
+    Ok(())
 }
 
 /// Ports whose holder did not let go, and why.

@@ -127,6 +127,25 @@ fn a_hold_is_found_when_the_registry_is_lost() {
 }
 
 #[test]
+fn a_hold_that_only_the_former_state_still_has_is_over() {
+    for (words, again) in
+        [("port web api --global", "port web --global --hold"), ("reserve --count 2", "reserve --hold --port PORT")]
+    {
+        let (sandbox, ports) = (sandbox(), Ports::take(2));
+        let held = sandbox.portkeeper(format!("{words} --hold --range {ports}")).ok();
+        let _ = sandbox.portkeeper(format!("release {}", ports.at(0))).ok();
+        // Its former state is from before the release, and the holder lives: it has the other port.
+        std::fs::remove_file(sandbox.registry()).unwrap();
+        let status = sandbox.portkeeper("status --json").ok().json();
+        let holds = status.as_array().unwrap().iter().filter(|each| each["held"] == true).map(|each| &each["port"]);
+        assert_eq!(holds.collect::<Vec<_>>(), [ports.at(1)], "{held}: {status}");
+        let _ = sandbox.portkeeper(again.replace("PORT", &ports.at(0).to_string())).ok();
+        assert!(!is_bindable(&sandbox, ports.at(0)), "{words}");
+        let _ = sandbox.portkeeper("release --all").ok();
+    }
+}
+
+#[test]
 fn a_holder_that_is_stuck_is_ended() {
     let (sandbox, ports) = (sandbox(), Ports::take(1));
     let (_, holder) = hold(&sandbox, &format!("--hold --port {}", ports.first()));
