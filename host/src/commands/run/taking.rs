@@ -3,9 +3,14 @@
 use super::ports::{HeldNow, kind};
 use crate::app::{About, CommandError};
 use crate::hold::{Claim, HeldPort, claim};
-use crate::model::{Lease, Reservation};
+#[cfg(target_os = "linux")]
+use crate::model::Lease;
+use crate::model::Reservation;
+#[cfg(target_os = "linux")]
 use crate::os::{self, Liveness};
-use crate::registry::{FileStore, RegistryError, Store};
+use crate::registry::FileStore;
+#[cfg(target_os = "linux")]
+use crate::registry::{RegistryError, Store};
 use crate::reserve::{Machine, World};
 
 /// Holds ports that are reserved: takes them over from their holders, or binds them. A holder lets go when all ports are held here: had it
