@@ -1,11 +1,11 @@
-//! A portkeeper plugin: Java's `.properties`, for example `application.properties` of a Spring service.
+//! A portkeeper plugin: the `application.properties` of a Spring service. (The built-in `properties` does more.)
 //!
 //! A property that the file has gets its value where it stands; a new one goes to the end. All else stays as it is.
 
 use portkeeper_plugin_sdk::text::{self, LineEnd};
 use portkeeper_plugin_sdk::{Failure, Metadata, Plugin, Request, Response, export_plugin};
 
-struct Properties;
+struct Spring;
 
 /// What an output may say beside `type`, `path` and `map`.
 #[derive(serde::Deserialize)]
@@ -23,12 +23,12 @@ const SCHEMA: &str = r#"{
   "additionalProperties": false
 }"#;
 
-export_plugin!(Properties);
+export_plugin!(Spring);
 
-impl Plugin for Properties {
+impl Plugin for Spring {
     fn describe() -> Metadata {
-        Metadata::new("properties", env!("CARGO_PKG_VERSION"), "Java properties; other lines stay as they are")
-            .output_types(["properties"])
+        Metadata::new("spring", env!("CARGO_PKG_VERSION"), "Java properties; other lines stay as they are")
+            .output_types(["spring"])
             .default_path("application.properties")
             .options_schema(SCHEMA)
     }
@@ -70,13 +70,17 @@ mod tests {
     use super::*;
 
     fn render(old: &str) -> String {
-        let request = Request { options: r#"{"prefix": "server."}"#.to_owned(), ..Request::new("application.properties") };
-        Properties::render(&request.text(old).entry("port", "8888")).unwrap().files[0].text.clone()
+        let request =
+            Request { options: r#"{"prefix": "server."}"#.to_owned(), ..Request::new("application.properties") };
+        Spring::render(&request.text(old).entry("port", "8888")).unwrap().files[0].text.clone()
     }
 
     #[test]
     fn a_property_gets_its_value_where_it_stands() {
-        assert_eq!(render("# mine\n server.port : 1\nspring.name=shop\n"), "# mine\nserver.port=8888\nspring.name=shop\n");
+        assert_eq!(
+            render("# mine\n server.port : 1\nspring.name=shop\n"),
+            "# mine\nserver.port=8888\nspring.name=shop\n"
+        );
         assert_eq!(render("#server.port=1\r\n"), "#server.port=1\r\nserver.port=8888\r\n");
     }
 
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn what_is_no_line_is_refused() {
         for (key, value) in [("a b", "1"), ("a", "1\n2")] {
-            assert!(Properties::render(&Request::new("x").entry(key, value)).is_err(), "{key}");
+            assert!(Spring::render(&Request::new("x").entry(key, value)).is_err(), "{key}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::config::one_port;
 use crate::sandbox;
 
 /// The type that `examples/plugin` renders, and what cargo calls its library.
-const TYPE: &str = "properties";
+const TYPE: &str = "spring";
 
 /// The file that it proposes.
 const FILE: &str = "application.properties";
@@ -134,7 +134,7 @@ fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
     let sandbox = project(&ports, &json!({ "type": TYPE, "path": FILE }));
     let directory = sandbox.work().join(".portkeeper/plugins");
     let path = put(&sandbox, &directory, plugin);
-    assert_refused(&sandbox, &["portkeeper trust", "properties.wasm"]);
+    assert_refused(&sandbox, &["portkeeper trust", "spring.wasm"]);
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     let _ = sandbox.portkeeper("prepare").ok();
     assert_eq!(sandbox.read(FILE), format!("SERVICE_PORT={}\n", ports.first()));
@@ -143,7 +143,7 @@ fn in_a_project_it_needs_the_users_trust_and_again_when_its_bytes_change() {
     let changed = [plugin, b"\0\x02\x01x"].concat();
     put(&sandbox, &directory, &changed);
     let before = sandbox.everything();
-    sandbox.portkeeper("prepare").refused(2).says("portkeeper trust").says("properties.wasm");
+    sandbox.portkeeper("prepare").refused(2).says("portkeeper trust").says("spring.wasm");
     before.assert_unchanged("a refusal");
     let _ = sandbox.portkeeper("trust").arg(&path).ok();
     assert_eq!(sandbox.portkeeper("prepare").ok().json()["outputs"][1]["status"], "unchanged");
