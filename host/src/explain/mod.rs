@@ -138,15 +138,19 @@ fn is_refused(port: Port) -> bool {
     probe(Protocol::Tcp, port, anywhere).is_ok_and(|state| state == PortState::Taken)
 }
 
-/// The ports other than this one that are reserved for the project of the directory that `reach` starts from, with their names.
+/// The ports other than this one that are reserved for the project of the directory that `reach` starts from, with their names. One that is
+/// reserved for TCP and UDP is one port.
 #[must_use]
 pub fn yours(port: Port, reservations: &[Reservation], machine: &Machine, reach: &Reach) -> Vec<(Port, String)> {
-    reservations
+    let mut yours: Vec<_> = reservations
         .iter()
         .filter(|reservation| reservation.port != port && machine.place().shares_ports_with(&reservation.place))
         .filter(|reservation| Whose::of(reservation, reach) == Whose::Project)
         .filter_map(|reservation| Some((reservation.port, reservation.name()?.name.clone())))
-        .collect()
+        .collect();
+    yours.sort();
+    yours.dedup();
+    yours
 }
 
 impl Explanation {

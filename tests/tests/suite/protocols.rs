@@ -464,6 +464,14 @@ fn explain_speaks_of_both_protocols() {
 }
 
 #[test]
+fn a_port_of_this_project_is_offered_once() {
+    let (sandbox, ports) = (sandbox(), Ports::take(2));
+    let _ = sandbox.portkeeper(format!("port dns --project . --port {} --protocol tcp,udp", ports.at(0))).ok();
+    let explained = sandbox.portkeeper(format!("explain {} --json", ports.at(1))).ok().json();
+    assert_eq!(explained["yours"], json!([{ "port": ports.at(0), "name": "dns" }]));
+}
+
+#[test]
 fn protocols_that_make_no_sense_are_refused() {
     let sandbox = sandbox();
     for (words, needle) in [
